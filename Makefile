@@ -1,0 +1,117 @@
+# A target for each thing a person does. `make` alone lists them.
+# Written for GNU make 3.81 (macOS) and later: no grouped targets, no .ONESHELL.
+
+PYTHON  ?= python3
+UV      := .tools/uv/bin/uv
+VENV    := .venv/bin
+STAMPS  := .tools/stamps
+LAYERS  := .storycast/layers
+SAM     := .tools/sam/bin/sam
+CFNLINT := .tools/lint/bin/cfn-lint
+CHECKOV := .tools/lint/bin/checkov
+
+PACKAGES := $(wildcard cli local layers/storycast/storycast functions tests benchmarks)
+LOCKS    := requirements/uv.txt requirements/cli.txt requirements/dev.txt requirements/ministack.txt \
+            requirements/sam.txt requirements/lambda.txt requirements/lint.txt \
+            layers/storycast/requirements.txt layers/imaging/requirements.txt \
+            functions/sample_frames/requirements.txt
+
+# Deactivated virtual environments and a user's own settings must not leak into the project's.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT_ENVIRONMENT
+export SAM_CLI_TELEMETRY := 0
+# Compiled once here: Lambda cold starts read these.
+UV_INSTALL_FLAGS := --quiet --compile-bytecode
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast test-e2e test-sam check format lock local-up local-down local-status clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+
+# ---- set-up ----------------------------------------------------------------------------------------
+
+setup: $(STAMPS)/dev $(STAMPS)/ministack $(STAMPS)/sam $(STAMPS)/lambda $(STAMPS)/lint \
+       $(STAMPS)/layer-storycast $(STAMPS)/layer-imaging $(STAMPS)/layer-image ## make every environment (once)
+
+# uv makes the other environments; it comes by pip, which needs no venv module and no administrator.
+$(STAMPS)/uv: requirements/uv.txt
+	@mkdir -p $(STAMPS)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade --require-hashes \
+	    --target .tools/uv -r requirements/uv.txt
+	@touch $@
+
+$(STAMPS)/dev: requirements/dev.txt pyproject.toml requirements/cli.in | $(STAMPS)/uv
+	@test -x $(VENV)/python || $(UV) venv --quiet --python 3.13 .venv
+	$(UV) pip install $(UV_INSTALL_FLAGS) --python .venv --require-hashes -r requirements/dev.txt
+	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# One environment for each tool, so that no tool's pins bend another's or ours.
+$(STAMPS)/ministack $(STAMPS)/sam $(STAMPS)/lambda $(STAMPS)/lint: $(STAMPS)/%: requirements/%.txt | $(STAMPS)/uv
+	@test -x .tools/$*/bin/python || $(UV) venv --quiet --python 3.13 .tools/$*
+	$(UV) pip sync $(UV_INSTALL_FLAGS) --python .tools/$* --require-hashes requirements/$*.txt
+	@touch $@
+
+# What the layers and the image hold besides our own code, unpacked for the embedded AWS.
+$(STAMPS)/layer-storycast: layers/storycast/requirements.txt
+$(STAMPS)/layer-imaging: layers/imaging/requirements.txt
+$(STAMPS)/layer-image: functions/sample_frames/requirements.txt
+$(STAMPS)/layer-%: | $(STAMPS)/lambda
+	rm -rf $(LAYERS)/$*
+	$(UV) pip install $(UV_INSTALL_FLAGS) --python .tools/lambda --require-hashes \
+	    --target $(LAYERS)/$*/python -r $<
+	@touch $@
+
+lock: | $(STAMPS)/uv ## resolve requirements/*.in anew into hashed requirements/*.txt
+	@for lock in $(LOCKS); do \
+	  echo "$$lock"; \
+	  $(UV) pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes \
+	      --no-emit-index-url --no-emit-find-links --no-header "$${lock%.txt}.in" -o "$$lock" || exit 1; \
+	done
+
+# ---- the product -----------------------------------------------------------------------------------
+
+demo: setup ## run the whole workflow on this machine, over the example clip
+	$(VENV)/storycast run examples/*.mp4 --project examples/project.yaml --target local --review auto --out out/demo
+
+local-up: setup ## start the embedded AWS and deploy the template on it
+	$(VENV)/python -m local up
+
+local-down: ## stop the embedded AWS; what it stored stays
+	$(VENV)/python -m local down
+
+local-status: ## say what runs where
+	$(VENV)/python -m local status
+
+# ---- gates -----------------------------------------------------------------------------------------
+
+test: setup ## every test that needs no Docker
+	$(VENV)/python -m pytest -m "not sam"
+
+test-fast: setup ## the tests that need no emulator
+	$(VENV)/python -m pytest -m "not sam and not e2e"
+
+test-e2e: setup ## the real template on the embedded AWS
+	$(VENV)/python -m pytest -m e2e
+
+test-sam: setup ## sam build and sam local invoke in real Lambda containers (needs Docker)
+	$(VENV)/python -m pytest -m sam tests/sam
+
+check: setup ## style, types, walls between modules, templates
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy $(PACKAGES)
+	$(VENV)/lint-imports
+	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint --template-file template.yaml
+	$(CFNLINT) template.yaml
+	$(CHECKOV) --quiet --compact --framework cloudformation --file template.yaml
+
+format: setup ## put the source into the house style
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+
+clean: ## stop the embedded AWS and remove all that was built, downloaded or stored here
+	@if [ -x $(VENV)/python ]; then $(VENV)/python -m local down || true; fi
+	rm -rf .venv .tools .storycast .aws-sam out build *.egg-info .mypy_cache .ruff_cache .pytest_cache \
+	    .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
