@@ -1,0 +1,38 @@
+"""``python -m local.standins --port N --state DIR``: run the stand-ins until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from local.standins.server import HOST, StandinServer
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the stand-ins.
+
+    Returns:
+        0 after a clean end, 2 if the port is taken.
+    """
+    parser = argparse.ArgumentParser(prog="python -m local.standins", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="loopback port; 0 (default) takes any free one")
+    parser.add_argument("--state", type=Path, required=True, help="folder for calls.jsonl and standins.json")
+    levels = ["critical", "error", "warning", "info", "debug"]
+    parser.add_argument("--log-level", choices=levels, default="warning")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        server = StandinServer(options.state, options.port, options.log_level)
+    except OSError as error:
+        sys.stderr.write(
+            f"The stand-ins cannot listen on {HOST}:{options.port}: {error}. Choose another --port.\n"
+        )
+        return 2
+    server.serve()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

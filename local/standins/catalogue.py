@@ -1,0 +1,89 @@
+"""The Bedrock models that the stand-ins know, with their lifecycle, as of the date in ``catalogue.json``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+#: A day (YYYY-MM-DD) that the stand-ins take for today, for tests.
+TODAY_VARIABLE = "STORYCAST_STANDIN_TODAY"
+
+_PROFILE = re.compile(r"(?:us|us-gov|eu|apac|jp|au|ca|global)\.(?P<model>.+)")
+_ARN = re.compile(r"arn:aws[^:]*:bedrock:[^:]*:[^:]*:(?P<kind>foundation-model|inference-profile)/(?P<id>.+)")
+
+
+class Model(BaseModel):
+    """One model of the catalogue."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    #: The service's own name for it.
+    name: str
+    #: What really answers here; None if nothing does.
+    played_by: str | None
+    #: ``caption``, ``titan_embedding``, ``nova_embedding`` or ``image``.
+    role: str
+    input: tuple[str, ...]
+    output: tuple[str, ...]
+    customizations: tuple[str, ...] = ()
+    inference: tuple[str, ...]
+    #: Whether it may be called through a cross-region inference profile, such as ``us.<id>``.
+    inference_profiles: bool = False
+    #: The day on which it became Legacy; None if it has not, or nobody wrote it down.
+    legacy: dt.date | None = None
+    #: The day from which it answers no more.
+    end_of_life: dt.date | None = None
+
+    def is_legacy(self, today: dt.date) -> bool:
+        """Whether it is Legacy on a day; an ended model is Legacy too."""
+        return self.has_ended(today) or (self.legacy is not None and today >= self.legacy)
+
+    def has_ended(self, today: dt.date) -> bool:
+        """Whether it has reached its end of life on a day."""
+        return self.end_of_life is not None and today >= self.end_of_life
+
+
+class _Catalogue(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    as_of: dt.date
+    source: str
+    models: tuple[Model, ...]
+
+
+@cache
+def models() -> tuple[Model, ...]:
+    """All models, in the catalogue's order."""
+    text = Path(__file__).with_name("catalogue.json").read_text("utf-8")
+    return _Catalogue.model_validate_json(text).models
+
+
+def foundation_model(identifier: str) -> Model | None:
+    """The model with that id or foundation model ARN; None if there is none."""
+    found = _ARN.fullmatch(identifier)
+    if found:
+        identifier = found["id"] if found["kind"] == "foundation-model" else ""
+    return next((model for model in models() if model.id == identifier), None)
+
+
+def invocable_model(identifier: str) -> Model | None:
+    """The model behind an id, an ARN, or an inference profile's id or ARN; None if there is none."""
+    arn = _ARN.fullmatch(identifier)
+    name = arn["id"] if arn else identifier
+    profile = _PROFILE.fullmatch(name)
+    if profile and (arn is None or arn["kind"] == "inference-profile"):
+        model = foundation_model(profile["model"])
+        return model if model and model.inference_profiles else None
+    return foundation_model(identifier)
+
+
+def today() -> dt.date:
+    """Today in UTC, or the day that ``STORYCAST_STANDIN_TODAY`` names."""
+    day = os.environ.get(TODAY_VARIABLE)
+    return dt.date.fromisoformat(day) if day else dt.datetime.now(dt.UTC).date()

@@ -1,0 +1,159 @@
+"""Amazon Rekognition's stand-in: DetectLabels, by NanoDet and U2Netp."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local.standins.boxes import Box
+from local.standins.errors import ModelledError
+from local.standins.image_properties import image_properties
+from local.standins.nanodet import coco_classes, find_objects
+from local.standins.objects import ObjectTooLargeError, ObjectUnreadableError, read_object
+from local.standins.pictures import PictureUnreadableError, read_header, read_pixels
+from local.standins.saliency import saliency_map, salient_boxes
+from local.standins.service import Call, Params, Service, paid
+
+LABEL_MODEL_VERSION = "local-stand-in nanodet-g-416 + u2netp"
+#: U2Netp says that a region stands out, and no more.
+SALIENT = "Salient Object"
+SALIENT_CATEGORY = "Saliency"
+
+# "Guidelines and quotas in Amazon Rekognition", and the API reference of DetectLabels.
+BYTES_LIMIT = 5 * 1024 * 1024
+OBJECT_BYTES_LIMIT = 15 * 1024 * 1024
+SIDE_PX_RANGE = (80, 10_000)
+DEFAULT_MAX_LABELS = 1000
+DEFAULT_MIN_CONFIDENCE = 55.0
+DEFAULT_MAX_COLORS = 10
+FEATURES = ("GENERAL_LABELS", "IMAGE_PROPERTIES")
+
+
+class Rekognition(Service):
+    """Says what the two models say; the label names and categories are COCO's, not Rekognition's."""
+
+    service_name = "rekognition"
+
+    @paid
+    def detect_labels(self, params: Params, call: Call) -> Params:
+        """Find COCO objects and salient regions, with boxes."""
+        features = params.get("Features") or ["GENERAL_LABELS"]
+        settings = params.get("Settings", {})
+        _check_features(features, settings)
+        content = _content(params["Image"])
+        call.about(content)
+        pixels = _decoded(content)
+        answer: Params = {"LabelModelVersion": LABEL_MODEL_VERSION}
+        saliency = saliency_map(pixels)
+        if "GENERAL_LABELS" in features:
+            labels = _labels(
+                find_objects(pixels) + salient_boxes(saliency),
+                params.get("MinConfidence", DEFAULT_MIN_CONFIDENCE),
+            )
+            labels = [label for label in labels if _wanted(label, settings.get("GeneralLabels", {}))]
+            answer["Labels"] = labels[: params.get("MaxLabels", DEFAULT_MAX_LABELS)]
+        if "IMAGE_PROPERTIES" in features:
+            colors = settings.get("ImageProperties", {}).get("MaxDominantColors", DEFAULT_MAX_COLORS)
+            answer["ImageProperties"] = image_properties(pixels, saliency, colors)
+        return answer
+
+
+def _check_features(features: list[str], settings: dict[str, Any]) -> None:
+    if not set(features) <= set(FEATURES) or len(set(features)) != len(features):
+        raise ModelledError("InvalidParameterException", f"Features must be some of {', '.join(FEATURES)}")
+    if "ImageProperties" in settings and "IMAGE_PROPERTIES" not in features:
+        raise ModelledError(
+            "InvalidParameterException", "Settings.ImageProperties needs the feature IMAGE_PROPERTIES"
+        )
+    if "GeneralLabels" in settings and "GENERAL_LABELS" not in features:
+        raise ModelledError(
+            "InvalidParameterException", "Settings.GeneralLabels needs the feature GENERAL_LABELS"
+        )
+
+
+def _content(image: dict[str, Any]) -> bytes:
+    """The image file that a request means."""
+    if ("Bytes" in image) == ("S3Object" in image):
+        raise ModelledError("InvalidParameterException", "Image takes either Bytes or S3Object")
+    if "Bytes" in image:
+        return bytes(image["Bytes"])
+    place = image["S3Object"]
+    if "Bucket" not in place or "Name" not in place:
+        raise ModelledError("InvalidParameterException", "S3Object needs Bucket and Name")
+    try:
+        return read_object(place["Bucket"], place["Name"], place.get("Version"), OBJECT_BYTES_LIMIT)
+    except ObjectTooLargeError as error:
+        raise ModelledError("ImageTooLargeException", f"Image size is too large: {error}") from error
+    except ObjectUnreadableError as error:
+        raise ModelledError(
+            "InvalidS3ObjectException",
+            "Unable to get object metadata from S3. Check object key, region and/or access permissions. "
+            f"({error})",
+        ) from error
+
+
+def _decoded(content: bytes) -> Any:
+    try:
+        header = read_header(content)
+        least, most = SIDE_PX_RANGE
+        if header.format not in {"png", "jpeg"}:
+            raise ModelledError("InvalidImageFormatException", "Request has invalid image format")
+        if max(header.width_px, header.height_px) > most:
+            raise ModelledError("ImageTooLargeException", "Image dimensions are too large")
+        if min(header.width_px, header.height_px) < least:
+            raise ModelledError(
+                "InvalidParameterException", "Request has invalid parameters: image is too small"
+            )
+        return read_pixels(content)
+    except PictureUnreadableError as error:
+        raise ModelledError("InvalidImageFormatException", "Request has invalid image format") from error
+
+
+def _labels(boxes: list[Box], min_confidence: float) -> list[dict[str, Any]]:
+    """One label for each name, surest first, with the boxes of that name as its instances."""
+    categories = dict(coco_classes())
+    instances: dict[str, list[Box]] = {}
+    for box in sorted(boxes, key=lambda box: -box.score):
+        if _percent(box.score) >= min_confidence:
+            instances.setdefault(box.name, []).append(box)
+    return [
+        {
+            "Name": name.title() if name else SALIENT,
+            "Confidence": _percent(found[0].score),
+            "Instances": [
+                {
+                    "BoundingBox": {
+                        "Left": box.left,
+                        "Top": box.top,
+                        "Width": box.right - box.left,
+                        "Height": box.bottom - box.top,
+                    },
+                    "Confidence": _percent(box.score),
+                }
+                for box in found
+            ],
+            "Parents": [],
+            "Aliases": [],
+            "Categories": [{"Name": categories[name].title() if name else SALIENT_CATEGORY}],
+        }
+        for name, found in instances.items()
+    ]
+
+
+def _percent(score: float) -> float:
+    """A model's score as Rekognition's confidence, 0..100."""
+    return min(100.0, max(0.0, score * 100.0))
+
+
+def _wanted(label: dict[str, Any], filters: dict[str, list[str]]) -> bool:
+    """Whether a label passes the filters; exclusion beats inclusion, names are compared as they are."""
+    names = {label["Name"]}
+    groups = {category["Name"] for category in label["Categories"]}
+    included = set(filters.get("LabelInclusionFilters", []))
+    included_groups = set(filters.get("LabelCategoryInclusionFilters", []))
+    if names & set(filters.get("LabelExclusionFilters", [])):
+        return False
+    if groups & set(filters.get("LabelCategoryExclusionFilters", [])):
+        return False
+    if not included and not included_groups:
+        return True
+    return bool(names & included or groups & included_groups)

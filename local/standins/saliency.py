@@ -1,0 +1,63 @@
+"""U2Netp: which parts of a picture stand out, as a map and as boxes."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from local.standins.boxes import Box
+from local.standins.inference import Floats, Network, normalised
+
+SIDE_PX = 320
+#: A cell of the map belongs to a region from this saliency on.
+THRESHOLD = 0.4
+#: Regions below this share of the picture are specks.
+AREA_FLOOR = 0.004
+
+# RGB, ImageNet's values; the network's own normalisation divides by the picture's brightest value first.
+_MEAN = (0.485, 0.456, 0.406)
+_DEVIATION = (0.229, 0.224, 0.225)
+_NETWORK = Network("u2netp.onnx", ("1959",))
+
+
+def saliency_map(rgb: NDArray[np.uint8]) -> Floats:
+    """How much each part of a picture stands out.
+
+    Args:
+        rgb: The picture, ``(height, width, 3)``, 8 bits.
+
+    Returns:
+        A map of ``SIDE_PX`` x ``SIDE_PX`` cells over the whole picture, each 0..1, as the network's
+        last layer says it: it is not stretched to 1, so an empty scene stays near 0.
+    """
+    small = np.asarray(cv2.resize(rgb, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    brightest = max(1.0, float(small.max()))
+    mean = tuple(value * brightest for value in _MEAN)
+    deviation = tuple(value * brightest for value in _DEVIATION)
+    answer = _NETWORK.run(normalised(small, mean, deviation))[0]
+    return np.asarray(np.clip(answer[0, 0], 0.0, 1.0), dtype=np.float32)
+
+
+def salient_boxes(saliency: Floats) -> list[Box]:
+    """The connected regions of a saliency map as boxes.
+
+    Args:
+        saliency: What ``saliency_map`` gave.
+
+    Returns:
+        One box per region above the floor in area, scored by the mean saliency inside the region
+        (``THRESHOLD``..1), best first. Empty if nothing stands out. Characters that touch share a box.
+    """
+    mask = (saliency >= THRESHOLD).astype(np.uint8)
+    count, regions, measures, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    height, width = saliency.shape
+    boxes = []
+    for number in range(1, count):
+        left, top, across, down, cells = (int(value) for value in measures[number])
+        if cells / (height * width) < AREA_FLOOR:
+            continue
+        score = float(saliency[regions == number].mean())
+        right, bottom = (left + across) / width, (top + down) / height
+        boxes.append(Box(left / width, top / height, right, bottom, score=score))
+    return sorted(boxes, key=lambda box: -box.score)

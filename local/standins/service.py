@@ -1,0 +1,90 @@
+"""A service that a stand-in plays: one class, one method per operation.
+
+To add an operation, write a method named after it in snake case (``SearchFaces`` -> ``search_faces``). The
+wire protocol, validation, errors, faults and the call log follow from the service's model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+from botocore import xform_name
+
+from local.standins.errors import DefectError
+from local.standins.wire import Wire
+
+type Params = dict[str, Any]
+type Operation = Callable[[Any, Params, Call], Params]
+
+
+@dataclass(slots=True)
+class Call:
+    """One request while it is answered: who asks, and what the operation tells the call log."""
+
+    service: str
+    operation: str
+    region: str
+    access_key_id: str
+    request_id: str
+    #: The model id that was asked for, where the operation has one.
+    model: str | None = None
+    #: What picture the call was about: the first 16 hex digits of the SHA-256 of its content.
+    item: str | None = None
+
+    def about(self, content: bytes) -> None:
+        """Name the content (an image file's bytes) that the call is about, for the call log."""
+        self.item = hashlib.sha256(content).hexdigest()[:16]
+
+
+def paid[F: Callable[..., Any]](operation: F) -> F:
+    """Mark an operation that the real service charges for when it succeeds."""
+    operation.paid = True  # type: ignore[attr-defined]
+    return operation
+
+
+class Service:
+    """Base of the stand-ins; every public method of a subclass plays the operation it is named after."""
+
+    #: The service's name in botocore, such as ``bedrock-runtime``.
+    service_name: ClassVar[str]
+
+    @cached_property
+    def wire(self) -> Wire:
+        """The service on the wire."""
+        return Wire(self.service_name)
+
+    @cached_property
+    def operations(self) -> dict[str, Callable[[Params, Call], Params]]:
+        """What is played: the methods by operation name.
+
+        Raises:
+            DefectError: A public method is no operation of the service's model.
+        """
+        model = self.wire.model
+        known = {xform_name(name): name for name in model.operation_names}
+        played: dict[str, Callable[[Params, Call], Params]] = {}
+        for attribute in dir(type(self)):
+            if (
+                attribute.startswith("_")
+                or attribute in _BASE
+                or not callable(getattr(type(self), attribute))
+            ):
+                continue
+            if attribute not in known:
+                raise DefectError(f"{type(self).__name__}.{attribute} is no operation of {self.service_name}")
+            operation = model.operation_model(known[attribute])
+            if operation.has_event_stream_input or operation.has_event_stream_output:
+                raise DefectError(f"{operation.name} streams events, which the stand-ins do not speak")
+            played[known[attribute]] = getattr(self, attribute)
+        return played
+
+    def is_paid(self, operation: str) -> bool:
+        """Whether the real service charges for this operation when it succeeds."""
+        return bool(getattr(self.operations[operation], "paid", False))
+
+
+_BASE = frozenset(dir(Service))
