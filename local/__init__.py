@@ -1,0 +1,1 @@
+"""The embedded AWS: the real template, whole, on this machine."""
