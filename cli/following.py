@@ -1,0 +1,298 @@
+"""Following an execution: what Step Functions tells, read again and again, as snapshots."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from botocore.exceptions import ClientError
+
+from cli.machine import Machine, Stage, read_machine
+from cli.problems import message_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions.client import SFNClient
+
+StageState = Literal["pending", "running", "done", "skipped", "stopped"]
+
+RUNNING = "RUNNING"
+SUCCEEDED = "SUCCEEDED"
+GRACE_SECONDS = 15.0
+"""How long an execution that was just started may be unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Items of a map: ``done`` and ``failed`` of ``total``."""
+
+    done: int = 0
+    failed: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StageProgress:
+    """How far a stage is; ``seconds`` since it was entered, or that it took."""
+
+    stage: Stage
+    state: StageState
+    seconds: float = 0.0
+    counts: Counts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An execution at one moment."""
+
+    status: str
+    seconds: float
+    stages: tuple[StageProgress, ...] = ()
+    error: str = ""
+    cause: str = ""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will change."""
+        return self.status not in (RUNNING, "PENDING_REDRIVE")
+
+    @property
+    def running(self) -> tuple[StageProgress, ...]:
+        """The stages that are at work."""
+        return tuple(stage for stage in self.stages if stage.state == "running")
+
+
+@dataclass(slots=True)
+class _Visit:
+    entered_at: datetime
+    exited_at: datetime | None = None
+    counts: Counts | None = None
+    map_runs: set[str] = field(default_factory=set)
+
+
+class Follower:
+    """Reads one execution. Each :meth:`snapshot` asks only for what is new.
+
+    Args:
+        stepfunctions: The client.
+        execution_arn: The execution.
+        machine: Its stages; read from the deployed definition where None.
+        now: The clock, in UTC.
+    """
+
+    def __init__(
+        self,
+        stepfunctions: "SFNClient",
+        execution_arn: str,
+        machine: Machine | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._stepfunctions = stepfunctions
+        self.execution_arn = execution_arn
+        self._machine = machine
+        self._now = now
+        self._visits: dict[str, _Visit] = {}
+        self._last_event = 0
+        self._map_run_stages: dict[str, str] = {}
+        self._ended_map_runs: set[str] = set()
+
+    def snapshot(self) -> Snapshot:
+        """Return how far the execution is.
+
+        Raises:
+            ClientError: It does not exist, or may not be read.
+        """
+        execution = self._stepfunctions.describe_execution(executionArn=self.execution_arn)
+        if self._machine is None:
+            self._machine = self._read_machine(execution["stateMachineArn"])
+        self._read_history()
+        self._read_map_runs()
+        ended = execution["status"] not in (RUNNING, "PENDING_REDRIVE")
+        until = execution.get("stopDate") if ended else None
+        return Snapshot(
+            status=execution["status"],
+            seconds=max(((until or self._now()) - execution["startDate"]).total_seconds(), 0.0),
+            stages=self._stages(execution["status"], until),
+            error=execution.get("error") or "",
+            cause=message_of(execution.get("cause") or ""),
+        )
+
+    def _read_machine(self, machine_arn: str) -> Machine:
+        try:
+            deployed = self._stepfunctions.describe_state_machine_for_execution(executionArn=self.execution_arn)
+            return read_machine(deployed["definition"])
+        except ClientError:
+            deployed_now = self._stepfunctions.describe_state_machine(stateMachineArn=machine_arn)
+            return read_machine(deployed_now["definition"])
+
+    def _read_history(self) -> None:
+        """Read the events that came since the last time, newest first until one is known."""
+        fresh: list[Any] = []
+        more: dict[str, str] = {}
+        while True:
+            page = self._stepfunctions.get_execution_history(
+                executionArn=self.execution_arn,
+                reverseOrder=True,
+                includeExecutionData=False,
+                maxResults=1000 if self._last_event == 0 else 100,
+                **more,
+            )
+            new = [event for event in page["events"] if event["id"] > self._last_event]
+            fresh += new
+            if len(new) < len(page["events"]) or not page.get("nextToken"):
+                break
+            more = {"nextToken": page["nextToken"]}
+        for event in reversed(fresh):
+            self._apply(event)
+        if fresh:
+            self._last_event = fresh[0]["id"]
+
+    def _apply(self, event: Mapping[str, Any]) -> None:
+        kind = event["type"]
+        assert self._machine  # noqa: S101 -- read before the history
+        if kind.endswith("StateEntered"):
+            name = event["stateEnteredEventDetails"]["name"]
+            if self._machine.stage(name):
+                self._visits[name] = _Visit(event["timestamp"])
+        elif kind.endswith("StateExited"):
+            name = event["stateExitedEventDetails"]["name"]
+            if name in self._visits:
+                self._visits[name].exited_at = event["timestamp"]
+        elif kind == "MapStateStarted":
+            if visit := self._open_map(distributed=False):
+                visit.counts = Counts(total=event["mapStateStartedEventDetails"]["length"])
+        elif kind in ("MapIterationSucceeded", "MapIterationFailed", "MapIterationAborted"):
+            details: Mapping[str, Any] = next(
+                iter(value for key, value in event.items() if key.startswith("mapIteration")), {}
+            )
+            visit = self._visits.get(details.get("name", ""))
+            if visit and visit.counts:
+                failed = kind != "MapIterationSucceeded"
+                before = visit.counts
+                visit.counts = Counts(before.done + (not failed), before.failed + failed, before.total)
+        elif kind == "MapRunStarted" and (visit := self._open_map(distributed=True)):
+            map_run = event["mapRunStartedEventDetails"]["mapRunArn"]
+            self._map_run_stages[map_run] = next(name for name, known in self._visits.items() if known is visit)
+
+    def _open_map(self, *, distributed: bool) -> _Visit | None:
+        """Return the map that was entered last and has not ended: only one is open at the top level."""
+        assert self._machine  # noqa: S101 -- read before the history
+        for name, visit in reversed(self._visits.items()):
+            stage = self._machine.stage(name)
+            if visit.exited_at is None and stage and stage.kind == "Map":
+                return visit if stage.is_distributed == distributed else None
+        return None
+
+    def _read_map_runs(self) -> None:
+        assert self._machine  # noqa: S101 -- read before the history
+        entered = [self._machine.stage(name) for name in self._visits]
+        if not any(stage and stage.is_distributed for stage in entered):
+            return
+        for listed in self._stepfunctions.list_map_runs(executionArn=self.execution_arn)["mapRuns"]:
+            arn = listed["mapRunArn"]
+            if arn in self._ended_map_runs:
+                continue
+            name = self._map_run_stages.get(arn) or self._stage_of_map_run(arn, listed["startDate"])
+            if name is None:
+                continue
+            map_run = self._stepfunctions.describe_map_run(mapRunArn=arn)
+            items = map_run["itemCounts"]
+            self._visits[name].counts = Counts(
+                done=items["succeeded"],
+                failed=items["failed"] + items["timedOut"] + items["aborted"],
+                total=items["total"],
+            )
+            if map_run["status"] != RUNNING:
+                self._ended_map_runs.add(arn)
+
+    def _stage_of_map_run(self, arn: str, started_at: datetime) -> str | None:
+        """Return the stage of a map run: by the label in its ARN, else by when it began."""
+        assert self._machine  # noqa: S101 -- read before the history
+        label = arn.partition(":mapRun:")[2].partition("/")[2].partition(":")[0]
+        found: str | None = None
+        for name, visit in self._visits.items():
+            stage = self._machine.stage(name)
+            if not stage or not stage.is_distributed:
+                continue
+            if label in (stage.map_label, name):
+                return name
+            if visit.entered_at <= started_at and (visit.exited_at is None or started_at <= visit.exited_at):
+                found = name
+        return found
+
+    def _stages(self, status: str, until: datetime | None) -> tuple[StageProgress, ...]:
+        assert self._machine  # noqa: S101 -- read before the history
+        names = [stage.name for stage in self._machine.stages]
+        furthest = max((names.index(name) for name in self._visits), default=-1)
+        shown = []
+        for number, stage in enumerate(self._machine.stages):
+            visit = self._visits.get(stage.name)
+            if not stage.is_shown or (visit is None and not stage.certain):
+                continue
+            if visit is None:
+                passed_over = number < furthest or status == SUCCEEDED
+                shown.append(StageProgress(stage, "skipped" if passed_over else "pending"))
+                continue
+            ends_at = visit.exited_at or until
+            state: StageState = "done" if visit.exited_at else "running"
+            if state == "running" and until:
+                state = "stopped"
+            took = ((ends_at or self._now()) - visit.entered_at).total_seconds()
+            shown.append(StageProgress(stage, state, max(took, 0.0), visit.counts))
+        return tuple(shown)
+
+
+class Shown(Protocol):
+    """Something that shows snapshots to a person."""
+
+    def __enter__(self) -> "Shown": ...
+    def __exit__(self, *exception: object) -> None: ...
+    def update(self, snapshot: Snapshot) -> None:
+        """Show a newer snapshot."""
+
+
+def follow(
+    follower: Follower,
+    shown: Shown,
+    *,
+    pause_seconds: Callable[[float], float],
+    sleep: Callable[[float], None] = time.sleep,
+) -> Snapshot:
+    """Show an execution until it ends.
+
+    Args:
+        follower: Of the execution.
+        shown: Where to show it.
+        pause_seconds: Gives the pause between two looks, by how long the run has taken.
+        sleep: Waits.
+
+    Returns:
+        The last snapshot.
+    """
+    unknown_for = 0.0
+    with shown:
+        while True:
+            try:
+                snapshot = follower.snapshot()
+            except ClientError as error:
+                # An execution that was just started may not be known everywhere yet.
+                if error.response["Error"]["Code"] != "ExecutionDoesNotExist" or unknown_for > GRACE_SECONDS:
+                    raise
+                unknown_for += 1.0
+                sleep(1.0)
+                continue
+            unknown_for = GRACE_SECONDS + 1
+            shown.update(snapshot)
+            if snapshot.has_ended:
+                return snapshot
+            sleep(pause_seconds(snapshot.seconds))
+
+
+def pause_locally(_seconds: float) -> float:
+    """Look twice a second: nobody else asks this Step Functions."""
+    return 0.5
+
+
+def pause_on_aws(seconds: float) -> float:
+    """Look every two seconds in the first minute, then every five: quotas are shared by the account."""
+    return 2.0 if seconds < 60 else 5.0

@@ -1,0 +1,122 @@
+"""The deployed state machine as a person sees it: its stages, in the order in which they come."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_STAGE_TYPES = ("Task", "Map", "Parallel")
+
+LABELS: Mapping[str, str] = {
+    "PrepareRun": "Prepare the run",
+    "ProbeFootage": "Read the footage's headers",
+    "CheckPlan": "Check the plan",
+    "SampleFrames": "Sample frames",
+    "ListFrames": "List frames and shots",
+    "BuildCast": "Build the cast",
+    "ExtractCharacters": "Find and cut out characters",
+    "NameCharacters": "Name the characters",
+    "CurateDataset": "Choose the best pictures",
+    "CaptionImages": "Caption the pictures",
+    "WriteDataset": "Write the dataset",
+    "ApplyReview": "Apply the review",
+}
+"""Words for states; a state that is not here is shown by its own name, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A state of the top level; ``certain`` where no successful run goes without it."""
+
+    name: str
+    kind: str
+    comment: str
+    certain: bool
+    is_distributed: bool = False
+    map_label: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the stage does, in a few words."""
+        return LABELS.get(self.name) or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", self.name).capitalize()
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether it does work that a person waits for; choices and passes take no time."""
+        return self.kind in _STAGE_TYPES or self.kind == "Wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The top level of a state machine, in order of first possible entry."""
+
+    stages: tuple[Stage, ...]
+
+    def stage(self, name: str) -> Stage | None:
+        """Return the stage of this name; None for a state inside a map."""
+        return next((stage for stage in self.stages if stage.name == name), None)
+
+
+def read_machine(definition: str) -> Machine:
+    """Read a definition in Amazon States Language (JSON)."""
+    asl = json.loads(definition)
+    states: Mapping[str, Any] = asl.get("States", {})
+    start = asl.get("StartAt", "")
+    order = _order(states, start)
+    # What only a Catch leads to comes last: it is shown once it is entered.
+    order += [name for name in states if name not in order]
+    return Machine(tuple(_stage(name, states, start) for name in order))
+
+
+def _stage(name: str, states: Mapping[str, Any], start: str) -> Stage:
+    state = states[name]
+    processor = state.get("ItemProcessor") or state.get("Iterator") or {}
+    return Stage(
+        name=name,
+        kind=state.get("Type", ""),
+        comment=state.get("Comment", ""),
+        certain=not _succeeds_without(states, start, name),
+        is_distributed=processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED",
+        map_label=state.get("Label", ""),
+    )
+
+
+def _followers(state: Mapping[str, Any]) -> Iterator[str]:
+    for choice in state.get("Choices", ()):
+        if "Next" in choice:
+            yield choice["Next"]
+    for key in ("Default", "Next"):
+        if key in state:
+            yield state[key]
+
+
+def _order(states: Mapping[str, Any], start: str) -> list[str]:
+    """Return the states that can be reached, each before those that it leads to, loops aside."""
+    finished: list[str] = []
+    seen: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name in seen or name not in states:
+            return
+        seen.add(name)
+        for follower in _followers(states[name]):
+            visit(follower)
+        finished.append(name)
+
+    visit(start)
+    return finished[::-1]
+
+
+def _succeeds_without(states: Mapping[str, Any], start: str, avoided: str) -> bool:
+    waiting, seen = [start], {avoided}
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in states:
+            continue
+        seen.add(name)
+        state = states[name]
+        if state.get("End") or state.get("Type") == "Succeed":
+            return True
+        waiting += _followers(state)
+    return False

@@ -1,0 +1,56 @@
+"""Options that several commands share: one name, one help text, one meaning."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+LOCAL, STACK, FOOTAGE = "On this machine", "On AWS", "What to run"
+
+
+def _remember_verbose(context: typer.Context, verbose: bool) -> bool:
+    if verbose:
+        context.meta["storycast.verbose"] = True
+    return verbose
+
+
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", callback=_remember_verbose, is_eager=True, help="Show where an error came from."),
+]
+Footage = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FOOTAGE", help="Videos and pictures, each under a name of its own.", show_default=False
+    ),
+]
+ProjectFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--project", metavar="FILE", help="The project file (YAML). References are sought below its folder."
+    ),
+]
+TargetOption = Annotated[
+    Literal["local", "aws"],
+    typer.Option("--target", envvar="STORYCAST_TARGET", help="Where to run: on this machine or on AWS."),
+]
+Stack = Annotated[str, typer.Option("--stack", metavar="NAME", envvar="STORYCAST_STACK", help="The stack on AWS.")]
+State = Annotated[
+    Path | None,
+    typer.Option("--state", metavar="DIR", help="The embedded AWS's folder. [default: .storycast/aws here]"),
+]
+KeepUp = Annotated[
+    bool,
+    typer.Option("--keep-up", help="Leave the embedded AWS up afterwards (`storycast local down` ends it)."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Copy the run's folder to DIR/<run id>, also when it failed."),
+]
+
+
+def is_verbose(context: typer.Context | None) -> bool:
+    """Return whether the user asked for details of errors."""
+    asked = os.environ.get("STORYCAST_VERBOSE", "") not in ("", "0")
+    return asked or bool(context and context.meta.get("storycast.verbose"))

@@ -1,0 +1,147 @@
+"""What the command says when something goes wrong, and with which exit code it ends.
+
+The one place where exceptions become words for people. A message says what happened, to which file, key or
+call, and what to do next.
+"""
+
+import json
+from collections.abc import Sequence
+
+import boto3.exceptions
+import botocore.exceptions as aws
+import storycast.errors
+from botocore.exceptions import ClientError
+from storycast.errors import BadInputError, StorycastError
+
+from local.deployment import DeploymentError
+from local.instance import InstanceError
+from local.tools import SetupMissingError
+
+DONE = 0
+FAILED = 1
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+_NO_LOGIN = (
+    aws.NoCredentialsError,
+    aws.PartialCredentialsError,
+    aws.CredentialRetrievalError,
+    aws.TokenRetrievalError,
+    aws.SSOError,
+    aws.ProfileNotFound,
+    aws.ConfigParseError,
+)
+_UNREACHED = (aws.ConnectionError, aws.HTTPClientError)
+_REFUSED_CODES = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "AllAccessDisabled",
+    "403",
+}
+_LOGIN_CODES = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_ACTIONS = {
+    "DescribeStacks": "cloudformation:DescribeStacks",
+    "Query": "dynamodb:Query",
+    "HeadObject": "s3:GetObject",
+    "GetObject": "s3:GetObject",
+    "ListObjectsV2": "s3:ListBucket",
+    "DeleteObject": "s3:DeleteObject",
+    "PutObject": "s3:PutObject",
+    "CreateMultipartUpload": "s3:PutObject",
+    "UploadPart": "s3:PutObject",
+    "CompleteMultipartUpload": "s3:PutObject",
+}
+"""IAM actions of the calls that this command makes; all others are of Step Functions, by their own name."""
+
+
+class InputRefusedError(BadInputError):
+    """Something that the user gave can't be used; nothing was started or uploaded."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problems))
+
+
+class TargetUnusableError(BadInputError):
+    """The place to run, as it is configured, can't be used."""
+
+
+class RunNotFoundError(BadInputError):
+    """There is no run of that id."""
+
+
+class RunNotStartedError(StorycastError):
+    """An upload is in the bucket, but no run began with it."""
+
+
+def explain(error: BaseException) -> tuple[str, int] | None:
+    """Return the message and exit code for an error, or None where nobody foresaw it."""
+    if isinstance(error, boto3.exceptions.S3UploadFailedError) and error.__context__:
+        return explain(error.__context__)
+    if isinstance(error, StorycastError):
+        return str(error), BAD_INPUT if isinstance(error, BadInputError) else FAILED
+    if isinstance(error, SetupMissingError | InstanceError | DeploymentError):
+        return str(error), FAILED
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}.", FAILED
+    return _explain_aws(error)
+
+
+def _explain_aws(error: BaseException) -> tuple[str, int] | None:
+    if isinstance(error, ClientError):
+        return _client_error(error)
+    if isinstance(error, _NO_LOGIN):
+        return f"No AWS credentials can be used: {error}. {_LOGIN}", BAD_INPUT
+    if isinstance(error, aws.NoRegionError):
+        return NO_REGION, BAD_INPUT
+    if isinstance(error, _UNREACHED):
+        return f"AWS does not answer: {error} Check the network and the region, then try again.", FAILED
+    return None
+
+
+_LOGIN = "Log in (`aws sso login` or `aws configure`), or use `--target local`, which needs no account."
+
+NO_REGION = "No AWS region is set. Set AWS_REGION, or `region` in your AWS profile, to the region of the stack."
+
+
+def _client_error(error: ClientError) -> tuple[str, int]:
+    code = error.response.get("Error", {}).get("Code", "")
+    message = error.response.get("Error", {}).get("Message", "")
+    if code in _LOGIN_CODES:
+        return f"AWS does not accept the credentials ({code}: {message}). {_LOGIN}", BAD_INPUT
+    action = _ACTIONS.get(error.operation_name, f"states:{error.operation_name}")
+    if code in _REFUSED_CODES:
+        said = f" AWS says: {message}" if message and message != "Forbidden" else ""
+        return f"AWS refuses {action}: the credentials need a policy that allows it.{said}", FAILED
+    return f"{action} failed ({code}): {message}", FAILED
+
+
+def exit_code_of_run(error_name: str) -> int:
+    """Return the exit code for a run that ended with an error of this name."""
+    kind = getattr(storycast.errors, error_name, None)
+    return BAD_INPUT if isinstance(kind, type) and issubclass(kind, BadInputError) else FAILED
+
+
+def message_of(cause: str) -> str:
+    """Return what a person should read of an execution's cause.
+
+    A function's cause is JSON with ``errorMessage``, a child machine's has ``Cause``; the message is inside.
+    """
+    try:
+        data = json.loads(cause)
+    except ValueError:
+        return cause.strip()
+    if isinstance(data, dict):
+        for key in ("errorMessage", "Cause", "cause"):
+            if isinstance(data.get(key), str) and data[key]:
+                return message_of(data[key])
+    return cause.strip()

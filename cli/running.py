@@ -1,0 +1,120 @@
+"""What `storycast run` and `storycast upload` do, step by step."""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from storycast import names
+from storycast.errors import BadInputError
+from storycast.requests import RunRequest
+from storycast.settings import read_settings
+from storycast.stages.check_plan import refuse_missing_parts
+
+from cli.claims import StartedRun, find_started
+from cli.ending import see_through
+from cli.footage_check import FootageFile, check_footage
+from cli.problems import DONE, INTERRUPTED, InputRefusedError, TargetUnusableError
+from cli.project import Overrides, Project, check_name, check_project, project_name
+from cli.run_copy import check_out
+from cli.screen import Screen
+from cli.target import TargetChoice, opened
+from cli.uploading import incoming, upload_footage, upload_project, uploads
+from local.embedded_aws import EmbeddedAws
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What a run is to be made of, checked."""
+
+    name: str
+    footage: tuple[FootageFile, ...]
+    project: Project | None
+    overrides: Overrides
+
+
+def check_input(
+    footage: Sequence[Path],
+    project_file: Path | None,
+    *,
+    name: str | None = None,
+    overrides: Overrides | None = None,
+    out: Path | None = None,
+) -> Intake:
+    """Look at everything that the user gave, before anything is started or uploaded.
+
+    Raises:
+        InputRefusedError: Something can't be used; the message names all of it.
+    """
+    overrides = overrides or Overrides()
+    files, problems = check_footage(footage)
+    project = None
+    if project_file is not None:
+        project, more = check_project(project_file)
+        problems += more
+    try:
+        source = str(project.path) if project else "the options"
+        refuse_missing_parts(read_settings(overrides.apply(project.content if project else b"", source), source))
+    except BadInputError as error:
+        problems.append(str(error))
+    if name is not None:
+        problems += check_name(name)
+    if out is not None:
+        problems += check_out(out)
+    if problems:
+        raise InputRefusedError(problems)
+    name = name or project_name(project_file, footage[0])
+    return Intake(name, tuple(files), project, overrides)
+
+
+def run(intake: Intake, choice: TargetChoice, out: Path | None, screen: Screen) -> int:
+    """Upload, start, follow, and copy the results.
+
+    Returns:
+        The exit code.
+    """
+    with opened(choice, screen) as target:
+        run_id = names.run_id(intake.footage[0].name, datetime.now(UTC), secrets.token_hex(8))
+        upload_project(target, intake.name, intake.project, intake.overrides, screen)
+        uploaded = upload_footage(target, incoming(run_id, intake.footage), screen)
+        request = RunRequest(project=intake.name, footage=tuple(one.key for one in uploaded), run_id=run_id)
+        started = target.stepfunctions.start_execution(
+            stateMachineArn=target.machine_arn,
+            name=run_id,
+            input=json.dumps(request.model_dump(mode="json")),
+        )
+        screen.say(f"Run {run_id} began on {target.place}.")
+        return see_through(target, StartedRun(run_id, started["executionArn"]), out, screen)
+
+
+def upload(intake: Intake, choice: TargetChoice, *, follow: bool, out: Path | None, screen: Screen) -> int:
+    """Upload footage whose events start runs; follow them if asked to.
+
+    Returns:
+        The exit code: the worst of the runs that were followed.
+
+    Raises:
+        TargetUnusableError: The embedded AWS would end before any run could.
+    """
+    if choice.kind == "local" and not (follow or choice.keep_up) and not EmbeddedAws(choice.state_dir).status().up:
+        raise TargetUnusableError(
+            "The embedded AWS is not up and would end with this command, and the run with it. "
+            "Say --follow or --keep-up, or `storycast local up` first."
+        )
+    with opened(choice, screen) as target:
+        upload_project(target, intake.name, intake.project, intake.overrides, screen)
+        uploaded = upload_footage(target, uploads(intake.name, intake.footage), screen)
+        if not follow:
+            screen.say("Each upload starts a run. `storycast status` lists them.")
+            return DONE
+        codes = []
+        for number, one in enumerate(uploaded, 1):
+            screen.say(f"Waiting for the run that {one.key} starts ({number} of {len(uploaded)}) ...")
+            started = find_started(target, one)
+            screen.say(f"Run {started.run_id} began on {target.place}.")
+            codes.append(see_through(target, started, out, screen))
+            if codes[-1] == INTERRUPTED:
+                break
+        return max(codes)

@@ -1,0 +1,181 @@
+"""What is said of a run when it has ended, and of all runs in a list."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+from pydantic import ValidationError
+from storycast import keys
+from storycast.names import is_run_id
+from storycast.runs import Run
+
+from cli.problems import RunNotFoundError
+from cli.screen import Screen
+from cli.target import Target
+
+_STATUS_OF_EXECUTION = {
+    "FAILED": "failed",
+    "TIMED_OUT": "timed out",
+    "ABORTED": "stopped",
+    "SUCCEEDED": "dataset_ready",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """A run's record, and its status as Step Functions sees it now."""
+
+    run: Run
+    status: str
+
+
+def read_record(target: Target, run_id: str) -> Run | None:
+    """Return a run's record, None where the run has none (yet)."""
+    content = _read(target, keys.run_file(run_id, "run.json"))
+    if content is None:
+        return None
+    try:
+        data = json.loads(content)
+        # A stack that is newer than this command may have written more.
+        return Run.model_validate({name: data[name] for name in Run.model_fields if name in data})
+    except (ValueError, ValidationError, TypeError):
+        return None
+
+
+def _pictures(target: Target, run_id: str) -> dict[str, int]:
+    """Return how many pictures were chosen of each character; empty before that."""
+    content = _read(target, keys.run_file(run_id, "curation.json"))
+    try:
+        return {str(name): int(count) for name, count in json.loads(content or "{}").get("pictures", {}).items()}
+    except (ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _read(target: Target, key: str) -> bytes | None:
+    try:
+        return target.s3.get_object(Bucket=target.bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+            return None
+        raise
+
+
+def find_run(target: Target, run_id: str) -> Run:
+    """Return a run's record.
+
+    Raises:
+        RunNotFoundError: There is none; the message says where was looked.
+    """
+    run = read_record(target, run_id) if is_run_id(run_id) else None
+    if run is None:
+        raise RunNotFoundError(
+            f"There is no run '{run_id}' in {target.place}. `storycast status` lists the runs that there are."
+        )
+    return run
+
+
+def reconciled(target: Target, run: Run) -> RunState:
+    """Return a run with its status as it is: a record may say ``running`` of an execution that has ended."""
+    if run.status != "running":
+        return RunState(run, run.status)
+    try:
+        execution = target.stepfunctions.describe_execution(executionArn=run.execution_arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("ExecutionDoesNotExist", "InvalidArn"):
+            return RunState(run, "lost")
+        raise
+    return RunState(run, _STATUS_OF_EXECUTION.get(execution["status"], "running"))
+
+
+def newest_runs(target: Target, limit: int) -> list[RunState]:
+    """Return the newest runs, newest first."""
+    pages = target.s3.get_paginator("list_objects_v2").paginate(
+        Bucket=target.bucket, Prefix=keys.RUNS, Delimiter="/"
+    )
+    run_ids = [
+        prefix["Prefix"].removeprefix(keys.RUNS).rstrip("/")
+        for page in pages
+        for prefix in page.get("CommonPrefixes", ())
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        records = pool.map(lambda run_id: read_record(target, run_id), _candidates(run_ids, limit))
+        runs = sorted((run for run in records if run), key=lambda run: run.started_at, reverse=True)[:limit]
+        return list(pool.map(lambda run: reconciled(target, run), runs))
+
+
+def _candidates(run_ids: list[str], limit: int) -> list[str]:
+    """Return the ids of the newest days that hold ``limit`` runs; an id names its day."""
+    by_day = sorted((run_id for run_id in run_ids if is_run_id(run_id)), key=_day, reverse=True)
+    if len(by_day) <= limit:
+        return by_day
+    oldest = _day(by_day[limit - 1])
+    return [run_id for run_id in by_day if _day(run_id) >= oldest]
+
+
+def _day(run_id: str) -> str:
+    parts = run_id.split("-")
+    return parts[-2] if len(parts) > 2 and parts[-2].isdigit() else ""
+
+
+def show_runs(states: list[RunState], screen: Screen) -> None:
+    """Print a list of runs, a line each."""
+    width = max((len(state.run.run_id) for state in states), default=0)
+    for state in states:
+        run = state.run
+        screen.say(f"{run.run_id:<{width}}  {state.status:<13}  {_when(run.started_at)}  {run.project}")
+
+
+def show_run(target: Target, state: RunState, screen: Screen) -> None:
+    """Print what a run is, counted and chose."""
+    run = state.run
+    screen.say(f"Run {run.run_id} of project {run.project}: {state.status}", style="bold")
+    pictures = _pictures(target, run.run_id)
+    if pictures:
+        said = ", ".join(f"{character} {count}" for character, count in pictures.items())
+        screen.say(f"  Pictures chosen: {said}")
+    for line in lines_of(run):
+        screen.say(f"  {line}")
+    for warning in run.warnings:
+        screen.warn(warning)
+    screen.say(f"  Results: {target.uri(keys.run_folder(run.run_id))}")
+
+
+def lines_of(run: Run) -> Iterator[str]:
+    """Yield what a run's record says, a line for each kind of thing."""
+    names = ", ".join(source.name for source in run.footage)
+    if names:
+        yield f"Footage: {names}"
+    counts = {name: count for name, count in run.counts.items() if not name.startswith("paid_")}
+    if counts:
+        yield "Counts: " + ", ".join(f"{_words(name)} {count:,}" for name, count in counts.items())
+    paid = {name: count for name, count in run.counts.items() if name.startswith("paid_")}
+    if paid:
+        said = ", ".join(f"{_words(name.removeprefix('paid_'))} {count:,}" for name, count in paid.items())
+        yield f"Paid calls: {said}"
+    for name, value in run.chosen.items():
+        yield f"{_words(name).capitalize()}: {_value(value)}"
+    for model in run.models:
+        yield f"Model: {model.name} ({model.model_id}), answered by {model.provider}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_value(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_value, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _when(moment: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(moment).astimezone():%Y-%m-%d %H:%M}"
+    except ValueError:
+        return moment

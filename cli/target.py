@@ -1,0 +1,162 @@
+"""Where runs happen: AWS on this machine, or an account's."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from cli.problems import NO_REGION, TargetUnusableError
+from cli.screen import Screen
+from cli.version import version
+from local.embedded_aws import EmbeddedAws
+from local.tools import REPOSITORY
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from mypy_boto3_s3.client import S3Client
+    from mypy_boto3_stepfunctions.client import SFNClient
+
+TargetKind = Literal["local", "aws"]
+
+STATE_DIR = REPOSITORY / ".storycast" / "aws"
+"""State of the embedded AWS; the same that `make local-up` starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class TargetChoice:
+    """What the user asked for."""
+
+    kind: TargetKind = "local"
+    stack: str = "storycast"
+    state_dir: Path = STATE_DIR
+    keep_up: bool = False
+
+
+def choose(kind: TargetKind, stack: str, state_dir: Path | None, *, keep_up: bool) -> TargetChoice:
+    """Return the choice that a command's options make."""
+    return TargetChoice(kind, stack, state_dir or STATE_DIR, keep_up)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A deployed stack: what of it this command uses."""
+
+    kind: TargetKind
+    place: str
+    bucket: str
+    machine_arn: str
+    table: str
+    s3: "S3Client"
+    stepfunctions: "SFNClient"
+    dynamodb: "DynamoDBClient"
+    stays_up: bool = True
+    """Whether it is still there when this command has ended."""
+
+    def uri(self, key: str) -> str:
+        """Return the S3 URI of a key."""
+        return f"s3://{self.bucket}/{key}"
+
+
+@contextmanager
+def opened(choice: TargetChoice, screen: Screen) -> Iterator[Target]:
+    """Give the target, bringing the embedded AWS up where it is not, and down again where this brought it up.
+
+    Args:
+        choice: What the user asked for.
+        screen: Told what takes a while.
+
+    Yields:
+        The target.
+
+    Raises:
+        TargetUnusableError: There is no region, no such stack, or a stack that is not Storycast's.
+    """
+    if choice.kind == "aws":
+        yield _aws(choice)
+        return
+    aws = EmbeddedAws(choice.state_dir)
+    was_up = aws.status().up
+    if not was_up:
+        screen.say("Starting the embedded AWS on this machine ...")
+    if was_up or choice.keep_up:
+        aws.up()
+        yield _local(aws, choice, stays_up=True)
+        return
+    with aws:
+        yield _local(aws, choice, stays_up=False)
+
+
+def _local(aws: EmbeddedAws, choice: TargetChoice, *, stays_up: bool) -> Target:
+    return _target(
+        "local",
+        f"the embedded AWS ({choice.state_dir})",
+        aws.outputs,
+        {service: aws.client(service) for service in ("s3", "stepfunctions", "dynamodb")},
+        stays_up=stays_up,
+    )
+
+
+def _aws(choice: TargetChoice) -> Target:
+    session = boto3.Session()
+    if not session.region_name:
+        raise TargetUnusableError(NO_REGION)
+    config = Config(
+        retries={"mode": "standard", "max_attempts": 8},
+        connect_timeout=10,
+        user_agent_extra=f"storycast/{version()}",
+    )
+    make: Any = session.client
+    outputs = _outputs(make("cloudformation", config=config), choice.stack, session.region_name)
+    return _target(
+        "aws",
+        f"stack {choice.stack} in {session.region_name}",
+        outputs,
+        {service: make(service, config=config) for service in ("s3", "stepfunctions", "dynamodb")},
+        stays_up=True,
+    )
+
+
+def _outputs(cloudformation: Any, stack: str, region: str) -> dict[str, str]:
+    try:
+        found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        raise TargetUnusableError(
+            f"There is no stack '{stack}' in {region}. Deploy it with `sam build && sam deploy --guided`, "
+            "name another with --stack, or use another region."
+        ) from None
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())}
+
+
+def _target(
+    kind: TargetKind,
+    place: str,
+    outputs: Mapping[str, str],
+    clients: Mapping[str, Any],
+    *,
+    stays_up: bool,
+) -> Target:
+    names = ("MediaBucketName", "BuildDatasetArn", "TableName")
+    missing = [name for name in names if name not in outputs]
+    if missing:
+        raise TargetUnusableError(
+            f"{place} has no output {', '.join(missing)}: it is not Storycast's, or not wholly deployed. "
+            "Deploy it again."
+        )
+    return Target(
+        kind=kind,
+        place=place,
+        bucket=outputs["MediaBucketName"],
+        machine_arn=outputs["BuildDatasetArn"],
+        table=outputs["TableName"],
+        s3=clients["s3"],
+        stepfunctions=clients["stepfunctions"],
+        dynamodb=clients["dynamodb"],
+        stays_up=stays_up,
+    )
