@@ -115,9 +115,9 @@ class Deployment:
 
     def _stack(self) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = self._client("cloudformation").describe_stacks(
-                StackName=self._stack_name
-            )["Stacks"][0]
+            found: dict[str, Any] = self._client("cloudformation").describe_stacks(StackName=self._stack_name)[
+                "Stacks"
+            ][0]
         except ClientError as error:
             if error.response["Error"]["Code"] == "ValidationError":
                 return {}

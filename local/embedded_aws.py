@@ -168,9 +168,7 @@ class EmbeddedAws:
         endpoints = free_endpoints(wanted)
         last.write_text(f"{endpoints.emulator_port} {endpoints.standins_port}")
         self._instance.start(
-            servers(
-                self.state_dir, self._tools, endpoints, wait_scale=self._wait_scale, standins=self._standins
-            ),
+            servers(self.state_dir, self._tools, endpoints, wait_scale=self._wait_scale, standins=self._standins),
             {"emulator_port": endpoints.emulator_port, "standins_port": endpoints.standins_port},
             tied=self._tied,
         )
@@ -187,9 +185,7 @@ class EmbeddedAws:
         for url in (f"{endpoints.emulator}/_ministack/ready", f"{endpoints.standins}/_storycast/health"):
             while not _answers(url):
                 if not self._instance.is_up:
-                    raise InstanceError(
-                        f"The embedded AWS ended while starting.\n{self._instance.log_tail()}"
-                    )
+                    raise InstanceError(f"The embedded AWS ended while starting.\n{self._instance.log_tail()}")
                 if time.monotonic() > deadline:
                     raise InstanceError(
                         f"{url} did not answer in {_START_SECONDS:g} s.\n{self._instance.log_tail()}"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from local.supervisor import ALREADY_UP, GRACE_SECONDS
 from local.tools import Tools
@@ -47,7 +47,7 @@ class Instance:
     def __init__(self, state_dir: Path, tools: Tools) -> None:
         self.state_dir = state_dir.resolve()
         self._tools = tools
-        self._leash: IO[str] | None = None
+        self._leash: int | None = None
 
     def start(self, servers: Sequence[Server], record: Mapping[str, Any], *, tied: bool) -> None:
         """Start the servers under a supervisor of their own and return at once.
@@ -73,23 +73,25 @@ class Instance:
                 for server in servers
             ],
         }
+        # The supervisor reads its orders from this pipe, and later, if tied, sees our end close.
+        # A bare descriptor, since nothing but the end of this process or of the instance may close it.
+        theirs, ours = os.pipe()
         with (self.state_dir / "logs/supervisor.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 -- our own command line
                 [str(self._tools.python), "-m", "local.supervisor", str(self.state_dir)],
                 cwd=self._tools.repository,
-                stdin=subprocess.PIPE,
+                stdin=theirs,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                text=True,
             )
-        assert process.stdin  # noqa: S101 -- it is a pipe, as asked for
-        process.stdin.write(json.dumps(orders) + "\n")
-        process.stdin.flush()
+        os.close(theirs)
+        with os.fdopen(ours, "w", closefd=False) as stream:
+            stream.write(json.dumps(orders) + "\n")
         code = process.wait()
         if code == 0 and tied:
-            self._leash = process.stdin
+            self._leash = ours
         else:
-            process.stdin.close()
+            os.close(ours)
         if code == ALREADY_UP:
             raise InstanceError(f"{self.state_dir} is in use already.")
         if code:
@@ -143,8 +145,8 @@ class Instance:
 
     def _forget(self) -> None:
         (self.state_dir / "instance.json").unlink(missing_ok=True)
-        if self._leash:
-            self._leash.close()
+        if self._leash is not None:
+            os.close(self._leash)
             self._leash = None
 
     def _signal(self, number: int) -> None:
@@ -157,9 +159,7 @@ class Instance:
             if not self.is_up:
                 return
             if time.monotonic() > deadline:
-                raise InstanceError(
-                    f"{self.state_dir / 'instance.json'} is missing while the instance is up."
-                )
+                raise InstanceError(f"{self.state_dir / 'instance.json'} is missing while the instance is up.")
             time.sleep(0.05)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(record["pid"], number)

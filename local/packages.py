@@ -1,11 +1,13 @@
 """Writes what `sam deploy` uploads: one folder per function, and our own layer code beside them."""
 
 import compileall
+import contextlib
 import hashlib
 import json
 import py_compile
 import shlex
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +30,7 @@ class Packages:
     Args:
         template: What is deployed.
         tools: Where the functions' interpreter is.
-        folder: Where to write; content-addressed layer folders, and `build/`, which is made anew each time.
+        folder: Where to write; `build/` below it is made anew each time.
 
     Attributes:
         fingerprint: Hash of all that is deployed: with an equal one, a deployment would change nothing.
@@ -83,10 +85,12 @@ class Packages:
         for layer in code.layers:
             done = self._layer_folder(layer)
             if not done.exists():
-                shutil.rmtree(unfinished := done.with_suffix(".unfinished"), ignore_errors=True)
+                done.parent.mkdir(parents=True, exist_ok=True)
+                unfinished = Path(tempfile.mkdtemp(dir=done.parent, prefix="unfinished-"))
                 _copy(layer, unfinished)
                 _compile(unfinished)
-                unfinished.rename(done)
+                with contextlib.suppress(OSError):  # another instance was faster
+                    unfinished.rename(done)
 
     def _bootstrap(self, code: Code) -> str:
         """The program that the emulator starts; its PYTHONPATH is the function's whole world, as on AWS."""
@@ -99,7 +103,7 @@ class Packages:
     def _layer_folder(self, layer: Path) -> Path:
         if layer not in self._layer_folders:
             name = f"{layer.name}-{_hash_of(layer)[:12]}"
-            self._layer_folders[layer] = self._folder / "layers" / name
+            self._layer_folders[layer] = self._tools.code / name
         return self._layer_folders[layer]
 
 

@@ -127,16 +127,12 @@ class LocalTemplate:
             properties["Handler"] = properties["ImageConfig"]["Command"][0]
         else:
             listed = [*shared.get("Layers", ()), *properties.get("Layers", ())]
-            folders = tuple(
-                layers[reference["Ref"]] for reference in listed if reference.get("Ref") in layers
-            )
+            folders = tuple(layers[reference["Ref"]] for reference in listed if reference.get("Ref") in layers)
             code = Code(
                 copies=((self._root / properties.get("CodeUri", shared.get("CodeUri", ".")), ""),),
                 layers=folders,
                 requirements=tuple(
-                    self._tools.layer(folder.name)
-                    for folder in folders
-                    if (folder / "requirements.txt").exists()
+                    self._tools.layer(folder.name) for folder in folders if (folder / "requirements.txt").exists()
                 ),
             )
             properties.setdefault("Handler", shared.get("Handler"))

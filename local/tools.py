@@ -41,6 +41,11 @@ class Tools:
         """The interpreter that runs functions; it holds AWS's runtime client and nothing else."""
         return self.repository / ".tools/lambda/bin/python"
 
+    @property
+    def code(self) -> Path:
+        """Our own layers' code as it was deployed, in folders named by content; instances share them."""
+        return self.repository / ".storycast/code"
+
     def layer(self, name: str) -> Path:
         """Return the folder with a layer's installed requirements; `image` is the container image."""
         return self.repository / ".storycast/layers" / name / "python"

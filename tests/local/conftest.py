@@ -10,16 +10,13 @@ from typing import Any
 import pytest
 
 from local.embedded_aws import EmbeddedAws
-from local.tools import REPOSITORY
 
 APP = Path(__file__).parent / "app"
 STANDINS = "tests.local.stub_standins"
 
 
 def small_aws(state_dir: Path, app: Path = APP, **options: Any) -> EmbeddedAws:
-    return EmbeddedAws(
-        state_dir, template=app / "template.yaml", stack_name="small", standins=STANDINS, **options
-    )
+    return EmbeddedAws(state_dir, template=app / "template.yaml", stack_name="small", standins=STANDINS, **options)
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +30,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def state_dir(deployed: Path, tmp_path: Path) -> Path:
-    """A copy of the deployed state, which costs no deployment: layer folders stay where they are."""
+    """A copy of the deployed state, which costs no deployment."""
     copy = tmp_path / "state"
     shutil.copytree(deployed, copy)
     (copy / "ports").unlink()
@@ -49,10 +46,8 @@ def aws(deployed: Path) -> Iterator[EmbeddedAws]:
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
     """A copy of the application, to be changed."""
-    copy = tmp_path / "checkout/tests/local/app"
+    copy = tmp_path / "app"
     shutil.copytree(APP, copy)
-    for name in ("imaging", "storycast"):
-        shutil.copytree(REPOSITORY / "layers" / name, tmp_path / "checkout/layers" / name)
     return copy
 
 
@@ -69,9 +64,7 @@ def upload(aws: EmbeddedAws, key: str, *lines: dict[str, Any]) -> dict[str, Any]
     stepfunctions = aws.client("stepfunctions")
 
     def finished() -> dict[str, Any] | None:
-        listed = stepfunctions.list_executions(stateMachineArn=aws.outputs["GreetAllMachineArn"])[
-            "executions"
-        ]
+        listed = stepfunctions.list_executions(stateMachineArn=aws.outputs["GreetAllMachineArn"])["executions"]
         for item in listed:
             execution: dict[str, Any] = stepfunctions.describe_execution(executionArn=item["executionArn"])
             if json.loads(execution["input"])["detail"]["object"]["key"] == key:

@@ -148,7 +148,7 @@ def test_changed_code_is_deployed_over_what_is_there(state_dir: Path, app: Path)
         assert invoke(aws, "GreetItemFunctionArn", name="ann")["text"] == "Hello ann"
         bucket = aws.outputs["BucketName"]
         aws.client("s3").put_object(Bucket=bucket, Key="kept", Body=b"1")
-        greeting = app / "layers/greeting/greeting/__init__.py"
+        greeting = app / "layers/storycast/greeting/__init__.py"
         greeting.write_text(greeting.read_text().replace("Hello", "Goodbye"))
         aws.up()
         assert invoke(aws, "GreetItemFunctionArn", name="ann")["text"] == "Goodbye ann"
@@ -158,9 +158,8 @@ def test_changed_code_is_deployed_over_what_is_there(state_dir: Path, app: Path)
 
 def test_a_template_that_cannot_be_deployed_leaves_all_as_it_was(state_dir: Path, app: Path) -> None:
     template = app / "template.yaml"
-    good = template.read_text()
-    template.write_text(good.replace("!GetAtt Table.Arn", "!GetAtt Nothing.Arn"))
-    with pytest.raises(DeploymentError, match="Nothing"):
+    template.write_text(template.read_text().replace("AWS::DynamoDB::Table", "AWS::DynamoDB::Chair"))
+    with pytest.raises(DeploymentError, match="Chair"):
         small_aws(state_dir, app).up()
     assert not small_aws(state_dir).status().up
     with small_aws(state_dir) as aws:

@@ -36,9 +36,7 @@ def alive(pid: int) -> bool:
 
 
 def family(folder: Path) -> Server:
-    return Server(
-        "family", [sys.executable, "-c", FAMILY, str(folder / "child")], {"PATH": os.environ["PATH"]}
-    )
+    return Server("family", [sys.executable, "-c", FAMILY, str(folder / "child")], {"PATH": os.environ["PATH"]})
 
 
 def child(folder: Path) -> int:
