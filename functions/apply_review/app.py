@@ -1,0 +1,32 @@
+"""ApplyReview: turns decisions into the approved manifest."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
+from storycast.adapters import environment
+from storycast.stages.apply_review import apply_review
+
+logger = Logger(service="apply_review")
+
+
+class Event(BaseModel):
+    """A run."""
+
+    run_id: str
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Return where the approved manifest is."""
+    asked = Event.model_validate(event)
+    applied = apply_review(
+        environment.plan(asked.run_id),
+        store=environment.store(),
+        notifier=environment.notifier(),
+        now=datetime.now(UTC),
+    )
+    logger.info("applied", run_id=asked.run_id, record_count=applied["record_count"])
+    return applied

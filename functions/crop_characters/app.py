@@ -1,0 +1,31 @@
+"""CropCharacters: cuts the detections of one frame out and embeds each crop."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel
+from storycast.adapters import environment
+from storycast.adapters.bedrock_runtime import BedrockEmbedder
+from storycast.frames import KeptFrame
+from storycast.stages.crop_characters import crop_characters
+
+logger = Logger(service="crop_characters")
+
+
+class Event(BaseModel):
+    """One frame of a run."""
+
+    run_id: str
+    frame: KeptFrame
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Return how many crops the frame has."""
+    asked = Event.model_validate(event)
+    plan = environment.plan(asked.run_id)
+    embedder = BedrockEmbedder(plan.settings.duplicates.embedding)
+    cropped = crop_characters(plan, asked.frame, store=environment.store(), embedder=embedder)
+    logger.info("cropped", run_id=asked.run_id, **cropped)
+    return cropped

@@ -1,0 +1,1 @@
+"""AWS behind the ports: the only modules that know boto3."""

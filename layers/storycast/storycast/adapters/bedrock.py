@@ -1,0 +1,40 @@
+"""Amazon Bedrock's catalogue of foundation models."""
+
+from datetime import datetime
+from typing import Any
+
+from storycast.adapters.clients import client
+from storycast.adapters.faults import translated
+from storycast.errors import ModelNotAvailableError, StorycastError
+from storycast.ports import ModelFacts
+
+_UNKNOWN: dict[str, type[StorycastError]] = {
+    "ResourceNotFoundException": ModelNotAvailableError,
+    "ValidationException": ModelNotAvailableError,
+}
+_REGION_PREFIXES = ("us.", "eu.", "apac.", "jp.", "au.", "ca.", "us-gov.", "global.")
+
+
+class BedrockCatalogue:
+    """A :class:`~storycast.ports.ModelCatalogue` over GetFoundationModel, which costs nothing."""
+
+    def __init__(self, bedrock: Any = None) -> None:
+        self._bedrock = bedrock or client("bedrock")
+
+    def facts(self, model_id: str) -> ModelFacts:
+        """Return what is known of a model; of an inference profile, what is known of its model."""
+        plain = next(
+            (model_id.removeprefix(prefix) for prefix in _REGION_PREFIXES if model_id.startswith(prefix)),
+            model_id,
+        )
+        with translated(f"GetFoundationModel {plain}", _UNKNOWN):
+            details = self._bedrock.get_foundation_model(modelIdentifier=plain)["modelDetails"]
+        lifecycle = details.get("modelLifecycle", {})
+        ends_at: datetime | None = lifecycle.get("endOfLifeTime")
+        return ModelFacts(
+            model_id=model_id,
+            name=details.get("modelName", plain),
+            provider=details.get("providerName", ""),
+            status=lifecycle.get("status", "ACTIVE"),
+            ends_at=ends_at,
+        )

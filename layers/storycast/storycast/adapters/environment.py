@@ -1,0 +1,41 @@
+"""What the template tells a function through its environment, as adapters; made once per process."""
+
+import os
+from functools import cache
+
+from storycast import keys
+from storycast.adapters.dynamodb import DynamoClaims
+from storycast.adapters.s3 import S3Store
+from storycast.adapters.sns import SnsNotifier
+from storycast.cast import Cast
+from storycast.plan import RunPlan, read_plan
+
+
+@cache
+def store() -> S3Store:
+    """Return the media bucket."""
+    return S3Store(os.environ["MEDIA_BUCKET"])
+
+
+@cache
+def claims() -> DynamoClaims:
+    """Return the claims table."""
+    return DynamoClaims(os.environ["TABLE_NAME"])
+
+
+@cache
+def notifier() -> SnsNotifier:
+    """Return the topic."""
+    return SnsNotifier(os.environ["TOPIC_ARN"])
+
+
+@cache
+def plan(run_id: str) -> RunPlan:
+    """Return a run's plan. It never changes once it is written, so each process reads it once."""
+    return read_plan(store(), run_id)
+
+
+@cache
+def cast(run_id: str) -> Cast:
+    """Return a run's cast, which never changes once it is written either."""
+    return Cast.model_validate_json(store().get(keys.run_file(run_id, "cast.json")))

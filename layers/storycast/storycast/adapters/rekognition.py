@@ -1,0 +1,73 @@
+"""Amazon Rekognition: labels with boxes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from storycast.adapters.clients import client
+from storycast.adapters.faults import translated
+from storycast.boxes import Box
+from storycast.errors import FrameRefusedError, StorycastError
+from storycast.ports import LabelledBox, Labels
+
+MAX_LABELS = 50
+
+NEVER_A_CHARACTER = (
+    "Apparel and Accessories",
+    "Buildings and Architecture",
+    "Furniture and Furnishings",
+    "Home and Indoors",
+    "Materials",
+    "Nature and Outdoors",
+    "Patterns and Shapes",
+    "Plants and Flowers",
+    "Text and Documents",
+    "Transport and Logistics",
+    "Vehicles and Automotive",
+)
+"""Label categories that are left out where the project names no labels."""
+
+_REFUSED: dict[str, type[StorycastError]] = {
+    "ImageTooLargeException": FrameRefusedError,
+    "InvalidImageFormatException": FrameRefusedError,
+    "InvalidS3ObjectException": FrameRefusedError,
+}
+
+
+class RekognitionLabels:
+    """A :class:`~storycast.ports.LabelDetector` over DetectLabels; one paid call per picture."""
+
+    def __init__(self, bucket: str, rekognition: Any = None) -> None:
+        self._bucket = bucket
+        self._rekognition = rekognition or client("rekognition")
+
+    def detect(self, key: str, *, min_confidence: float, only: Sequence[str]) -> Labels:
+        """Return the labels that have boxes; see :meth:`LabelDetector.detect`."""
+        filters = (
+            {"LabelInclusionFilters": list(only)}
+            if only
+            else {"LabelCategoryExclusionFilters": list(NEVER_A_CHARACTER)}
+        )
+        with translated(f"DetectLabels on {key}", _REFUSED):
+            answer = self._rekognition.detect_labels(
+                Image={"S3Object": {"Bucket": self._bucket, "Name": key}},
+                MaxLabels=MAX_LABELS,
+                MinConfidence=min_confidence,
+                Features=["GENERAL_LABELS"],
+                Settings={"GeneralLabels": filters},
+            )
+        boxes = tuple(
+            LabelledBox(
+                Box(
+                    instance["BoundingBox"]["Left"],
+                    instance["BoundingBox"]["Top"],
+                    instance["BoundingBox"]["Width"],
+                    instance["BoundingBox"]["Height"],
+                ),
+                label["Name"],
+                instance.get("Confidence", label.get("Confidence", 0.0)),
+            )
+            for label in answer.get("Labels", ())
+            for instance in label.get("Instances", ())
+            if instance.get("BoundingBox")
+        )
+        return Labels(boxes, answer.get("LabelModelVersion", ""))

@@ -1,0 +1,66 @@
+"""The media bucket on S3."""
+
+from collections.abc import Iterator
+from typing import IO, Any
+
+from botocore.exceptions import ClientError
+
+from storycast.adapters.clients import client
+from storycast.adapters.faults import translated
+from storycast.adapters.ranged_reader import open_ranged
+from storycast.ports import StoredObject
+
+_MISSING = {"NoSuchKey", "NoSuchVersion", "404", "NotFound"}
+
+
+class S3Store:
+    """An :class:`~storycast.ports.ObjectStore` over one bucket."""
+
+    def __init__(self, bucket: str, s3: Any = None) -> None:
+        self._bucket = bucket
+        self._s3 = s3 or client("s3")
+
+    @property
+    def bucket(self) -> str:
+        """Name of the bucket."""
+        return self._bucket
+
+    def get(self, key: str) -> bytes:
+        """Return an object's content; see :meth:`ObjectStore.get`."""
+        with translated(f"reading {key}"):
+            try:
+                content: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            except ClientError as error:
+                raise _missing(error, key) from error
+        return content
+
+    def put(self, key: str, content: bytes, content_type: str) -> None:
+        """Write an object, replacing what is there."""
+        with translated(f"writing {key}"):
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
+
+    def head(self, key: str) -> StoredObject:
+        """Return what is known of an object; see :meth:`ObjectStore.head`."""
+        with translated(f"looking at {key}"):
+            try:
+                found = self._s3.head_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                raise _missing(error, key) from error
+        return StoredObject(key, found["ContentLength"], found["ETag"].strip('"'), found.get("VersionId"))
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects below a prefix, by key."""
+        with translated(f"listing {prefix}"):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                for item in page.get("Contents", ()):
+                    yield StoredObject(item["Key"], item["Size"], item["ETag"].strip('"'))
+
+    def open(self, stored: StoredObject) -> IO[bytes]:
+        """Return a seekable file over one content of an object, read in ranges."""
+        return open_ranged(self._s3, self._bucket, stored)
+
+
+def _missing(error: ClientError, key: str) -> Exception:
+    """Return the error as a ``KeyError`` where it says that there is no such object, else as it is."""
+    code = error.response.get("Error", {}).get("Code", "")
+    return KeyError(key) if code in _MISSING else error

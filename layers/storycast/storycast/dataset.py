@@ -1,0 +1,82 @@
+"""The dataset: its pictures, their records, and the card that says what it is and where it comes from."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from storycast.captions import Caption
+from storycast.curation import CuratedImage
+from storycast.footage import Record
+from storycast.names import slug
+from storycast.runs import Run
+
+
+class DatasetImage(Record):
+    """A picture of the dataset with its caption."""
+
+    file_name: str
+    caption: str
+    image: CuratedImage
+    model_id: str
+    flags: tuple[str, ...]
+
+
+def file_name(image: CuratedImage) -> str:
+    """Return a picture's file name: who it is of, and the crop that it comes from."""
+    return f"{slug(image.character, fallback='character')}-{image.crop_id}.png"
+
+
+def dataset_image(image: CuratedImage, caption: Caption) -> DatasetImage:
+    """Return a curated picture with its caption."""
+    return DatasetImage(
+        file_name=file_name(image),
+        caption=caption.caption,
+        image=image,
+        model_id=caption.model_id,
+        flags=caption.flags,
+    )
+
+
+def made_by(run: Run) -> list[str]:
+    """Return in a line each who stands behind the run's models; stand-ins say so in their provider's name."""
+    return [f"{model.model_id}: {model.name} ({model.provider})" for model in run.models]
+
+
+def dataset_card(run: Run, images: Sequence[DatasetImage], problems: Sequence[str]) -> str:
+    """Return the dataset's README: what is in it, how it was made, what to know before training on it."""
+    per_character = Counter(image.image.character for image in images)
+    framings = Counter(image.image.framing for image in images)
+    together = sum(len(image.image.in_picture) > 1 for image in images)
+    enlarged = sum(image.image.enlarged for image in images)
+    flagged = sum(bool(image.flags) for image in images)
+    lines = [
+        f"# Dataset of run {run.run_id}",
+        "",
+        f"{len(images)} pictures of {len(per_character)} characters, cut from "
+        f"{', '.join(source.name for source in run.footage)}.",
+        "",
+        "| character | pictures |",
+        "|---|---|",
+        *(f"| {_cell(name)} | {count} |" for name, count in sorted(per_character.items())),
+        "",
+        f"Framing: {', '.join(f'{count} {name}' for name, count in sorted(framings.items())) or 'none'}. "
+        f"Several characters: {together}. Enlarged to reach the training size: {enlarged}. "
+        f"Captions that a person should look at: {flagged}.",
+        "",
+        "`manifest.jsonl` has one picture and caption a line, `images/` the pictures (PNG), "
+        "`contact_sheet.jpg` all of them at a glance.",
+        "",
+        "## How it was made",
+        "",
+        *(f"- {line}" for line in made_by(run)),
+        f"- Near-duplicates: {run.chosen.get('threshold_source', 'not chosen')}.",
+        *(f"- Note: {warning}" for warning in run.warnings),
+        *(f"- Not ready for training: {problem}." for problem in problems),
+        "",
+        "The rights in the pictures are those of the footage.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

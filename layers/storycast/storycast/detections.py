@@ -1,0 +1,84 @@
+"""Detections: the things in a frame that may be characters."""
+
+from collections.abc import Sequence
+
+from storycast.boxes import Box, group_same
+from storycast.footage import Record
+from storycast.ports import LabelledBox
+
+MIN_SIDE_SHARE = 0.06
+"""A box lower than this share of the frame's height shows nothing that an embedding could tell apart."""
+MAX_AREA_SHARE = 0.95
+"""A box over nearly the whole frame is the scene, not someone in it."""
+
+
+class LabelVote(Record):
+    """A label's claim to a box; confidence 0..100."""
+
+    label: str
+    confidence: float
+
+
+class Detection(Record):
+    """A box with the labels that were given to it, the most confident first."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    confidence: float
+    labels: tuple[LabelVote, ...]
+
+    @property
+    def box(self) -> Box:
+        """The box, in shares of the frame."""
+        return Box(self.left, self.top, self.width, self.height)
+
+
+class FrameDetections(Record):
+    """What was found in one frame; the result object of ``DetectCharacters``."""
+
+    frame_id: str
+    fingerprint: str
+    paid_by: str
+    model_version: str
+    detections: tuple[Detection, ...]
+    refused: str = ""
+
+
+def merge_labels(boxes: Sequence[LabelledBox]) -> tuple[Detection, ...]:
+    """Return one detection per thing.
+
+    Detectors give one thing several labels (Animal, Mammal, Rabbit), each with a box of its own. Boxes that
+    report the same thing become one, the most confident one's; all labels stay as votes. Boxes that are too
+    small to tell anyone apart, or that cover the whole scene, are left out.
+
+    Args:
+        boxes: Instances of labels, in any order.
+
+    Returns:
+        Detections from left to right, then from top to bottom.
+    """
+    usable = [
+        LabelledBox(box.box.clipped(), box.label, box.confidence)
+        for box in boxes
+        if min(box.box.clipped().width, box.box.clipped().height) >= MIN_SIDE_SHARE
+        and box.box.clipped().area <= MAX_AREA_SHARE
+    ]
+    ordered = sorted(usable, key=lambda box: (-box.confidence, box.label, box.box))
+    detections = []
+    for group in group_same([box.box for box in ordered]):
+        first = ordered[group[0]]
+        votes = {ordered[index].label: ordered[index].confidence for index in reversed(group)}
+        ranked = sorted(votes.items(), key=lambda vote: (-vote[1], vote[0]))
+        detections.append(
+            Detection(
+                left=round(first.box.left, 5),
+                top=round(first.box.top, 5),
+                width=round(first.box.width, 5),
+                height=round(first.box.height, 5),
+                confidence=round(first.confidence, 2),
+                labels=tuple(LabelVote(label=label, confidence=round(value, 2)) for label, value in ranked),
+            )
+        )
+    return tuple(sorted(detections, key=lambda detection: detection.box))

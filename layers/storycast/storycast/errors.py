@@ -1,0 +1,85 @@
+"""What can go wrong, as one tree whose leaf classes are the names that the state machines know.
+
+A message says what happened, to which file or key, and what to do next. An outcome that a user should expect
+(no character in a frame, a duplicate) is a value in the ledger and never one of these.
+"""
+
+
+class StorycastError(Exception):
+    """Root of all errors that Storycast raises on purpose."""
+
+
+class RetryableError(StorycastError):
+    """The same call may succeed later; the state machines retry these."""
+
+
+class ThrottledError(RetryableError):
+    """A service asked us to slow down, or a quota is used up for the moment."""
+
+
+class DependencyUnavailableError(RetryableError):
+    """A service failed, timed out, or answered something that its own model does not allow."""
+
+
+class FrameRefusedError(StorycastError):
+    """A service can't use one frame or crop: the item ends with this as its reason, the run goes on."""
+
+
+class BadInputError(StorycastError):
+    """The user's input cannot be used as it is; the command ends with exit code 2."""
+
+
+class RequestInvalidError(BadInputError):
+    """The event or request that started the run has not the form of either."""
+
+
+class SettingsInvalidError(BadInputError):
+    """The project file has a key or a value that it must not have."""
+
+
+class ReferenceMissingError(BadInputError):
+    """A character's reference pattern matches no picture, or a picture of it can't be read."""
+
+
+class FootageMissingError(BadInputError):
+    """The footage that the request names is not in the bucket, or changed since it was claimed."""
+
+
+class FootageUnreadableError(BadInputError):
+    """The footage is no video or picture, holds no picture stream, or ends before its first frame."""
+
+
+class FootageRepeatedError(BadInputError):
+    """One request names two files of one name, or the same content twice."""
+
+
+class NoFramesError(BadInputError):
+    """Sampling kept no frame of any footage of the run."""
+
+
+class NoCharactersError(BadInputError):
+    """Nothing in any frame was taken for a character that the run could use."""
+
+
+class NotYetAvailableError(BadInputError):
+    """The project asks for a part of the workflow that this release does not have."""
+
+
+class RunFailedError(StorycastError):
+    """The run cannot go on, and its input is not at fault."""
+
+
+class ModelRetiredError(RunFailedError):
+    """A model that the project names has ended, or ends before the run could use it."""
+
+
+class ModelNotAvailableError(RunFailedError):
+    """A model that the project names does not exist in this region, or the account has no access to it."""
+
+
+class TooManyLostError(RunFailedError):
+    """More items than ``max_lost_share`` allows ended without a result."""
+
+
+class CaptionsFailedError(RunFailedError):
+    """Not one picture got a usable caption, so there is no dataset to write."""

@@ -1,0 +1,95 @@
+"""Footage: one video or picture of a run, what its header says, and how its sampling is split."""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SEGMENT_MS = 60_000
+"""Length of a segment. One function decodes a minute of 1080p in well under its time limit, and a two-hour
+film still gives only 120 children."""
+
+
+class Record(BaseModel):
+    """Base of everything that is written as JSON: immutable, and unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FootageSource(Record):
+    """Where the bytes of a footage are: an object pinned to one content."""
+
+    footage_id: str
+    name: str
+    key: str
+    size_bytes: Annotated[int, Field(gt=0)]
+    etag: str
+    version_id: str | None = None
+
+
+class Probe(Record):
+    """What a footage's header says, and whether its first frame could be decoded."""
+
+    footage_id: str
+    container: str
+    codec: str
+    width_px: Annotated[int, Field(gt=0)]
+    height_px: Annotated[int, Field(gt=0)]
+    duration_ms: Annotated[int, Field(ge=0)]
+    frames_per_second: float | None
+    fingerprint: str
+
+
+class Segment(Record):
+    """A time range of one footage that one function samples: ``start_ms`` to before ``end_ms``."""
+
+    source: FootageSource
+    segment: Annotated[int, Field(ge=0)]
+    start_ms: Annotated[int, Field(ge=0)]
+    end_ms: Annotated[int, Field(gt=0)]
+    interval_ms: Annotated[float, Field(gt=0)]
+    pick: Literal["sharpest", "fixed"]
+    fingerprint: str
+
+
+def plan_segments(
+    source: FootageSource,
+    probe: Probe,
+    *,
+    frames_per_second: float,
+    pick: Literal["sharpest", "fixed"],
+    fingerprint: str,
+    segment_ms: int = SEGMENT_MS,
+) -> list[Segment]:
+    """Split a footage into segments whose borders are borders of sampling intervals.
+
+    The intervals count from time 0 of the whole footage, so the same frames are chosen however many segments
+    there are.
+
+    Args:
+        source: The footage.
+        probe: What its header says.
+        frames_per_second: Sampling rate; one interval is its inverse.
+        pick: Which frame of an interval is kept.
+        fingerprint: Of the footage's content and the sampling settings.
+        segment_ms: Length to aim at, in milliseconds.
+
+    Returns:
+        Segments in order, without gap or overlap, the last one up to the end of its last interval; one
+        segment where the header gives no duration.
+    """
+    interval_ms = 1000.0 / frames_per_second
+    intervals = max(1, math.ceil(probe.duration_ms / interval_ms))
+    per_segment = max(1, round(segment_ms / interval_ms))
+    return [
+        Segment(
+            source=source,
+            segment=number,
+            start_ms=round(first * interval_ms),
+            end_ms=max(round(min(first + per_segment, intervals) * interval_ms), 1),
+            interval_ms=interval_ms,
+            pick=pick,
+            fingerprint=fingerprint,
+        )
+        for number, first in enumerate(range(0, intervals, per_segment))
+    ]

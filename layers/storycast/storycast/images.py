@@ -1,0 +1,103 @@
+"""Pictures: decoding, cutting, measuring and encoding them. Needs the imaging layer (NumPy, Pillow)."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from storycast.cuts import Cut
+
+MAX_PIXELS = 64_000_000
+"""A picture with more is refused before it is decoded: a small file can unpack to gigabytes."""
+JPEG_QUALITY = 95
+SHARPNESS_SIDE_PX = 256
+
+
+class PictureUnreadableError(ValueError):
+    """The bytes are no picture that can be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Simple measures of a picture: sharpness as variance of the Laplacian, light and contrast 0..1."""
+
+    sharpness: float
+    light: float
+    contrast: float
+
+
+def open_picture(content: bytes) -> Image.Image:
+    """Decode a PNG or JPEG as RGB.
+
+    Raises:
+        PictureUnreadableError: It is neither, it is damaged, or it has more than :data:`MAX_PIXELS`.
+    """
+    try:
+        picture = Image.open(io.BytesIO(content), formats=("PNG", "JPEG"))
+        if picture.width * picture.height <= MAX_PIXELS:
+            return picture.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise PictureUnreadableError(f"it is no readable PNG or JPEG ({error})") from None
+    raise PictureUnreadableError(f"it has {picture.width} x {picture.height} px, more than {MAX_PIXELS:,} in all")
+
+
+def cut_out(picture: Image.Image, cut: Cut, *, least_px: int = 1, most_px: int = 4096) -> Image.Image:
+    """Return a square of a picture, resized only where its side is outside ``least_px..most_px``.
+
+    Args:
+        picture: The frame.
+        cut: The square, inside the frame.
+        least_px: A smaller square is enlarged to this.
+        most_px: A larger square is reduced to this.
+    """
+    square = picture.crop((cut.left_px, cut.top_px, cut.left_px + cut.side_px, cut.top_px + cut.side_px))
+    side = min(max(cut.side_px, least_px), most_px)
+    return square if side == cut.side_px else square.resize((side, side), Image.Resampling.LANCZOS)
+
+
+def padded_square(picture: Image.Image) -> Image.Image:
+    """Return the whole picture on a square of its mean colour, so that nothing is cut off or stretched."""
+    if picture.width == picture.height:
+        return picture
+    side = max(picture.size)
+    mean = tuple(int(value) for value in np.asarray(picture).reshape(-1, 3).mean(axis=0).round())
+    square = Image.new("RGB", (side, side), mean)
+    square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+    return square
+
+
+def fitted(picture: Image.Image, most_px: int) -> Image.Image:
+    """Return the picture with its longer side at most ``most_px``."""
+    longer = max(picture.size)
+    if longer <= most_px:
+        return picture
+    scale = most_px / longer
+    size = (max(round(picture.width * scale), 1), max(round(picture.height * scale), 1))
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def measure(picture: Image.Image) -> Look:
+    """Measure a picture on a plane of :data:`SHARPNESS_SIDE_PX`, so that sizes compare."""
+    small = picture.convert("L").resize((SHARPNESS_SIDE_PX, SHARPNESS_SIDE_PX), Image.Resampling.BILINEAR)
+    luma = np.asarray(small, dtype=np.float32)
+    laplacian = luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:] - 4 * luma[1:-1, 1:-1]
+    return Look(
+        sharpness=round(float(laplacian.var()), 2),
+        light=round(float(luma.mean()) / 255, 3),
+        contrast=round(float(luma.std()) / 128, 3),
+    )
+
+
+def to_jpeg(picture: Image.Image) -> bytes:
+    """Encode as JPEG, quality 95, no chroma subsampling."""
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return out.getvalue()
+
+
+def to_png(picture: Image.Image) -> bytes:
+    """Encode as PNG."""
+    out = io.BytesIO()
+    picture.save(out, "PNG", compress_level=6)
+    return out.getvalue()

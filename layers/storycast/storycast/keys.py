@@ -1,0 +1,87 @@
+"""Where things are in the bucket: every key is made here and nowhere else."""
+
+UPLOADS = "uploads/"
+INCOMING = "incoming/"
+PROJECTS = "projects/"
+FOOTAGE = "footage/"
+RUNS = "runs/"
+
+
+def project_file(project: str) -> str:
+    """Key of a project's settings."""
+    return f"{PROJECTS}{project}/project.yaml"
+
+
+def project_folder(project: str) -> str:
+    """Prefix of all that a project brings: its settings and its reference pictures."""
+    return f"{PROJECTS}{project}/"
+
+
+def cast_embedding(project: str, model_fingerprint: str, content: str) -> str:
+    """Key of the embedding of one reference picture, named by the picture's content."""
+    return f"{PROJECTS}{project}/embeddings-{model_fingerprint}/{content}.json"
+
+
+def incoming(run_id: str, name: str) -> str:
+    """Key under which the command uploads footage; no rule watches it."""
+    return f"{INCOMING}{run_id}/{name}"
+
+
+def upload(project: str, name: str) -> str:
+    """Key whose creation starts a run."""
+    return f"{UPLOADS}{project}/{name}"
+
+
+def probe(footage_id: str) -> str:
+    """Key of what a footage's header says."""
+    return f"{FOOTAGE}{footage_id}/probe.json"
+
+
+def segment_list(footage_id: str, fingerprint: str, segment: int) -> str:
+    """Key of the list of one segment's frames, kept and dropped."""
+    return f"{FOOTAGE}{footage_id}/frames-{fingerprint}/{segment:05d}.jsonl"
+
+
+def frame(footage_id: str, fingerprint: str, segment: int, time_ms: int) -> str:
+    """Key of a sampled picture."""
+    return f"{FOOTAGE}{footage_id}/frames-{fingerprint}/{segment:05d}/{time_ms:09d}.jpg"
+
+
+def detections_folder(footage_id: str, fingerprint: str) -> str:
+    """Prefix of one footage's detections."""
+    return f"{FOOTAGE}{footage_id}/detections-{fingerprint}/"
+
+
+def detections(footage_id: str, fingerprint: str, frame_id: str) -> str:
+    """Key of what was found in one frame."""
+    return f"{detections_folder(footage_id, fingerprint)}{frame_id}.json"
+
+
+def crops_folder(footage_id: str, fingerprint: str) -> str:
+    """Prefix of one footage's crops and their records."""
+    return f"{FOOTAGE}{footage_id}/crops-{fingerprint}/"
+
+
+def crops(footage_id: str, fingerprint: str, frame_id: str) -> str:
+    """Key of the record of one frame's crops and their embeddings."""
+    return f"{crops_folder(footage_id, fingerprint)}{frame_id}.json"
+
+
+def crop(footage_id: str, fingerprint: str, crop_id: str) -> str:
+    """Key of one crop's picture."""
+    return f"{crops_folder(footage_id, fingerprint)}{crop_id}.jpg"
+
+
+def caption(footage_id: str, fingerprint: str, crop_id: str) -> str:
+    """Key of a paid caption, shared by all runs that ask for the same one."""
+    return f"{FOOTAGE}{footage_id}/captions-{fingerprint}/{crop_id}.json"
+
+
+def run_file(run_id: str, name: str) -> str:
+    """Key of a file of a run, such as ``ledger.jsonl`` or ``dataset/manifest.jsonl``."""
+    return f"{RUNS}{run_id}/{name}"
+
+
+def run_folder(run_id: str) -> str:
+    """Prefix of all that belongs to one run."""
+    return f"{RUNS}{run_id}/"

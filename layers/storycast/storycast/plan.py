@@ -1,0 +1,91 @@
+"""The plan of a run: its settings as they were when it began, and the fingerprints that its results carry."""
+
+from collections.abc import Sequence
+
+from storycast import keys
+from storycast.fingerprint import fingerprint
+from storycast.footage import FootageSource, Record
+from storycast.ports import ObjectStore
+from storycast.settings import Settings
+
+FRAMES_VERSION = 1
+"""Raised when sampling chooses other frames for the same settings; likewise the next two."""
+DETECTIONS_VERSION = 1
+CROPS_VERSION = 1
+
+
+class FootagePlan(Record):
+    """The fingerprints of one footage's results."""
+
+    source: FootageSource
+    frames: str
+    detections: str
+    crops: str
+
+
+class RunPlan(Record):
+    """What every function of a run must know; ``settings.json``."""
+
+    run_id: str
+    project: str
+    settings: Settings
+    footage: tuple[FootagePlan, ...]
+
+    def of(self, footage_id: str) -> FootagePlan:
+        """Return the plan of one footage.
+
+        Raises:
+            KeyError: The run has no such footage.
+        """
+        for footage in self.footage:
+            if footage.source.footage_id == footage_id:
+                return footage
+        raise KeyError(f"run {self.run_id} has no footage {footage_id}")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels to look for: those of the characters where each has some, else none, which means all."""
+        characters = self.settings.characters
+        if not characters or not all(character.labels for character in characters):
+            return ()
+        return tuple(sorted({label for character in characters for label in character.labels}))
+
+
+def make_plan(run_id: str, project: str, settings: Settings, sources: Sequence[FootageSource]) -> RunPlan:
+    """Return the plan of a run; the same settings and contents give the same fingerprints."""
+    bare = RunPlan(run_id=run_id, project=project, settings=settings, footage=())
+    footage = []
+    for source in sources:
+        frames = fingerprint(
+            version=FRAMES_VERSION, footage=source.footage_id, sampling=settings.sampling.model_dump()
+        )
+        detections = fingerprint(
+            version=DETECTIONS_VERSION,
+            frames=frames,
+            methods=[method for method in settings.detection.methods if method != "references"],
+            min_confidence=settings.detection.min_confidence,
+            labels=list(bare.labels),
+        )
+        crops = fingerprint(
+            version=CROPS_VERSION,
+            detections=detections,
+            crop=settings.crop.model_dump(),
+            embedding=settings.duplicates.embedding,
+        )
+        footage.append(FootagePlan(source=source, frames=frames, detections=detections, crops=crops))
+    return bare.model_copy(update={"footage": tuple(footage)})
+
+
+def write_plan(store: ObjectStore, plan: RunPlan) -> None:
+    """Write a run's plan."""
+    content = plan.model_dump_json(indent=1).encode() + b"\n"
+    store.put(keys.run_file(plan.run_id, "settings.json"), content, "application/json")
+
+
+def read_plan(store: ObjectStore, run_id: str) -> RunPlan:
+    """Read a run's plan.
+
+    Raises:
+        KeyError: There is no such run.
+    """
+    return RunPlan.model_validate_json(store.get(keys.run_file(run_id, "settings.json")))

@@ -1,0 +1,92 @@
+"""Requests: what starts a run. Either an upload's event, or a request by the console or the command."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from storycast import keys
+from storycast.errors import RequestInvalidError
+from storycast.names import RUN_ID_MAX_LENGTH, RUN_ID_PATTERN
+
+MAX_FOOTAGE = 100
+"""Footage of one run; keeps the state that the machine carries far below 32 KB."""
+
+
+class RunRequest(BaseModel):
+    """A run over one or more footage files, by key, newest content of each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    project: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^/\x00-\x1f]+$")]
+    footage: Annotated[tuple[str, ...], Field(min_length=1, max_length=MAX_FOOTAGE)]
+    run_id: Annotated[str, Field(pattern=f"^{RUN_ID_PATTERN}$", max_length=RUN_ID_MAX_LENGTH)] | None = None
+
+
+class Upload(BaseModel):
+    """An upload that the bucket reported; ``sequencer`` tells it from others to the same key."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bucket: str
+    key: Annotated[str, Field(min_length=1)]
+    sequencer: str
+    version_id: str | None
+    etag: str
+
+    @property
+    def claim(self) -> str:
+        """What must be claimed so that the same event twice is one run."""
+        return f"{self.bucket}/{self.key}#{self.sequencer}"
+
+    def as_request(self) -> RunRequest:
+        """Return the request that this upload makes: ``uploads/<project>/<file>``.
+
+        Raises:
+            RequestInvalidError: The key has no project or no file name.
+        """
+        project, _, name = self.key.removeprefix(keys.UPLOADS).partition("/")
+        if not project or not name or not self.key.startswith(keys.UPLOADS):
+            raise RequestInvalidError(
+                f"'{self.key}' is not an upload to a project. Upload to {keys.UPLOADS}<project>/<file>."
+            )
+        return RunRequest(project=project, footage=(self.key,))
+
+
+def read_request(event: Any) -> tuple[RunRequest, Upload | None]:
+    """Read what started an execution.
+
+    Keys of EventBridge's S3 events are not URL-encoded, so they are taken as they are.
+
+    Args:
+        event: An ``Object Created`` event, or an object with ``project``, ``footage`` and maybe ``run_id``.
+
+    Returns:
+        The request, and the upload where one made it.
+
+    Raises:
+        RequestInvalidError: It is neither; the message says which part is wrong.
+    """
+    if isinstance(event, dict) and event.get("detail-type") == "Object Created":
+        try:
+            detail = event["detail"]
+            upload = Upload(
+                bucket=detail["bucket"]["name"],
+                key=detail["object"]["key"],
+                sequencer=detail["object"]["sequencer"],
+                version_id=detail["object"].get("version-id"),
+                etag=detail["object"]["etag"],
+            )
+        except (KeyError, TypeError, AttributeError, ValidationError) as error:
+            raise RequestInvalidError(f"The S3 event has not the form of 'Object Created': {error}") from None
+        return upload.as_request(), upload
+    try:
+        return RunRequest.model_validate(event), None
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in detail['loc']) or 'request'}: {detail['msg']}"
+            for detail in error.errors()
+        )
+        raise RequestInvalidError(
+            f"The request is not valid: {problems}. "
+            'It needs {"project": "<name>", "footage": ["<key>", ...]} and may have a "run_id".'
+        ) from None

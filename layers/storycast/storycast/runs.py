@@ -1,0 +1,67 @@
+"""Runs: one execution over a project's footage, and its record ``run.json``."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field
+
+from storycast import keys
+from storycast.footage import FootageSource, Record
+from storycast.ports import ObjectStore
+
+RunStatus = Literal["running", "dataset_ready", "failed"]
+
+
+class ModelUsed(Record):
+    """A model of the run and who stands behind it, as its catalogue says."""
+
+    model_id: str
+    name: str
+    provider: str
+
+
+class Run(Record):
+    """The record of a run. Stages of one execution follow each other, so the last writer is the only one."""
+
+    run_id: str
+    project: str
+    status: RunStatus
+    execution_arn: str
+    started_at: str
+    ended_at: str | None = None
+    footage: tuple[FootageSource, ...] = ()
+    models: tuple[ModelUsed, ...] = ()
+    counts: Mapping[str, int] = Field(default_factory=dict)
+    """How many of what, by name, such as ``frames_kept``; ``paid_...`` counts what this run itself paid for."""
+    chosen: Mapping[str, Any] = Field(default_factory=dict)
+    """What was measured or chosen on the way, such as the duplicates' threshold."""
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+    cause: str | None = None
+
+    def with_counts(self, **counts: int) -> "Run":
+        """Return the run with more counts; those of the same name are replaced."""
+        return self.model_copy(update={"counts": {**self.counts, **counts}})
+
+    def with_chosen(self, **chosen: Any) -> "Run":
+        """Return the run with more of what was chosen."""
+        return self.model_copy(update={"chosen": {**self.chosen, **chosen}})
+
+    def with_warnings(self, *warnings: str) -> "Run":
+        """Return the run with warnings added, each once."""
+        return self.model_copy(update={"warnings": tuple(dict.fromkeys((*self.warnings, *warnings)))})
+
+
+def read_run(store: ObjectStore, run_id: str) -> Run:
+    """Read a run's record.
+
+    Raises:
+        KeyError: There is no such run.
+    """
+    return Run.model_validate_json(store.get(keys.run_file(run_id, "run.json")))
+
+
+def write_run(store: ObjectStore, run: Run) -> None:
+    """Write a run's record."""
+    content = run.model_dump_json(indent=1).encode() + b"\n"
+    store.put(keys.run_file(run.run_id, "run.json"), content, "application/json")

@@ -1,0 +1,251 @@
+"""The project file: a strict schema in which every key has a default.
+
+A video uploaded with no project file still runs. A wrong key or value is an error that names the key, since a
+setting that is ignored in silence costs money.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from storycast.errors import SettingsInvalidError
+
+UNKNOWN = "unknown"
+"""Name of whoever was found in a picture and could not be named; no member of the cast may have it."""
+
+DEFAULT_NEGATIVE_PROMPT = "text, watermark, ugly, blurry, distorted, extra limbs, low quality"
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Character(_Strict):
+    """A named member of the cast."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60)]
+    description: Annotated[str, Field(max_length=400)] = ""
+    references: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_usable(cls, name: str) -> str:
+        if name.casefold() == UNKNOWN:
+            raise ValueError(f"'{UNKNOWN}' is what unnamed characters are called; choose another name")
+        if any(not character.isprintable() or character in '<>{}"\\' for character in name):
+            raise ValueError("a name must not hold control characters, quotes, <, >, { or }")
+        return name
+
+    @field_validator("references")
+    @classmethod
+    def _references_stay_in_the_project(cls, references: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in references:
+            if pattern.startswith("/") or ".." in pattern.split("/") or "\\" in pattern:
+                raise ValueError(f"'{pattern}' must be a path below the project file's folder")
+        return references
+
+
+class Sampling(_Strict):
+    """How frames are chosen."""
+
+    frames_per_second: Annotated[float, Field(ge=0.01, le=60.0)] = 1.0
+    pick: Literal["sharpest", "fixed"] = "sharpest"
+
+
+class Detection(_Strict):
+    """How characters are found in a frame."""
+
+    methods: tuple[Literal["labels", "faces", "references"], ...] = ("labels", "references")
+    min_confidence: Annotated[float, Field(ge=0.0, le=100.0)] = 60.0
+    economy: bool = True
+    custom_labels_model: str | None = None
+
+
+class Crop(_Strict):
+    """How characters are cut out of a frame."""
+
+    padding: Annotated[float, Field(ge=0.0, le=1.0)] = 0.15
+    max_size: Annotated[int, Field(ge=512, le=4096)] = 1024
+
+
+class Duplicates(_Strict):
+    """When two pictures count as one."""
+
+    embedding: str = "amazon.titan-embed-image-v1"
+    threshold: Annotated[float, Field(gt=0.0, le=1.0)] | Literal["auto"] = "auto"
+
+
+class Selection(_Strict):
+    """How many pictures are kept, and of what kind."""
+
+    images_per_character: Annotated[int, Field(ge=1, le=1000)] = 30
+    pairs_share: Share = 0.12
+
+
+class Captions(_Strict):
+    """How pictures are captioned."""
+
+    model: str = "amazon.nova-pro-v1:0"
+    words: tuple[Annotated[int, Field(ge=1, le=150)], Annotated[int, Field(ge=1, le=150)]] = (20, 30)
+    prompt: str | None = None
+
+    @field_validator("words")
+    @classmethod
+    def _least_comes_first(cls, words: tuple[int, int]) -> tuple[int, int]:
+        if words[0] > words[1]:
+            raise ValueError(f"[{words[0]}, {words[1]}]: the smaller number comes first")
+        return words
+
+
+class Review(_Strict):
+    """Who approves the pictures and captions."""
+
+    mode: Literal["page", "a2i", "auto"] = "auto"
+    timeout_hours: Annotated[float, Field(gt=0.0, le=8760.0)] = 72.0
+    minimum_per_character: Annotated[int, Field(ge=0)] = 10
+
+
+class Training(_Strict):
+    """What is trained on the dataset; nothing unless a target is named."""
+
+    target: Literal["none", "bedrock", "sagemaker"] = "none"
+    base_model: str | None = None
+    step_count: Annotated[int, Field(ge=10, le=20_000)] = 14_000
+    batch_size: Annotated[int, Field(ge=8, le=192)] = 64
+    learning_rate: Annotated[float, Field(ge=1e-7, le=1e-4)] = 1e-6
+
+
+class Hosting(_Strict):
+    """How long the trained model is hosted."""
+
+    model_units: Annotated[int, Field(ge=1, le=10)] = 1
+    hours: Annotated[float, Field(gt=0.0, le=72.0)] = 2.0
+
+
+class Storyboard(_Strict):
+    """What is drawn with the trained model."""
+
+    prompts: tuple[str, ...] = ()
+    negative_prompt: str = DEFAULT_NEGATIVE_PROMPT
+    images_per_prompt: Annotated[int, Field(ge=1, le=5)] = 3
+    seed: Annotated[int, Field(ge=0, le=858_993_459)] | None = None
+    quality: Literal["standard", "premium"] = "premium"
+    width: Annotated[int, Field(ge=320, le=4096)] = 1024
+    height: Annotated[int, Field(ge=320, le=4096)] = 1024
+    cfg_scale: Annotated[float, Field(ge=1.1, le=10.0)] = 8.0
+
+
+class Concurrency(_Strict):
+    """How many children each Distributed Map runs at once; new accounts have small quotas."""
+
+    segments: Annotated[int, Field(ge=1, le=1000)] = 8
+    frames: Annotated[int, Field(ge=1, le=1000)] = 20
+    captions: Annotated[int, Field(ge=1, le=1000)] = 4
+
+
+class Manifest(_Strict):
+    """Which keys the manifest's lines have."""
+
+    keys: Literal["bedrock", "walkthrough"] = "bedrock"
+
+
+class Settings(_Strict):
+    """All settings of a project."""
+
+    characters: tuple[Character, ...] = ()
+    sampling: Sampling = Sampling()
+    detection: Detection = Detection()
+    crop: Crop = Crop()
+    duplicates: Duplicates = Duplicates()
+    selection: Selection = Selection()
+    captions: Captions = Captions()
+    review: Review = Review()
+    training: Training = Training()
+    budget_usd: Annotated[float, Field(ge=0.0)] = 0.0
+    hosting: Hosting = Hosting()
+    storyboard: Storyboard = Storyboard()
+    concurrency: Concurrency = Concurrency()
+    manifest: Manifest = Manifest()
+    max_lost_share: Share = 0.01
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Settings":
+        seen: set[str] = set()
+        for character in self.characters:
+            if character.name.casefold() in seen:
+                raise ValueError(f"characters: two are called '{character.name}'")
+            seen.add(character.name.casefold())
+        return self
+
+    @property
+    def has_references(self) -> bool:
+        """Whether the project shows what its characters look like."""
+        return any(character.references for character in self.characters)
+
+
+def read_settings(text: str | bytes, source: str) -> Settings:
+    """Read a project file.
+
+    Args:
+        text: The file's content, YAML.
+        source: The file's name or key, for the error message.
+
+    Returns:
+        The settings; all defaults where the file is empty.
+
+    Raises:
+        SettingsInvalidError: It is not YAML, no mapping, or has a key or value that the schema does not know.
+            The message names every such key.
+    """
+    try:
+        data = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise SettingsInvalidError(f"{source} is not YAML: {reason}. Mend the file and start again.") from None
+    if data is None:
+        return Settings()
+    if not isinstance(data, dict):
+        raise SettingsInvalidError(
+            f"{source} must hold keys such as 'characters:'; it holds a {type(data).__name__}."
+        )
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        problems = "; ".join(_problem(detail) for detail in error.errors())
+        raise SettingsInvalidError(f"{source}: {problems}. Mend the file and start again.") from None
+
+
+def _problem(detail: Any) -> str:
+    location = _location(detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        known = ", ".join(_known_keys(detail["loc"][:-1]))
+        return f"unknown key '{location}'" + (f" (known here: {known})" if known else "")
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{location}: {message}" if location else message
+
+
+def _location(parts: Iterable[int | str]) -> str:
+    path = ""
+    for part in parts:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path.lstrip(".")
+
+
+def _known_keys(parts: tuple[int | str, ...]) -> list[str]:
+    model: Any = Settings
+    for part in parts:
+        if isinstance(part, int):
+            continue
+        field = getattr(model, "model_fields", {}).get(part)
+        if field is None:
+            return []
+        model = field.annotation
+        for argument in getattr(model, "__args__", ()):
+            if isinstance(argument, type) and issubclass(argument, BaseModel):
+                model = argument
+    return list(getattr(model, "model_fields", {}))

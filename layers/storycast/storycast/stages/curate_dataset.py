@@ -1,0 +1,80 @@
+"""CurateDataset: the reducer. Near-duplicates out, the best and most varied in, per character."""
+
+import io
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from storycast import keys
+from storycast.curation import Verdict, curate
+from storycast.embeddings import Calibration, Vectors, calibrate
+from storycast.fingerprint import canonical_json
+from storycast.frames import from_json_lines, to_json_lines
+from storycast.ledger import Entry, record_entries
+from storycast.plan import RunPlan
+from storycast.ports import ObjectStore
+from storycast.runs import read_run, write_run
+from storycast.sightings import Sighting, neighbour_and_stranger_cosines
+
+
+def curate_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
+    """Write ``curated.jsonl``, the pictures that go on, and ``curation.json``, how they were chosen.
+
+    Returns:
+        Where the list is and how many pictures it has.
+    """
+    sightings = from_json_lines(store.get(keys.run_file(plan.run_id, "sightings.jsonl")), Sighting)
+    vectors: Vectors = np.load(
+        io.BytesIO(store.get(keys.run_file(plan.run_id, "embeddings.npy"))), allow_pickle=False
+    )
+    calibration = _threshold(plan, sightings, vectors)
+    images, verdicts = curate(
+        sightings,
+        vectors,
+        threshold=calibration.threshold,
+        images_per_character=plan.settings.selection.images_per_character,
+        padding=plan.settings.crop.padding,
+    )
+    curated_key = keys.run_file(plan.run_id, "curated.jsonl")
+    store.put(curated_key, to_json_lines(images), "application/jsonl")
+    per_character = Counter(image.character for image in images)
+    report = {
+        "threshold": calibration.threshold,
+        "threshold_source": calibration.source,
+        "embedding_model": plan.settings.duplicates.embedding,
+        "pictures": dict(sorted(per_character.items())),
+        "framing": dict(sorted(Counter(image.framing for image in images).items())),
+        "with_several_characters": sum(len(image.in_picture) > 1 for image in images),
+        "outcomes": dict(sorted(Counter(verdict.outcome for verdict in verdicts).items())),
+    }
+    content = canonical_json(report).encode() + b"\n"
+    store.put(keys.run_file(plan.run_id, "curation.json"), content, "application/json")
+    footage_of = {one.crop_id: one.footage_id for one in sightings}
+    record_entries(store, plan.run_id, "curate_dataset", [_entry(v, footage_of) for v in verdicts])
+    duplicates = sum(verdict.outcome == "duplicate" for verdict in verdicts)
+    run = read_run(store, plan.run_id).with_counts(duplicates=duplicates, curated=len(images))
+    write_run(
+        store,
+        run.with_chosen(duplicates_threshold=calibration.threshold, threshold_source=calibration.source),
+    )
+    return {"curated_key": curated_key, "image_count": len(images)}
+
+
+def _threshold(plan: RunPlan, sightings: list[Sighting], vectors: Vectors) -> Calibration:
+    asked = plan.settings.duplicates.threshold
+    if asked != "auto":
+        return Calibration(float(asked), "set in the project file")
+    tracks = [one.track for one in sightings]
+    neighbours, strangers = neighbour_and_stranger_cosines(sightings, tracks, vectors)
+    return calibrate(neighbours, strangers, plan.settings.duplicates.embedding)
+
+
+def _entry(verdict: Verdict, footage_of: dict[str, str]) -> Entry:
+    return Entry(
+        kind="crop",
+        id=verdict.crop_id,
+        footage_id=footage_of[verdict.crop_id],
+        outcome=verdict.outcome,
+        reason="waits for its caption" if verdict.outcome == "curated" else verdict.reason,
+    )

@@ -1,0 +1,104 @@
+"""ListFrames: join the segments' lists, number shots over the whole footage, report what is lost."""
+
+from collections import defaultdict
+from typing import Any
+
+from storycast import keys
+from storycast.errors import TooManyLostError
+from storycast.footage import Segment
+from storycast.frames import (
+    Frame,
+    KeptFrame,
+    SegmentReport,
+    from_json_lines,
+    number_shots,
+    read_segment_list,
+    to_json_lines,
+)
+from storycast.ledger import Entry, lost_share, record_entries
+from storycast.plan import RunPlan
+from storycast.ports import ObjectStore
+from storycast.runs import read_run, write_run
+
+
+def list_frames(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
+    """Write the run's ``frames.jsonl``: the kept frames of all footage, with their shots.
+
+    Returns:
+        Where the list is, how many frames it has, and what to tell when it has none.
+
+    Raises:
+        TooManyLostError: More segments than ``max_lost_share`` left no list.
+    """
+    segments = from_json_lines(store.get(keys.run_file(plan.run_id, "segments.jsonl")), Segment)
+    frames: dict[str, list[Frame]] = defaultdict(list)
+    cuts: dict[str, list[int]] = defaultdict(list)
+    entries: list[Entry] = []
+    notes: list[str] = []
+    lost = 0
+    for segment in segments:
+        footage_id = segment.source.footage_id
+        read = _read(store, segment)
+        if read is None:
+            lost += 1
+            entries.append(_lost(segment))
+            continue
+        report, listed = read
+        cuts[footage_id] += report.cuts_ms
+        frames[footage_id] += listed
+        entries += [_entry(frame, footage_id) for frame in listed]
+        if report.note:
+            notes.append(f"{report.note}; what could be decoded before was used")
+    kept: list[KeptFrame] = []
+    for footage in plan.footage:
+        footage_id = footage.source.footage_id
+        kept += number_shots(frames[footage_id], cuts[footage_id], footage_id)
+    frames_key = keys.run_file(plan.run_id, "frames.jsonl")
+    store.put(frames_key, to_json_lines(kept), "application/jsonl")
+    record_entries(store, plan.run_id, "list_frames", entries)
+    total = sum(len(listed) for listed in frames.values())
+    run = read_run(store, plan.run_id).with_counts(
+        segments_lost=lost,
+        frames_sampled=total,
+        frames_kept=len(kept),
+        frames_dropped=total - len(kept),
+        shots=len({(frame.footage_id, frame.shot) for frame in kept}),
+    )
+    write_run(store, run.with_warnings(*notes[:5]))
+    share = lost_share(lost, len(segments))
+    if share > plan.settings.max_lost_share:
+        raise TooManyLostError(
+            f"{lost} of {len(segments)} segments were lost ({share:.1%}), more than max_lost_share "
+            f"({plan.settings.max_lost_share:.1%}). The ledger names them; start the run again to sample just these."
+        )
+    message = f"None of {total} sampled frames could be kept. The ledger tells why, frame by frame."
+    return {"frames_key": frames_key, "frame_count": len(kept), "message": message}
+
+
+def _read(store: ObjectStore, segment: Segment) -> tuple[SegmentReport, list[Frame]] | None:
+    key = keys.segment_list(segment.source.footage_id, segment.fingerprint, segment.segment)
+    try:
+        return read_segment_list(store.get(key))
+    except (KeyError, ValueError):
+        return None
+
+
+def _lost(segment: Segment) -> Entry:
+    return Entry(
+        kind="segment",
+        id=f"{segment.source.footage_id}-segment-{segment.segment:05d}",
+        footage_id=segment.source.footage_id,
+        outcome="lost",
+        reason=f"sampling {segment.start_ms / 1000:.0f} to {segment.end_ms / 1000:.0f} s left no result",
+    )
+
+
+def _entry(frame: Frame, footage_id: str) -> Entry:
+    kept = frame.outcome == "kept"
+    return Entry(
+        kind="frame",
+        id=frame.frame_id,
+        footage_id=footage_id,
+        outcome="sampled" if kept else frame.outcome,
+        reason="waits for detection" if kept else frame.reason,
+    )

@@ -1,0 +1,159 @@
+"""NameCharacters: gather what was found in all frames, and name it by votes fused over each shot."""
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from storycast import keys
+from storycast.cast import Cast
+from storycast.crops import FrameCrops
+from storycast.detections import FrameDetections
+from storycast.discovery import discover
+from storycast.embeddings import Vectors, decode, stack, thresholds_of
+from storycast.errors import TooManyLostError
+from storycast.frames import KeptFrame, from_json_lines, to_json_lines
+from storycast.ledger import Entry, lost_share, record_entries
+from storycast.naming import name_by_cast
+from storycast.plan import RunPlan
+from storycast.ports import ObjectStore
+from storycast.runs import read_run, write_run
+from storycast.sightings import Sighting, link_tracks, sighting
+from storycast.stages.reading import read_records
+
+
+class _Gathered:
+    """What the frames' results say, as it is read."""
+
+    def __init__(self) -> None:
+        self.sightings: list[Sighting] = []
+        self.vectors: list[Any] = []
+        self.entries: list[Entry] = []
+        self.lost = 0
+        self.paid_detections = 0
+        self.paid_embeddings = 0
+
+    def frame(self, frame: KeptFrame, outcome: str, reason: str) -> None:
+        self.lost += outcome == "lost"
+        self.entries.append(
+            Entry(
+                kind="frame",
+                id=frame.frame_id,
+                footage_id=frame.footage_id,
+                outcome=outcome,
+                reason=reason,
+            )
+        )
+
+
+def name_characters(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
+    """Write ``sightings.jsonl`` and ``embeddings.npy``: every crop of the run, who it shows, and its vector.
+
+    Returns:
+        How many sightings there are and how many have a name, and what to tell when none has.
+
+    Raises:
+        TooManyLostError: More frames than ``max_lost_share`` left no result.
+    """
+    frames = from_json_lines(store.get(keys.run_file(plan.run_id, "frames.jsonl")), KeptFrame)
+    cast = Cast.model_validate_json(store.get(keys.run_file(plan.run_id, "cast.json")))
+    gathered = _gather(plan, frames, store)
+    vectors = stack(gathered.vectors)
+    named = _name(gathered.sightings, vectors, cast)
+    store.put(keys.run_file(plan.run_id, "sightings.jsonl"), to_json_lines(named), "application/jsonl")
+    store.put(keys.run_file(plan.run_id, "embeddings.npy"), _npy(vectors), "application/octet-stream")
+    gathered.entries += [_entry(one) for one in named]
+    record_entries(store, plan.run_id, "name_characters", gathered.entries)
+    with_name = sum(bool(one.character) for one in named)
+    run = read_run(store, plan.run_id).with_counts(
+        frames_lost=gathered.lost,
+        crops=len(named),
+        crops_named=with_name,
+        paid_detections=gathered.paid_detections,
+        paid_embeddings=gathered.paid_embeddings,
+    )
+    write_run(store, run)
+    share = lost_share(gathered.lost, len(frames))
+    if share > plan.settings.max_lost_share:
+        raise TooManyLostError(
+            f"{gathered.lost} of {len(frames)} frames were lost ({share:.1%}), more than max_lost_share "
+            f"({plan.settings.max_lost_share:.1%}). The ledger names them; "
+            "start the run again to pay for just these."
+        )
+    return {"sightings": len(named), "named": with_name, "message": _message(len(frames), len(named), cast)}
+
+
+def _message(frames: int, sightings: int, cast: Cast) -> str:
+    if not sightings:
+        return (
+            f"No characters found: nothing in {frames} frames was taken for one. "
+            "Check that the film shows them large enough, or lower detection.min_confidence."
+        )
+    if cast.discovered:
+        return f"No characters found: none of {sightings} crops in {frames} frames returns often enough."
+    names = ", ".join(member.name for member in cast.members)
+    return (
+        f"No characters found: none of {sightings} crops in {frames} frames is like {names}. "
+        "Check the reference pictures; the ledger has the likeness of each crop."
+    )
+
+
+def _gather(plan: RunPlan, frames: Sequence[KeptFrame], store: ObjectStore) -> _Gathered:
+    gathered = _Gathered()
+    marks = {footage.source.footage_id: footage for footage in plan.footage}
+    detection_keys = [
+        keys.detections(frame.footage_id, marks[frame.footage_id].detections, frame.frame_id) for frame in frames
+    ]
+    shown = []
+    read = read_records(store, detection_keys, FrameDetections)
+    for frame, (_, found) in zip(frames, read, strict=True):
+        if found is None:
+            gathered.frame(frame, "lost", "detection left no result")
+            continue
+        gathered.paid_detections += found.paid_by == plan.run_id
+        if found.refused:
+            gathered.frame(frame, "refused", found.refused)
+        elif not found.detections:
+            gathered.frame(frame, "no_character", "nothing in it was taken for a character")
+        else:
+            shown.append(frame)
+    crop_keys = [keys.crops(frame.footage_id, marks[frame.footage_id].crops, frame.frame_id) for frame in shown]
+    for frame, (_, crops) in zip(shown, read_records(store, crop_keys, FrameCrops), strict=True):
+        _take(gathered, plan.run_id, frame, crops)
+    return gathered
+
+
+def _take(gathered: _Gathered, run_id: str, frame: KeptFrame, crops: FrameCrops | None) -> None:
+    if crops is None or not crops.complete:
+        gathered.frame(frame, "lost", "cropping left no result" if crops is None else "cropping was cut short")
+        return
+    gathered.frame(frame, "cropped", f"{len(crops.crops)} crops")
+    gathered.paid_embeddings += sum(crop.paid_by == run_id for crop in crops.crops)
+    for crop in crops.crops:
+        gathered.sightings.append(sighting(frame, crop))
+        gathered.vectors.append(decode(crop.embedding))
+    gathered.entries += [
+        Entry(kind="crop", id=crop_id, footage_id=frame.footage_id, outcome="refused", reason=reason)
+        for crop_id, reason in crops.refused
+    ]
+
+
+def _name(sightings: Sequence[Sighting], vectors: Vectors, cast: Cast) -> list[Sighting]:
+    if not sightings:
+        return []
+    tracks = link_tracks(sightings, vectors)
+    thresholds = thresholds_of(cast.embedding_model)
+    if cast.discovered:
+        return discover(sightings, tracks, vectors, same_cosine=thresholds.same_character)
+    return name_by_cast(sightings, tracks, vectors, cast, known_cosine=thresholds.known)
+
+
+def _entry(one: Sighting) -> Entry:
+    return Entry(kind="crop", id=one.crop_id, footage_id=one.footage_id, outcome=one.outcome, reason=one.reason)
+
+
+def _npy(vectors: Vectors) -> bytes:
+    out = io.BytesIO()
+    np.save(out, vectors, allow_pickle=False)
+    return out.getvalue()

@@ -1,0 +1,44 @@
+"""ProbeFootage: read a footage's header."""
+
+from typing import Any
+
+from storycast import keys
+from storycast.fingerprint import fingerprint
+from storycast.footage import Probe
+from storycast.plan import RunPlan
+from storycast.ports import ObjectStore, StoredObject
+from storycast.stages.reading import read_own, write_record
+from storycast.video import read_header
+
+VERSION = 1
+
+
+def probe_footage(plan: RunPlan, footage_id: str, *, store: ObjectStore) -> dict[str, Any]:
+    """Read the header of one footage and decode its first frame, unless that was done before.
+
+    Returns:
+        The footage's id and its duration in milliseconds.
+
+    Raises:
+        FootageUnreadableError: It is no video or picture, has no picture stream, or holds no frame.
+        FootageMissingError: The object changed since the run began.
+    """
+    source = plan.of(footage_id).source
+    key, mark = keys.probe(footage_id), fingerprint(version=VERSION, footage=footage_id)
+    probe = read_own(store, key, Probe, mark)
+    if probe is None:
+        stored = StoredObject(source.key, source.size_bytes, source.etag, source.version_id)
+        with store.open(stored) as file:
+            header = read_header(file, source.name)
+        probe = Probe(
+            footage_id=footage_id,
+            container=header.container,
+            codec=header.codec,
+            width_px=header.width_px,
+            height_px=header.height_px,
+            duration_ms=header.duration_ms,
+            frames_per_second=header.frames_per_second,
+            fingerprint=mark,
+        )
+        write_record(store, key, probe)
+    return {"footage_id": footage_id, "duration_ms": probe.duration_ms}

@@ -1,0 +1,135 @@
+"""WriteDataset: cut the pictures for training, write manifest, card and contact sheet, close the ledger."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from PIL.Image import Image
+
+from storycast import keys
+from storycast.captions import Caption
+from storycast.contact_sheet import Tile, draw_contact_sheet
+from storycast.curation import CuratedImage
+from storycast.cuts import TRAINING_SIDE_PX
+from storycast.dataset import DatasetImage, dataset_card, dataset_image, made_by
+from storycast.errors import CaptionsFailedError, TooManyLostError
+from storycast.frames import from_json_lines
+from storycast.images import PictureUnreadableError, cut_out, open_picture, to_png
+from storycast.ledger import Entry, lost_share, record_entries
+from storycast.manifest import ManifestRecord, problems, write_manifest
+from storycast.plan import RunPlan
+from storycast.ports import ObjectStore
+from storycast.runs import Run, read_run, write_run
+from storycast.stages.reading import read_records
+
+MANIFEST = "dataset/manifest.jsonl"
+TILE_SOURCE_PX = 320
+"""Side at which pictures are kept for the contact sheet; at full size they would fill the memory."""
+
+
+def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
+    """Write the dataset of a run.
+
+    Returns:
+        Where the manifest is, how many records it has, and what keeps it from being used for training.
+
+    Raises:
+        TooManyLostError: More captions than ``max_lost_share`` left no result.
+        CaptionsFailedError: No picture got a caption.
+    """
+    curated = from_json_lines(store.get(keys.run_file(plan.run_id, "curated.jsonl")), CuratedImage)
+    caption_keys = [keys.run_file(plan.run_id, f"captions/{image.crop_id}.json") for image in curated]
+    images: list[DatasetImage] = []
+    tiles: list[Tile] = []
+    entries: list[Entry] = []
+    captions = [record for _, record in read_records(store, caption_keys, Caption)]
+    for image, caption in zip(curated, captions, strict=True):
+        if caption is None or caption.refused:
+            outcome = "lost" if caption is None else "caption_refused"
+            entries.append(
+                _entry(image, outcome, "captioning left no result" if caption is None else caption.refused)
+            )
+            continue
+        try:
+            picture = _cut(plan, image, store)
+        except (KeyError, PictureUnreadableError) as error:
+            entries.append(_entry(image, "lost", f"its frame can't be read again: {error}"))
+            continue
+        made = dataset_image(image, caption)
+        store.put(_image_key(plan.run_id, made), to_png(picture), "image/png")
+        small = picture.resize((TILE_SOURCE_PX, TILE_SOURCE_PX))
+        tiles.append(Tile(small, f"{image.character} · {image.framing}", made.caption))
+        images.append(made)
+        entries.append(_entry(image, "in_dataset", made.file_name))
+    record_entries(store, plan.run_id, "write_dataset", entries)
+    run = _close(plan, images, entries, captions, store)
+    _refuse_losses(plan, entries, len(curated))
+    records = [
+        ManifestRecord(image_uri=f"s3://{store.bucket}/{_image_key(plan.run_id, made)}", caption=made.caption)
+        for made in images
+    ]
+    manifest = write_manifest(records, plan.settings.manifest.keys)
+    obstacles = problems(len(records))
+    _put(store, plan, MANIFEST, manifest, "application/jsonl")
+    card = dataset_card(run, images, obstacles).encode()
+    _put(store, plan, "dataset/README.md", card, "text/markdown; charset=utf-8")
+    _put(store, plan, "dataset/contact_sheet.jpg", _sheet(run, tiles), "image/jpeg")
+    write_run(store, run.with_warnings(*obstacles))
+    return {"manifest_key": keys.run_file(plan.run_id, MANIFEST), "record_count": len(records)}
+
+
+def _cut(plan: RunPlan, image: CuratedImage, store: ObjectStore) -> Image:
+    frame = open_picture(store.get(image.frame_key))
+    return cut_out(frame, image.cut, least_px=TRAINING_SIDE_PX, most_px=plan.settings.crop.max_size)
+
+
+def _close(
+    plan: RunPlan,
+    images: Sequence[DatasetImage],
+    entries: Sequence[Entry],
+    captions: Sequence[Caption | None],
+    store: ObjectStore,
+) -> Run:
+    paid = [caption for caption in captions if caption is not None and caption.paid_by == plan.run_id]
+    run = read_run(store, plan.run_id).with_counts(
+        dataset_images=len(images),
+        captions_refused=sum(entry.outcome == "caption_refused" for entry in entries),
+        captions_lost=sum(entry.outcome == "lost" for entry in entries),
+        paid_captions=len(paid),
+        paid_input_tokens=sum(caption.input_tokens for caption in paid),
+        paid_output_tokens=sum(caption.output_tokens for caption in paid),
+    )
+    write_run(store, run)
+    return run
+
+
+def _refuse_losses(plan: RunPlan, entries: Sequence[Entry], curated: int) -> None:
+    lost = sum(entry.outcome == "lost" for entry in entries)
+    share = lost_share(lost, curated)
+    if share > plan.settings.max_lost_share:
+        raise TooManyLostError(
+            f"{lost} of {curated} captions were lost ({share:.1%}), more than max_lost_share "
+            f"({plan.settings.max_lost_share:.1%}). The ledger names them; "
+            "start the run again to pay for just these."
+        )
+    if not any(entry.outcome == "in_dataset" for entry in entries):
+        reasons = "; ".join(sorted({entry.reason for entry in entries})[:3])
+        raise CaptionsFailedError(
+            f"None of {curated} pictures got a caption that can be used: {reasons}. "
+            "Name another captions.model, or look at the answers in captions/."
+        )
+
+
+def _sheet(run: Run, tiles: Sequence[Tile]) -> bytes:
+    return draw_contact_sheet(f"{run.run_id}: {len(tiles)} pictures", made_by(run), tiles)
+
+
+def _image_key(run_id: str, made: DatasetImage) -> str:
+    return keys.run_file(run_id, f"dataset/images/{made.file_name}")
+
+
+def _put(store: ObjectStore, plan: RunPlan, name: str, content: bytes, content_type: str) -> None:
+    store.put(keys.run_file(plan.run_id, name), content, content_type)
+
+
+def _entry(image: CuratedImage, outcome: str, reason: str) -> Entry:
+    return Entry(kind="crop", id=image.crop_id, footage_id=image.footage_id, outcome=outcome, reason=reason)
