@@ -23,7 +23,8 @@ LITERAL_TIMEOUT_SECONDS = 3 * 24 * 3600
 A2I_STANDIN_SOURCE = "storycast.a2i"
 
 _COPY = re.compile(r"^COPY[ \t]+(?!--from)(?:--\S+[ \t]+)*(?P<paths>\S.*)$", re.MULTILINE)
-_TASK_ROOT = re.compile(r"^(?:\$\{?LAMBDA_TASK_ROOT\}?|/var/task)(?:/|$)")
+#: The base image's work folder is the task root, so relative targets are below it.
+_TASK_ROOT = re.compile(r"^(?:\$\{?LAMBDA_TASK_ROOT\}?(?=/|$)|/var/task(?=/|$)|(?![/$]))")
 
 
 @dataclass(frozen=True)
