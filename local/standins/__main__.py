@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import sys
 from pathlib import Path
 
@@ -30,6 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
             f"The stand-ins cannot listen on {HOST}:{options.port}: {error}. Choose another --port.\n"
         )
         return 2
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises the signal that ended it once more, for whoever handled it before: that is us.
+        signal.signal(number, lambda *_: server.stop())
     server.serve()
     return 0
 

@@ -11,6 +11,8 @@ from local.standins.errors import ModelledError
 from local.standins.service import Call, Params, Service, paid
 
 JSON_TYPE = "application/json"
+#: The largest ``body`` of InvokeModel, in bytes; by the service's model.
+BODY_LIMIT = 25_000_000
 
 
 class BedrockRuntime(Service):
@@ -26,7 +28,11 @@ class BedrockRuntime(Service):
         if answering is None:
             message = f"The local stand-in plays {model.id} through Converse only, not through InvokeModel."
             raise ModelledError("ValidationException", message)
-        answer = answering(params.get("body", b""), call)
+        body = params.get("body", b"")
+        if len(body) > BODY_LIMIT:
+            message = f"1 validation error detected: the body is larger than {BODY_LIMIT} bytes"
+            raise ModelledError("ValidationException", message)
+        answer = answering(body, call)
         return {"body": json.dumps(answer).encode("utf-8"), "contentType": JSON_TYPE}
 
     @paid

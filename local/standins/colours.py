@@ -81,9 +81,7 @@ def dominant_colours(pixels: Pixels, count: int) -> list[tuple[tuple[int, int, i
     """
     if not len(pixels) or not count:
         return []
-    reduced = Image.fromarray(pixels.reshape(1, -1, 3), "RGB").quantize(
-        count, method=Image.Quantize.MEDIANCUT
-    )
+    reduced = Image.fromarray(pixels.reshape(1, -1, 3), "RGB").quantize(count, method=Image.Quantize.MEDIANCUT)
     palette = reduced.getpalette() or []
     uses = reduced.getcolors(256) or []
     rows = [(_triple(palette, int(str(index))), uses_count / len(pixels)) for uses_count, index in uses]

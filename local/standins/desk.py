@@ -87,9 +87,7 @@ class Desk:
         if service is None:
             return f"no such service here: {rule.service} (there are: {', '.join(sorted(self.services))})"
         if rule.operation not in service.operations:
-            return (
-                f"{rule.service} does not play {rule.operation} (it plays: {', '.join(service.operations)})"
-            )
+            return f"{rule.service} does not play {rule.operation} (it plays: {', '.join(service.operations)})"
         operation = service.wire.model.operation_model(rule.operation)
         codes = {shape.name for shape in operation.error_shapes} | set(COMMON_ERRORS)
         if rule.error is not None and rule.error not in codes | {CONNECTION_CUT, GARBAGE}:

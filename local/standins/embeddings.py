@@ -114,18 +114,13 @@ def nova_embedding(body: bytes, call: Call) -> dict[str, Any]:
         raise malformed("singleEmbeddingParams takes exactly one of text, image, audio and video")
     if params.image is None:
         message = (
-            NO_TEXT_ENCODER
-            if given == ["text"]
-            else f"The local stand-in embeds pictures only, no {given[0]}."
+            NO_TEXT_ENCODER if given == ["text"] else f"The local stand-in embeds pictures only, no {given[0]}."
         )
         raise ModelledError("ValidationException", message)
     source = params.image.source
     if (source.bytes is None) == (source.s3Location is None):
         raise malformed("image.source takes either bytes or s3Location")
-    if source.s3Location is not None:
-        content = fetched(source.s3Location.uri)
-    else:
-        content = _decoded(source.bytes or "")
+    content = fetched(source.s3Location.uri) if source.s3Location else _decoded(source.bytes or "")
     vector = _embedded(content, params.embeddingDimension, call, (params.image.format,), None)
     return {"embeddings": [{"embeddingType": "IMAGE", "embedding": vector}]}
 

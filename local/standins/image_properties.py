@@ -48,9 +48,7 @@ def picture_sharpness(rgb: NDArray[np.uint8]) -> float:
     return float(np.clip(100 * np.log1p(variance) / np.log1p(5000), 0, 100))
 
 
-def _part(
-    small: NDArray[np.uint8], mask: NDArray[np.bool_], sharpness: float, colours: int
-) -> dict[str, Any]:
+def _part(small: NDArray[np.uint8], mask: NDArray[np.bool_], sharpness: float, colours: int) -> dict[str, Any]:
     pixels = small[mask]
     luma = pixels @ np.array([0.299, 0.587, 0.114])
     return {

@@ -49,7 +49,7 @@ class Rekognition(Service):
                 find_objects(pixels) + salient_boxes(saliency),
                 params.get("MinConfidence", DEFAULT_MIN_CONFIDENCE),
             )
-            labels = [label for label in labels if _wanted(label, settings.get("GeneralLabels", {}))]
+            labels = [label for label in labels if wanted(label, settings.get("GeneralLabels", {}))]
             answer["Labels"] = labels[: params.get("MaxLabels", DEFAULT_MAX_LABELS)]
         if "IMAGE_PROPERTIES" in features:
             colors = settings.get("ImageProperties", {}).get("MaxDominantColors", DEFAULT_MAX_COLORS)
@@ -65,9 +65,7 @@ def _check_features(features: list[str], settings: dict[str, Any]) -> None:
             "InvalidParameterException", "Settings.ImageProperties needs the feature IMAGE_PROPERTIES"
         )
     if "GeneralLabels" in settings and "GENERAL_LABELS" not in features:
-        raise ModelledError(
-            "InvalidParameterException", "Settings.GeneralLabels needs the feature GENERAL_LABELS"
-        )
+        raise ModelledError("InvalidParameterException", "Settings.GeneralLabels needs the feature GENERAL_LABELS")
 
 
 def _content(image: dict[str, Any]) -> bytes:
@@ -75,6 +73,8 @@ def _content(image: dict[str, Any]) -> bytes:
     if ("Bytes" in image) == ("S3Object" in image):
         raise ModelledError("InvalidParameterException", "Image takes either Bytes or S3Object")
     if "Bytes" in image:
+        if len(image["Bytes"]) > BYTES_LIMIT:
+            raise ModelledError("ImageTooLargeException", "Image size is too large")
         return bytes(image["Bytes"])
     place = image["S3Object"]
     if "Bucket" not in place or "Name" not in place:
@@ -100,9 +100,7 @@ def _decoded(content: bytes) -> Any:
         if max(header.width_px, header.height_px) > most:
             raise ModelledError("ImageTooLargeException", "Image dimensions are too large")
         if min(header.width_px, header.height_px) < least:
-            raise ModelledError(
-                "InvalidParameterException", "Request has invalid parameters: image is too small"
-            )
+            raise ModelledError("InvalidParameterException", "Request has invalid parameters: image is too small")
         return read_pixels(content)
     except PictureUnreadableError as error:
         raise ModelledError("InvalidImageFormatException", "Request has invalid image format") from error
@@ -144,7 +142,7 @@ def _percent(score: float) -> float:
     return min(100.0, max(0.0, score * 100.0))
 
 
-def _wanted(label: dict[str, Any], filters: dict[str, list[str]]) -> bool:
+def wanted(label: dict[str, Any], filters: dict[str, list[str]]) -> bool:
     """Whether a label passes the filters; exclusion beats inclusion, names are compared as they are."""
     names = {label["Name"]}
     groups = {category["Name"] for category in label["Categories"]}

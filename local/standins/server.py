@@ -73,7 +73,7 @@ class StandinServer:
         return f"http://{HOST}:{self.port}"
 
     def serve(self) -> None:
-        """Answer requests until ``stop``, or SIGTERM or SIGINT where this is the main thread."""
+        """Answer requests until ``stop``; in the main thread, until SIGTERM or SIGINT, too."""
         try:
             asyncio.run(self._serve())
         finally:

@@ -68,11 +68,7 @@ class Service:
         known = {xform_name(name): name for name in model.operation_names}
         played: dict[str, Callable[[Params, Call], Params]] = {}
         for attribute in dir(type(self)):
-            if (
-                attribute.startswith("_")
-                or attribute in _BASE
-                or not callable(getattr(type(self), attribute))
-            ):
+            if attribute.startswith("_") or attribute in _BASE or not callable(getattr(type(self), attribute)):
                 continue
             if attribute not in known:
                 raise DefectError(f"{type(self).__name__}.{attribute} is no operation of {self.service_name}")

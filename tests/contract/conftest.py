@@ -1,0 +1,147 @@
+"""The stand-ins in a thread of the test process, real boto3 clients, and a small S3 to read pictures from."""
+
+import contextlib
+import http.server
+import json
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.response import StreamingBody
+from botocore.validate import ParamValidator
+
+from local.standins.server import StandinServer, running
+
+_CONFIG = Config(retries={"total_max_attempts": 1}, parameter_validation=False, read_timeout=30)
+
+
+@contextmanager
+def serving(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    """A small HTTP server in a thread; gives its URL."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def objects() -> dict[str, bytes]:
+    """The objects of the small S3, by ``<bucket>/<key>``."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def s3_url(objects: dict[str, bytes]) -> Iterator[str]:
+    class Objects(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = objects.get(self.path.lstrip("/").partition("?")[0])
+            status = 200 if content is not None else 404
+            body = content if content is not None else b"<Error><Code>NoSuchKey</Code></Error>"
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            with contextlib.suppress(ConnectionError):  # the stand-in does not read what is too large
+                self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with serving(Objects) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def environment(s3_url: str) -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "AKIACONTRACT")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
+        patch.setenv("AWS_S3_ADDRESSING_STYLE", "path")
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "STORYCAST_VLM_URL", "STORYCAST_STANDIN_TODAY"):
+            patch.delenv(name, raising=False)
+        yield patch
+
+
+@pytest.fixture(scope="session")
+def standins(environment: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandinServer]:
+    with running(tmp_path_factory.mktemp("standins")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def client(standins: StandinServer) -> Callable[[str], BaseClient]:
+    """Real clients by service name; they neither retry nor check parameters themselves."""
+    made: dict[str, BaseClient] = {}
+
+    def make(service: str) -> BaseClient:
+        if service not in made:
+            made[service] = boto3.client(service, endpoint_url=standins.url, config=_CONFIG)
+        return made[service]
+
+    return make
+
+
+@pytest.fixture
+def call(client: Callable[[str], BaseClient]) -> Callable[..., dict[str, Any]]:
+    """Call an operation; the answer is checked against the service's model."""
+
+    def checked(service: str, operation: str, **params: Any) -> dict[str, Any]:
+        made = client(service)
+        answer = getattr(made, _method(made, operation))(**params)
+        answer.pop("ResponseMetadata")
+        shape = made.meta.service_model.operation_model(operation).output_shape
+        plain = {key: value.read() if isinstance(value, StreamingBody) else value for key, value in answer.items()}
+        report = ParamValidator().validate(plain, shape)
+        assert not report.has_errors(), report.generate_report()
+        return plain
+
+    return checked
+
+
+def _method(made: BaseClient, operation: str) -> str:
+    return next(name for name, api in made.meta.method_to_api_mapping.items() if api == operation)
+
+
+@pytest.fixture
+def own(standins: StandinServer) -> Callable[..., Any]:
+    """Ask one of the stand-ins' own routes; gives the status and the JSON."""
+
+    def ask(method: str, route: str, document: object = None) -> tuple[int, Any]:
+        body = None if document is None else json.dumps(document).encode()
+        request = urllib.request.Request(f"{standins.url}/_storycast/{route}", body, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    return ask
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "standins" in request.fixturenames:
+        request.getfixturevalue("standins").desk.faults.clear()
+
+
+@pytest.fixture
+def log(standins: StandinServer) -> Callable[[], list[dict[str, Any]]]:
+    """The lines of the call log since the test began."""
+    path = Path(standins.state) / "calls.jsonl"
+    begun = len(path.read_text("utf-8").splitlines())
+    return lambda: [json.loads(line) for line in path.read_text("utf-8").splitlines()[begun:]]

@@ -1,0 +1,121 @@
+"""Fault rules: every modelled error of every operation, cuts, garbage and delays, seen by a real client."""
+
+import base64
+import json
+import time
+
+import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError
+from standin_pictures import jpeg
+
+from local.standins.server import SERVICES
+from local.standins.service import Service
+
+BODY = json.dumps({"inputImage": base64.b64encode(jpeg()).decode("ascii")})
+ASKS = {
+    "DetectLabels": {"Image": {"Bytes": jpeg()}},
+    "GetFoundationModel": {"modelIdentifier": "amazon.nova-pro-v1:0"},
+    "ListFoundationModels": {},
+    "InvokeModel": {"modelId": "amazon.titan-embed-image-v1", "body": BODY},
+    "Converse": {
+        "modelId": "amazon.nova-pro-v1:0",
+        "messages": [{"role": "user", "content": [{"text": "Hello"}]}],
+    },
+}
+MODELLED = [
+    (service.service_name, name, shape.name)
+    for service in (kind() for kind in SERVICES)
+    for name in service.operations
+    for shape in service.wire.model.operation_model(name).error_shapes
+]
+
+
+def test_every_operation_is_asked_for():
+    played: list[Service] = [kind() for kind in SERVICES]
+    assert {name for service in played for name in service.operations} == set(ASKS)
+
+
+@pytest.fixture
+def fault(own, client):
+    def put(service, operation, error, **rule):
+        rules = [{"service": service, "operation": operation, "error": error} | rule]
+        assert own("POST", "faults", rules) == (200, {"rules": 1})
+        made = client(service)
+        method = next(name for name, api in made.meta.method_to_api_mapping.items() if api == operation)
+        return lambda: getattr(made, method)(**ASKS[operation])
+
+    return put
+
+
+@pytest.mark.parametrize(("service", "operation", "code"), MODELLED)
+def test_every_modelled_error(client, fault, log, service, operation, code):
+    ask = fault(service, operation, code, count=1)
+    with pytest.raises(getattr(client(service).exceptions, code)) as caught:
+        ask()
+    assert caught.value.response["Error"] == {"Code": code, "Message": f"{code}, as a fault rule asked for."}
+    (line,) = log()
+    assert (line["error"], line["fault"], line["paid"]) == (code, code, False)
+    assert line["status"] == caught.value.response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+@pytest.mark.parametrize("operation", ["GetFoundationModel", "ListFoundationModels"])
+def test_errors_that_any_service_may_answer_with(fault, operation):
+    with pytest.raises(ClientError, match="ExpiredTokenException"):
+        fault("bedrock", operation, "ExpiredTokenException")()
+
+
+def test_a_cut_connection(fault, log):
+    ask = fault("bedrock", "ListFoundationModels", "connection_cut", count=1)
+    with pytest.raises(ConnectionClosedError):
+        ask()
+    assert ask()["modelSummaries"]
+    assert [(line["status"], line["error"]) for line in log()] == [(0, "connection_cut"), (200, None)]
+
+
+def test_garbage(fault):
+    answer = fault("bedrock", "ListFoundationModels", "garbage")()
+    assert "modelSummaries" not in answer
+    body = fault("bedrock-runtime", "InvokeModel", "garbage")()["body"].read()
+    assert body.startswith(b"<html>")
+
+
+def test_skip_count_and_delay(fault, log):
+    ask = fault("bedrock", "ListFoundationModels", "ThrottlingException", skip=1, count=2)
+    outcomes = []
+    for _ in range(4):
+        try:
+            ask()
+            outcomes.append("ok")
+        except ClientError as error:
+            outcomes.append(error.response["Error"]["Code"])
+    assert outcomes == ["ok", "ThrottlingException", "ThrottlingException", "ok"]
+    late = fault("bedrock", "ListFoundationModels", None, delay_ms=200)
+    begun = time.monotonic()
+    assert late()["modelSummaries"]
+    assert time.monotonic() - begun >= 0.2
+    assert log()[-1]["fault"] == "delay"
+
+
+def test_rules_can_be_taken_back(fault, own):
+    ask = fault("bedrock", "ListFoundationModels", "ThrottlingException")
+    assert own("DELETE", "faults") == (200, {"rules": 0})
+    assert ask()["modelSummaries"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        ({"service": "sqs", "operation": "X"}, "no such service"),
+        ({"service": "bedrock", "operation": "ListCustomModels"}, "does not play"),
+        (
+            {"service": "bedrock", "operation": "ListFoundationModels", "error": "ConflictException"},
+            "does not model",
+        ),
+        ({"service": "bedrock", "operation": "ListFoundationModels", "delay_ms": -1}, "delay_ms"),
+        ({"service": "bedrock", "operation": "ListFoundationModels", "often": 1}, "often"),
+    ],
+)
+def test_rules_that_cannot_be(own, rule, says):
+    status, answer = own("POST", "faults", [rule])
+    assert status == 400
+    assert says in answer["message"]
