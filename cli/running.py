@@ -20,7 +20,7 @@ from cli.problems import DONE, INTERRUPTED, InputRefusedError, TargetUnusableErr
 from cli.project import Overrides, Project, check_name, check_project, project_name
 from cli.run_copy import check_out
 from cli.screen import Screen
-from cli.target import TargetChoice, opened
+from cli.target import Target, TargetChoice, opened
 from cli.uploading import incoming, upload_footage, upload_project, uploads
 from local.embedded_aws import EmbeddedAws
 
@@ -76,17 +76,22 @@ def run(intake: Intake, choice: TargetChoice, out: Path | None, screen: Screen) 
         The exit code.
     """
     with opened(choice, screen) as target:
-        run_id = names.run_id(intake.footage[0].name, datetime.now(UTC), secrets.token_hex(8))
-        upload_project(target, intake.name, intake.project, intake.overrides, screen)
-        uploaded = upload_footage(target, incoming(run_id, intake.footage), screen)
-        request = RunRequest(project=intake.name, footage=tuple(one.key for one in uploaded), run_id=run_id)
-        started = target.stepfunctions.start_execution(
-            stateMachineArn=target.machine_arn,
-            name=run_id,
-            input=json.dumps(request.model_dump(mode="json")),
-        )
-        screen.say(f"Run {run_id} began on {target.place}.")
-        return see_through(target, StartedRun(run_id, started["executionArn"]), out, screen)
+        return run_on(target, intake, out, screen)
+
+
+def run_on(target: Target, intake: Intake, out: Path | None, screen: Screen) -> int:
+    """Do :func:`run` on a target that is there."""
+    run_id = names.run_id(intake.footage[0].name, datetime.now(UTC), secrets.token_hex(8))
+    upload_project(target, intake.name, intake.project, intake.overrides, screen)
+    uploaded = upload_footage(target, incoming(run_id, intake.footage), screen)
+    request = RunRequest(project=intake.name, footage=tuple(one.key for one in uploaded), run_id=run_id)
+    started = target.stepfunctions.start_execution(
+        stateMachineArn=target.machine_arn,
+        name=run_id,
+        input=json.dumps(request.model_dump(mode="json")),
+    )
+    screen.say(f"Run {run_id} began on {target.place}.")
+    return see_through(target, StartedRun(run_id, started["executionArn"]), out, screen)
 
 
 def upload(intake: Intake, choice: TargetChoice, *, follow: bool, out: Path | None, screen: Screen) -> int:
@@ -104,17 +109,22 @@ def upload(intake: Intake, choice: TargetChoice, *, follow: bool, out: Path | No
             "Say --follow or --keep-up, or `storycast local up` first."
         )
     with opened(choice, screen) as target:
-        upload_project(target, intake.name, intake.project, intake.overrides, screen)
-        uploaded = upload_footage(target, uploads(intake.name, intake.footage), screen)
-        if not follow:
-            screen.say("Each upload starts a run. `storycast status` lists them.")
-            return DONE
-        codes = []
-        for number, one in enumerate(uploaded, 1):
-            screen.say(f"Waiting for the run that {one.key} starts ({number} of {len(uploaded)}) ...")
-            started = find_started(target, one)
-            screen.say(f"Run {started.run_id} began on {target.place}.")
-            codes.append(see_through(target, started, out, screen))
-            if codes[-1] == INTERRUPTED:
-                break
-        return max(codes)
+        return upload_on(target, intake, follow=follow, out=out, screen=screen)
+
+
+def upload_on(target: Target, intake: Intake, *, follow: bool, out: Path | None, screen: Screen) -> int:
+    """Do :func:`upload` on a target that is there."""
+    upload_project(target, intake.name, intake.project, intake.overrides, screen)
+    uploaded = upload_footage(target, uploads(intake.name, intake.footage), screen)
+    if not follow:
+        screen.say("Each upload starts a run. `storycast status` lists them.")
+        return DONE
+    codes = []
+    for number, one in enumerate(uploaded, 1):
+        screen.say(f"Waiting for the run that {one.key} starts ({number} of {len(uploaded)}) ...")
+        started = find_started(target, one)
+        screen.say(f"Run {started.run_id} began on {target.place}.")
+        codes.append(see_through(target, started, out, screen))
+        if codes[-1] == INTERRUPTED:
+            break
+    return max(codes)

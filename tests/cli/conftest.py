@@ -1,0 +1,76 @@
+"""Input files, a bucket and a table in moto, and a scripted Step Functions."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from rich.console import Console
+
+from cli.screen import Screen
+from cli.target import Target
+from tests.cli.media import write_picture, write_video
+from tests.cli.stepfunctions import DEFINITION, MACHINE_ARN, FakeStepFunctions
+
+BUCKET = "media"
+TABLE = "claims"
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "Big Film.mp4")
+
+
+@pytest.fixture
+def project_file(tmp_path: Path) -> Path:
+    """A project with two reference pictures of one character."""
+    folder = tmp_path / "Bunny"
+    write_picture(folder / "cast/bunny/front.png")
+    write_picture(folder / "cast/bunny/side.jpg", "white")
+    (folder / "project.yaml").write_text(
+        "# the film\ncharacters:\n  - name: Bunny\n    references: [cast/bunny/*]\n", encoding="utf-8"
+    )
+    return folder / "project.yaml"
+
+
+@pytest.fixture
+def screen() -> Screen:
+    """A screen that is no terminal; ``.console.export_text()`` is what it showed."""
+    return Screen(Console(record=True, highlight=False, width=200), Console(stderr=True, highlight=False))
+
+
+@pytest.fixture
+def stepfunctions() -> FakeStepFunctions:
+    return FakeStepFunctions(DEFINITION)
+
+
+@pytest.fixture
+def target(stepfunctions: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with mock_aws():
+        s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
+        s3.create_bucket(Bucket=BUCKET)
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        dynamodb.create_table(
+            TableName=TABLE,
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "key", "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "by-key",
+                    "KeySchema": [{"AttributeName": "key", "KeyType": "HASH"}],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
+        )
+        fake: Any = stepfunctions
+        yield Target("local", "a test", BUCKET, MACHINE_ARN, TABLE, s3, fake, dynamodb)
