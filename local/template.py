@@ -97,6 +97,7 @@ class LocalTemplate:
         for name in ("Runtime", "Handler", "Layers", "Architectures"):
             shared.pop(name, None)
         _each_object(self.document["Resources"], self._localize_pattern)
+        self._allow_plain_http()
 
     def _take_layers(self) -> dict[str, Path]:
         """Take the layers out of the template: a bootstrap of ours finds them itself, by its PYTHONPATH."""
@@ -178,12 +179,27 @@ class LocalTemplate:
                 # The reducer counts what was lost; none of our maps fails on it.
                 state["ToleratedFailurePercentage"] = 100
 
+    def _allow_plain_http(self) -> None:
+        """Drop the denial of unencrypted calls: the emulator enforces it, and speaks HTTP, on loopback."""
+        resources = self.document["Resources"]
+        for logical_id, resource in list(resources.items()):
+            policy = resource.get("Properties", {}).get("PolicyDocument")
+            if isinstance(policy, dict) and isinstance(policy.get("Statement"), list):
+                policy["Statement"] = [rule for rule in policy["Statement"] if not _asks_for_tls(rule)]
+                if not policy["Statement"]:  # a policy must say something
+                    del resources[logical_id]
+
     @staticmethod
     def _localize_pattern(pattern: dict[str, Any]) -> None:
         """Let a rule on A2I's events match the stand-in's: `PutEvents` refuses `aws.*` sources, as on AWS."""
         sources = pattern.get("source")
         if isinstance(sources, list) and "aws.sagemaker" in sources:
             sources.append(A2I_STANDIN_SOURCE)
+
+
+def _asks_for_tls(rule: dict[str, Any]) -> bool:
+    condition = rule.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport")
+    return rule["Effect"] == "Deny" and str(condition).lower() == "false"
 
 
 def _each_object(value: Any, visit: Callable[[dict[str, Any]], None]) -> None:

@@ -119,3 +119,15 @@ def test_a_rule_on_a2i_hears_the_stand_in_too(tmp_path: Path) -> None:
     found = LocalTemplate(tmp_path / "template.yaml", Tools()).document["Resources"]["Rule"]["Properties"]
     assert found["EventPattern"]["source"] == ["aws.sagemaker", A2I_STANDIN_SOURCE]
     assert found["EventPattern"]["detail-type"] == pattern["detail-type"]
+
+
+def test_a_denial_of_plain_http_is_dropped_and_nothing_else(tmp_path: Path) -> None:
+    tls = {"Effect": "Deny", "Action": "s3:*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+    other = {"Effect": "Deny", "Action": "s3:DeleteBucket"}
+
+    def policy(*rules: Any) -> dict[str, Any]:
+        return {"Type": "AWS::S3::BucketPolicy", "Properties": {"PolicyDocument": {"Statement": list(rules)}}}
+
+    resources = {"Only": policy(tls), "Both": policy(tls, other)}
+    (tmp_path / "template.yaml").write_text(yaml.safe_dump({"Resources": resources}))
+    assert LocalTemplate(tmp_path / "template.yaml", Tools()).document["Resources"] == {"Both": policy(other)}
