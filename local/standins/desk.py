@@ -95,8 +95,8 @@ class Desk:
         return None
 
     def close(self) -> None:
-        """Let the running calls end, and close the log."""
-        self._pool.shutdown()
+        """Take no more calls, and close the log; what still runs is not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
         self.calls.close()
 
     def _find(self, request: HttpRequest, call: Call) -> tuple[Service, OperationModel, dict[str, str]]:

@@ -43,6 +43,7 @@ class StandinServer:
             OSError: The port is taken.
         """
         self.state = state
+        (state / READY_FILE).unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

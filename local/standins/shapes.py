@@ -6,11 +6,13 @@ import base64
 import binascii
 import datetime as dt
 from typing import Any
+from urllib.parse import unquote
 
 from botocore.model import Shape
 from botocore.utils import parse_timestamp
 
 from local.standins.errors import DefectError
+from local.standins.http import HttpRequest
 
 
 class WireValueError(ValueError):
@@ -104,6 +106,41 @@ def write_text(value: Any, shape: Shape) -> str:
         case "blob":
             return base64.b64encode(_as_bytes(value)).decode("ascii")
     return str(value)
+
+
+def read_located(shape: Shape, labels: dict[str, str], request: HttpRequest) -> dict[str, Any]:
+    """Read the members of an input that stand in the path, the query and the headers.
+
+    Args:
+        shape: The operation's input.
+        labels: The labels of the path, still percent-encoded.
+        request: The request.
+
+    Raises:
+        WireValueError: A text is no value of its member's type.
+    """
+    params: dict[str, Any] = {}
+    for name, member in shape.members.items():  # type: ignore[attr-defined]
+        location, key = member.serialization.get("location"), member_name(name, member)
+        if location == "uri" and key in labels:
+            params[name] = read_text(unquote(labels[key]), member)
+        elif location == "querystring":
+            values = [value for found, value in request.query if found == key]
+            if values and member.type_name == "list":
+                params[name] = [read_text(value, member.member) for value in values]
+            elif values:
+                params[name] = read_text(values[-1], member)
+        elif location == "header" and key.lower() in request.headers:
+            params[name] = read_text(request.headers[key.lower()], member)
+        elif location == "headers":
+            found = {
+                header[len(key) :]: value
+                for header, value in request.headers.items()
+                if header.startswith(key.lower())
+            }
+            if found:
+                params[name] = found
+    return params
 
 
 def _as_bytes(value: Any) -> bytes:

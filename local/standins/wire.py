@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from urllib.parse import unquote
 
 import botocore.session
 from botocore.model import OperationModel, ServiceModel, Shape
@@ -17,7 +16,7 @@ from botocore.model import OperationModel, ServiceModel, Shape
 from local.standins.constraints import output_problems, problems
 from local.standins.errors import COMMON_ERRORS, DefectError, ModelledError, RefusedError, UnmodelledError
 from local.standins.http import HttpAnswer, HttpRequest
-from local.standins.shapes import WireValueError, member_name, read_json, read_text, write_json, write_text
+from local.standins.shapes import WireValueError, member_name, read_json, read_located, write_json, write_text
 
 #: What a service calls parameters that its model does not allow.
 _INVALID = ("ValidationException", "InvalidParameterException", "InvalidRequestException")
@@ -73,7 +72,7 @@ class Wire:
         try:
             params = self._body_params(shape, request)
             if shape is not None and self.protocol == "rest-json":
-                params |= _located_params(shape, labels, request)
+                params |= read_located(shape, labels, request)
         except (WireValueError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise self._invalid(operation, f"The request cannot be read: {error}") from error
         found = problems(params, shape)
@@ -222,32 +221,6 @@ def refusal(error: RefusedError, request_id: str) -> HttpAnswer:
 def _default_status(shape: Shape) -> int:
     """The status of an error whose model names none: 500 if it says that the service failed, else 400."""
     return 500 if shape.metadata.get("fault") or shape.name.startswith("Internal") else 400
-
-
-def _located_params(shape: Shape, labels: dict[str, str], request: HttpRequest) -> dict[str, Any]:
-    """The parameters that stand in the path, the query and the headers."""
-    params: dict[str, Any] = {}
-    for name, member in shape.members.items():  # type: ignore[attr-defined]
-        location, key = member.serialization.get("location"), member_name(name, member)
-        if location == "uri" and key in labels:
-            params[name] = read_text(unquote(labels[key]), member)
-        elif location == "querystring":
-            values = [value for found, value in request.query if found == key]
-            if values and member.type_name == "list":
-                params[name] = [read_text(value, member.member) for value in values]
-            elif values:
-                params[name] = read_text(values[-1], member)
-        elif location == "header" and key.lower() in request.headers:
-            params[name] = read_text(request.headers[key.lower()], member)
-        elif location == "headers":
-            found = {
-                header[len(key) :]: value
-                for header, value in request.headers.items()
-                if header.startswith(key.lower())
-            }
-            if found:
-                params[name] = found
-    return params
 
 
 def _dumped(document: Any) -> bytes:

@@ -69,7 +69,6 @@ def environment(s3_url: str) -> Iterator[pytest.MonkeyPatch]:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_ENDPOINT_URL_S3", s3_url)
-        patch.setenv("AWS_S3_ADDRESSING_STYLE", "path")
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "STORYCAST_VLM_URL", "STORYCAST_STANDIN_TODAY"):
             patch.delenv(name, raising=False)
         yield patch

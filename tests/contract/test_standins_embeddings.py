@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -98,6 +99,14 @@ def test_the_projection_keeps_cosines(invoke):
     whole = cosine(3072)
     assert cosine(1024) == pytest.approx(whole, abs=0.1)
     assert cosine(256) == pytest.approx(whole, abs=0.2)
+
+
+def test_concurrent_calls_give_what_single_ones_do(invoke):
+    bodies = [titan_body(jpeg(seed), 256) for seed in (1, 2, 3)]
+    single = [invoke(TITAN, body)["embedding"] for body in bodies]
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(lambda body: invoke(TITAN, body)["embedding"], bodies * 4))
+    assert together == single * 4
 
 
 def test_text_is_not_embedded(refused):
