@@ -26,12 +26,13 @@ UV_INSTALL_FLAGS := --quiet --compile-bytecode
 .PHONY: help setup demo test test-fast test-e2e test-sam check format lock local-up local-down local-status clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
 
 # ---- set-up ----------------------------------------------------------------------------------------
 
+setup: ## make every environment (a minute, once)
 setup: $(STAMPS)/dev $(STAMPS)/ministack $(STAMPS)/sam $(STAMPS)/lambda $(STAMPS)/lint \
-       $(STAMPS)/layer-storycast $(STAMPS)/layer-imaging $(STAMPS)/layer-image ## make every environment (once)
+       $(STAMPS)/layer-storycast $(STAMPS)/layer-imaging $(STAMPS)/layer-image
 
 # uv makes the other environments; it comes by pip, which needs no venv module and no administrator.
 $(STAMPS)/uv: requirements/uv.txt
@@ -72,7 +73,8 @@ lock: | $(STAMPS)/uv ## resolve requirements/*.in anew into hashed requirements/
 # ---- the product -----------------------------------------------------------------------------------
 
 demo: setup ## run the whole workflow on this machine, over the example clip
-	$(VENV)/storycast run examples/*.mp4 --project examples/project.yaml --target local --review auto --out out/demo
+	$(VENV)/storycast run examples/big_buck_bunny/big_buck_bunny_clip.mp4 \
+	    --project examples/big_buck_bunny/project.yaml --target local --review auto --out out/demo
 
 local-up: setup ## start the embedded AWS and deploy the template on it
 	$(VENV)/python -m local up
@@ -102,9 +104,9 @@ check: setup ## style, types, walls between modules, templates
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy $(PACKAGES) --exclude '^tests/local/app/'
 	$(VENV)/lint-imports
-	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint --template-file template.yaml
+	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint --template-file template.yaml --config-env default
 	$(CFNLINT) template.yaml
-	$(CHECKOV) --quiet --compact --framework cloudformation --file template.yaml
+	$(CHECKOV) --quiet --compact --skip-download --framework cloudformation --file template.yaml
 
 format: setup ## put the source into the house style
 	$(VENV)/ruff check --fix .

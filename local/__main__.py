@@ -1,6 +1,10 @@
-"""`python -m local up|down|status`: the embedded AWS of this checkout, by hand."""
+"""`python -m local up|down|status|env`: the embedded AWS of this checkout, by hand.
+
+`eval "$(python -m local env)"` makes any AWS tool of a shell use it.
+"""
 
 import argparse
+import shlex
 import sys
 import time
 
@@ -12,8 +16,10 @@ from local.tools import REPOSITORY, SetupMissingError
 
 def main() -> int:
     """Run one command; return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("command", choices=("up", "down", "status"))
+    parser = argparse.ArgumentParser(
+        prog="python -m local", description="The embedded AWS of this checkout, by hand."
+    )
+    parser.add_argument("command", choices=("up", "down", "status", "env"))
     command = parser.parse_args().command
     aws = EmbeddedAws(REPOSITORY / ".storycast/aws")
     started = time.monotonic()
@@ -23,6 +29,9 @@ def main() -> int:
             print(f"up after {time.monotonic() - started:.1f} s")
         elif command == "down":
             aws.down()
+        elif command == "env":
+            print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in aws.environment().items()))
+            return 0
     except (SetupMissingError, InstanceError, DeploymentError) as error:
         print(error, file=sys.stderr)
         return 1

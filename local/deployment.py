@@ -14,6 +14,7 @@ from local.template import LocalTemplate
 from local.tools import Tools
 
 FINGERPRINT_TAG = "storycast:fingerprint"
+#: As samconfig.toml names it.
 _ARTIFACTS_BUCKET = "sam-artifacts-000000000000"
 
 
@@ -90,9 +91,8 @@ class Deployment:
 
     def _command(self, template: Path) -> list[str]:
         command = [str(self._tools.sam), "deploy", "--template-file", template.name]
-        command += ["--stack-name", self._stack_name, "--s3-bucket", _ARTIFACTS_BUCKET]
-        command += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
-        command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"]
+        command += ["--config-file", str(self._tools.sam_settings), "--config-env", "local"]
+        command += ["--stack-name", self._stack_name]
         command += ["--tags", f"{FINGERPRINT_TAG}={self._packages.fingerprint}"]
         if self._parameters:
             command += [

@@ -37,6 +37,11 @@ class Tools:
         return self.repository / ".tools/sam/bin/sam"
 
     @property
+    def sam_settings(self) -> Path:
+        """Settings of `sam`; those of its environment `local` are for the embedded AWS."""
+        return self.repository / "samconfig.toml"
+
+    @property
     def lambda_python(self) -> Path:
         """The interpreter that runs functions; it holds AWS's runtime client and nothing else."""
         return self.repository / ".tools/lambda/bin/python"
