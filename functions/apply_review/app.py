@@ -5,23 +5,18 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+
 from storycast.adapters import environment
+from storycast.requests import RunEvent
 from storycast.stages.apply_review import apply_review
 
 logger = Logger(service="apply_review")
 
 
-class Event(BaseModel):
-    """A run."""
-
-    run_id: str
-
-
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return where the approved manifest is."""
-    asked = Event.model_validate(event)
+    asked = RunEvent.model_validate(event)
     applied = apply_review(
         environment.plan(asked.run_id),
         store=environment.store(),

@@ -4,24 +4,19 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+
 from storycast.adapters import environment
 from storycast.adapters.bedrock_runtime import BedrockEmbedder
+from storycast.requests import RunEvent
 from storycast.stages.build_cast import build_cast
 
 logger = Logger(service="build_cast")
 
 
-class Event(BaseModel):
-    """A run."""
-
-    run_id: str
-
-
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return how many characters and references there are."""
-    asked = Event.model_validate(event)
+    asked = RunEvent.model_validate(event)
     plan = environment.plan(asked.run_id)
     embedder = BedrockEmbedder(plan.settings.duplicates.embedding)
     built = build_cast(plan, store=environment.store(), embedder=embedder)

@@ -5,6 +5,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
+
 from storycast.adapters import environment
 from storycast.adapters.bedrock_runtime import ConverseCaptioner
 from storycast.curation import CuratedImage

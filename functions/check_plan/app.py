@@ -5,24 +5,19 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+
 from storycast.adapters import environment
 from storycast.adapters.bedrock import BedrockCatalogue
+from storycast.requests import RunEvent
 from storycast.stages.check_plan import check_plan
 
 logger = Logger(service="check_plan")
 
 
-class Event(BaseModel):
-    """A run."""
-
-    run_id: str
-
-
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return where the list of segments is."""
-    asked = Event.model_validate(event)
+    asked = RunEvent.model_validate(event)
     checked = check_plan(
         environment.plan(asked.run_id),
         store=environment.store(),

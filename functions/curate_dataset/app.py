@@ -4,23 +4,18 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+
 from storycast.adapters import environment
+from storycast.requests import RunEvent
 from storycast.stages.curate_dataset import curate_dataset
 
 logger = Logger(service="curate_dataset")
 
 
-class Event(BaseModel):
-    """A run."""
-
-    run_id: str
-
-
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return where the list of curated pictures is."""
-    asked = Event.model_validate(event)
+    asked = RunEvent.model_validate(event)
     curated = curate_dataset(environment.plan(asked.run_id), store=environment.store())
     logger.info("curated", run_id=asked.run_id, **curated)
     return curated

@@ -4,23 +4,18 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+
 from storycast.adapters import environment
+from storycast.requests import RunEvent
 from storycast.stages.list_frames import list_frames
 
 logger = Logger(service="list_frames")
 
 
-class Event(BaseModel):
-    """A run."""
-
-    run_id: str
-
-
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return where the list of kept frames is."""
-    asked = Event.model_validate(event)
+    asked = RunEvent.model_validate(event)
     listed = list_frames(environment.plan(asked.run_id), store=environment.store())
     logger.info("listed", run_id=asked.run_id, frame_count=listed["frame_count"])
     return listed

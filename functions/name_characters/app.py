@@ -4,23 +4,18 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+
 from storycast.adapters import environment
+from storycast.requests import RunEvent
 from storycast.stages.name_characters import name_characters
 
 logger = Logger(service="name_characters")
 
 
-class Event(BaseModel):
-    """A run."""
-
-    run_id: str
-
-
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return how many sightings have a name."""
-    asked = Event.model_validate(event)
+    asked = RunEvent.model_validate(event)
     named = name_characters(environment.plan(asked.run_id), store=environment.store())
     logger.info("named", run_id=asked.run_id, sightings=named["sightings"], named=named["named"])
     return named

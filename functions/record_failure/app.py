@@ -5,6 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from storycast.adapters import environment
 from storycast.stages.record_failure import record_failure
 

@@ -4,23 +4,18 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
+
 from storycast.adapters import environment
+from storycast.requests import RunEvent
 from storycast.stages.write_dataset import write_dataset
 
 logger = Logger(service="write_dataset")
 
 
-class Event(BaseModel):
-    """A run."""
-
-    run_id: str
-
-
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return where the manifest is."""
-    asked = Event.model_validate(event)
+    asked = RunEvent.model_validate(event)
     written = write_dataset(environment.plan(asked.run_id), store=environment.store())
     logger.info("written", run_id=asked.run_id, **written)
     return written

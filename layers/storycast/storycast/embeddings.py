@@ -45,7 +45,7 @@ class Calibration:
     threshold: float
     source: str
     neighbour_median: float | None = None
-    stranger_p99: float | None = None
+    stranger_p95: float | None = None
 
 
 def thresholds_of(model_id: str) -> Thresholds:
@@ -94,7 +94,8 @@ def calibrate(neighbours: Sequence[float], strangers: Sequence[float], model_id:
 
     Neighbours are crops of one character in successive frames of a shot: what one wants to call a duplicate,
     more often than not. Strangers are crops of different shots. The threshold lies halfway between the
-    median of the first and the 99th percentile of the second.
+    median of the first and the 95th percentile of the second: a film returns to its scenes, so that a few
+    strangers are twins.
 
     Args:
         neighbours: Cosines of neighbours.
@@ -107,13 +108,13 @@ def calibrate(neighbours: Sequence[float], strangers: Sequence[float], model_id:
     if min(len(neighbours), len(strangers)) < MIN_CALIBRATION_PAIRS:
         return Calibration(table.duplicate, f"{guess}: too few pairs on this footage to calibrate")
     median = round(float(np.median(neighbours)), 4)
-    p99 = round(float(np.quantile(strangers, 0.99)), 4)
-    if p99 >= median:
-        return Calibration(table.duplicate, f"{guess}: shots of this footage are too alike", median, p99)
+    p95 = round(float(np.quantile(strangers, 0.95)), 4)
+    if p95 >= median:
+        return Calibration(table.duplicate, f"{guess}: shots of this footage are too alike", median, p95)
     return Calibration(
-        round((median + p99) / 2, 4),
+        round((median + p95) / 2, 4),
         f"calibrated on this footage: halfway between the median of {len(neighbours)} neighbours in a shot "
-        f"({median:.3f}) and the 99th percentile of {len(strangers)} pairs of other shots ({p99:.3f})",
+        f"({median:.3f}) and the 95th percentile of {len(strangers)} pairs of other shots ({p95:.3f})",
         median,
-        p99,
+        p95,
     )

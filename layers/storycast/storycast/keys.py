@@ -4,6 +4,10 @@ UPLOADS = "uploads/"
 INCOMING = "incoming/"
 PROJECTS = "projects/"
 FOOTAGE = "footage/"
+MANIFEST = "dataset/manifest.jsonl"
+"""Name of the manifest within a run."""
+APPROVED_MANIFEST = "dataset/approved.jsonl"
+"""Name of the manifest that people, or ``review.mode: auto``, have approved."""
 RUNS = "runs/"
 
 

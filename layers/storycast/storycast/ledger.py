@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from storycast import keys
+from storycast.errors import TooManyLostError
 from storycast.footage import Record
 from storycast.frames import from_json_lines, to_json_lines
 from storycast.ports import ObjectStore
@@ -69,9 +70,23 @@ def record_entries(store: ObjectStore, run_id: str, stage: str, entries: Iterabl
     return whole
 
 
-def lost_share(lost: int, of: int) -> float:
-    """Return the share of lost items, 0..1; 0 where there were none to lose."""
-    return lost / of if of else 0.0
+def refuse_losses(what: str, lost: int, of: int, max_share: float) -> None:
+    """End the run where more items were lost than the project allows; the ledger must be written before.
+
+    Args:
+        what: What the items are, such as ``frames``.
+        lost: How many left no result.
+        of: How many there were.
+        max_share: Share that may be lost, 0..1.
+
+    Raises:
+        TooManyLostError: With the numbers.
+    """
+    if of and lost / of > max_share:
+        raise TooManyLostError(
+            f"{lost} of {of} {what} were lost ({lost / of:.1%}), more than max_lost_share ({max_share:.1%}). "
+            f"ledger.jsonl names them. Start the run again: it pays for just these {what}."
+        )
 
 
 def _part(run_id: str, stage: str) -> str:

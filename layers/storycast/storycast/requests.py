@@ -22,6 +22,12 @@ class RunRequest(BaseModel):
     run_id: Annotated[str, Field(pattern=f"^{RUN_ID_PATTERN}$", max_length=RUN_ID_MAX_LENGTH)] | None = None
 
 
+class RunEvent(BaseModel):
+    """Input of the states that work on a whole run."""
+
+    run_id: str
+
+
 class Upload(BaseModel):
     """An upload that the bucket reported; ``sequencer`` tells it from others to the same key."""
 

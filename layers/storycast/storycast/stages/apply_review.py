@@ -11,7 +11,6 @@ from storycast.ledger import Entry
 from storycast.plan import RunPlan
 from storycast.ports import Notifier, ObjectStore
 from storycast.runs import read_run, write_run
-from storycast.stages.write_dataset import MANIFEST
 
 
 def apply_review(plan: RunPlan, *, store: ObjectStore, notifier: Notifier, now: datetime) -> dict[str, Any]:
@@ -35,8 +34,8 @@ def apply_review(plan: RunPlan, *, store: ObjectStore, notifier: Notifier, now: 
         if image.crop_id in in_dataset
     )
     store.put(keys.run_file(plan.run_id, "review/decisions.jsonl"), decisions.encode(), "application/jsonl")
-    approved_key = keys.run_file(plan.run_id, "dataset/approved.jsonl")
-    store.put(approved_key, store.get(keys.run_file(plan.run_id, MANIFEST)), "application/jsonl")
+    approved_key = keys.run_file(plan.run_id, keys.APPROVED_MANIFEST)
+    store.put(approved_key, store.get(keys.run_file(plan.run_id, keys.MANIFEST)), "application/jsonl")
     run = read_run(store, plan.run_id)
     run = run.model_copy(update={"status": "dataset_ready", "ended_at": now.isoformat()})
     write_run(store, run)

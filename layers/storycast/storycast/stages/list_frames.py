@@ -4,7 +4,6 @@ from collections import defaultdict
 from typing import Any
 
 from storycast import keys
-from storycast.errors import TooManyLostError
 from storycast.footage import Segment
 from storycast.frames import (
     Frame,
@@ -15,7 +14,7 @@ from storycast.frames import (
     read_segment_list,
     to_json_lines,
 )
-from storycast.ledger import Entry, lost_share, record_entries
+from storycast.ledger import Entry, record_entries, refuse_losses
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
 from storycast.runs import read_run, write_run
@@ -65,12 +64,7 @@ def list_frames(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
         shots=len({(frame.footage_id, frame.shot) for frame in kept}),
     )
     write_run(store, run.with_warnings(*notes[:5]))
-    share = lost_share(lost, len(segments))
-    if share > plan.settings.max_lost_share:
-        raise TooManyLostError(
-            f"{lost} of {len(segments)} segments were lost ({share:.1%}), more than max_lost_share "
-            f"({plan.settings.max_lost_share:.1%}). The ledger names them; start the run again to sample just these."
-        )
+    refuse_losses("segments", lost, len(segments), plan.settings.max_lost_share)
     message = f"None of {total} sampled frames could be kept. The ledger tells why, frame by frame."
     return {"frames_key": frames_key, "frame_count": len(kept), "message": message}
 

@@ -12,9 +12,8 @@ from storycast.crops import FrameCrops
 from storycast.detections import FrameDetections
 from storycast.discovery import discover
 from storycast.embeddings import Vectors, decode, stack, thresholds_of
-from storycast.errors import TooManyLostError
 from storycast.frames import KeptFrame, from_json_lines, to_json_lines
-from storycast.ledger import Entry, lost_share, record_entries
+from storycast.ledger import Entry, record_entries, refuse_losses
 from storycast.naming import name_by_cast
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
@@ -74,13 +73,7 @@ def name_characters(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
         paid_embeddings=gathered.paid_embeddings,
     )
     write_run(store, run)
-    share = lost_share(gathered.lost, len(frames))
-    if share > plan.settings.max_lost_share:
-        raise TooManyLostError(
-            f"{gathered.lost} of {len(frames)} frames were lost ({share:.1%}), more than max_lost_share "
-            f"({plan.settings.max_lost_share:.1%}). The ledger names them; "
-            "start the run again to pay for just these."
-        )
+    refuse_losses("frames", gathered.lost, len(frames), plan.settings.max_lost_share)
     return {"sightings": len(named), "named": with_name, "message": _message(len(frames), len(named), cast)}
 
 

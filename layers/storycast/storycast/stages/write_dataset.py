@@ -11,17 +11,16 @@ from storycast.contact_sheet import Tile, draw_contact_sheet
 from storycast.curation import CuratedImage
 from storycast.cuts import TRAINING_SIDE_PX
 from storycast.dataset import DatasetImage, dataset_card, dataset_image, made_by
-from storycast.errors import CaptionsFailedError, TooManyLostError
+from storycast.errors import CaptionsFailedError
 from storycast.frames import from_json_lines
 from storycast.images import PictureUnreadableError, cut_out, open_picture, to_png
-from storycast.ledger import Entry, lost_share, record_entries
+from storycast.ledger import Entry, record_entries, refuse_losses
 from storycast.manifest import ManifestRecord, problems, write_manifest
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
 from storycast.runs import Run, read_run, write_run
 from storycast.stages.reading import read_records
 
-MANIFEST = "dataset/manifest.jsonl"
 TILE_SOURCE_PX = 320
 """Side at which pictures are kept for the contact sheet; at full size they would fill the memory."""
 
@@ -62,19 +61,19 @@ def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
         entries.append(_entry(image, "in_dataset", made.file_name))
     record_entries(store, plan.run_id, "write_dataset", entries)
     run = _close(plan, images, entries, captions, store)
-    _refuse_losses(plan, entries, len(curated))
+    _refuse_useless(plan, entries, len(curated))
     records = [
         ManifestRecord(image_uri=f"s3://{store.bucket}/{_image_key(plan.run_id, made)}", caption=made.caption)
         for made in images
     ]
     manifest = write_manifest(records, plan.settings.manifest.keys)
     obstacles = problems(len(records))
-    _put(store, plan, MANIFEST, manifest, "application/jsonl")
+    _put(store, plan, keys.MANIFEST, manifest, "application/jsonl")
     card = dataset_card(run, images, obstacles).encode()
     _put(store, plan, "dataset/README.md", card, "text/markdown; charset=utf-8")
     _put(store, plan, "dataset/contact_sheet.jpg", _sheet(run, tiles), "image/jpeg")
     write_run(store, run.with_warnings(*obstacles))
-    return {"manifest_key": keys.run_file(plan.run_id, MANIFEST), "record_count": len(records)}
+    return {"manifest_key": keys.run_file(plan.run_id, keys.MANIFEST), "record_count": len(records)}
 
 
 def _cut(plan: RunPlan, image: CuratedImage, store: ObjectStore) -> Image:
@@ -102,15 +101,9 @@ def _close(
     return run
 
 
-def _refuse_losses(plan: RunPlan, entries: Sequence[Entry], curated: int) -> None:
+def _refuse_useless(plan: RunPlan, entries: Sequence[Entry], curated: int) -> None:
     lost = sum(entry.outcome == "lost" for entry in entries)
-    share = lost_share(lost, curated)
-    if share > plan.settings.max_lost_share:
-        raise TooManyLostError(
-            f"{lost} of {curated} captions were lost ({share:.1%}), more than max_lost_share "
-            f"({plan.settings.max_lost_share:.1%}). The ledger names them; "
-            "start the run again to pay for just these."
-        )
+    refuse_losses("captions", lost, curated, plan.settings.max_lost_share)
     if not any(entry.outcome == "in_dataset" for entry in entries):
         reasons = "; ".join(sorted({entry.reason for entry in entries})[:3])
         raise CaptionsFailedError(
