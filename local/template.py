@@ -84,7 +84,7 @@ class LocalTemplate:
         self._root = path.resolve().parent
         self._tools = tools
         self._parallel = 2 * (cores or os.cpu_count() or 1)
-        self.document: dict[str, Any] = yaml.load(path.read_text(), _Loader)  # noqa: S506 -- a SafeLoader
+        self.document = read_template(path)
         self.functions: dict[str, Code] = {}
         self.machines: dict[str, Any] = {}
         shared = self.document.get("Globals", {}).get("Function", {})
@@ -195,6 +195,12 @@ class LocalTemplate:
         sources = pattern.get("source")
         if isinstance(sources, list) and "aws.sagemaker" in sources:
             sources.append(A2I_STANDIN_SOURCE)
+
+
+def read_template(path: Path) -> dict[str, Any]:
+    """Read a template; CloudFormation's short forms become the long ones."""
+    document: dict[str, Any] = yaml.load(path.read_text(), _Loader)  # noqa: S506 -- a SafeLoader
+    return document
 
 
 def _asks_for_tls(rule: dict[str, Any]) -> bool:
