@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 
 from botocore.exceptions import ClientError
-from storycast.runs import Run
 
 from cli.claims import StartedRun
 from cli.following import SUCCEEDED, Follower, Snapshot, follow, pause_locally, pause_on_aws
@@ -14,6 +13,7 @@ from cli.run_copy import copy_run
 from cli.screen import Screen
 from cli.summary import RunState, read_record, show_run
 from cli.target import Target
+from storycast.runs import Run
 
 RECORD_SECONDS = 10.0
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 import boto3.exceptions
 import botocore.exceptions as aws
-import storycast.errors
 from botocore.exceptions import ClientError
-from storycast.errors import BadInputError, StorycastError
 
+import storycast.errors
 from local.deployment import DeploymentError
 from local.instance import InstanceError
 from local.tools import SetupMissingError
+from storycast.errors import BadInputError, StorycastError
 
 DONE = 0
 FAILED = 1

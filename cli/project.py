@@ -11,6 +11,7 @@ from typing import Any, Literal
 import yaml
 from PIL import Image, UnidentifiedImageError
 from pydantic import ValidationError
+
 from storycast.errors import SettingsInvalidError
 from storycast.names import slug
 from storycast.requests import RunRequest

@@ -10,10 +10,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from storycast import keys
-from storycast.errors import BadInputError
 
 from cli.screen import Screen
+from storycast import keys
+from storycast.errors import BadInputError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

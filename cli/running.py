@@ -7,12 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from storycast import names
-from storycast.errors import BadInputError
-from storycast.requests import RunRequest
-from storycast.settings import read_settings
-from storycast.stages.check_plan import refuse_missing_parts
-
 from cli.claims import StartedRun, find_started
 from cli.ending import see_through
 from cli.footage_check import FootageFile, check_footage
@@ -23,6 +17,11 @@ from cli.screen import Screen
 from cli.target import Target, TargetChoice, opened
 from cli.uploading import incoming, upload_footage, upload_project, uploads
 from local.embedded_aws import EmbeddedAws
+from storycast import names
+from storycast.errors import BadInputError
+from storycast.requests import RunRequest
+from storycast.settings import read_settings
+from storycast.stages.check_plan import refuse_missing_parts
 
 
 @dataclass(frozen=True, slots=True)

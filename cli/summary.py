@@ -9,13 +9,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
-from storycast import keys
-from storycast.names import is_run_id
-from storycast.runs import Run
 
 from cli.problems import RunNotFoundError
 from cli.screen import Screen
 from cli.target import Target
+from storycast import keys
+from storycast.names import is_run_id
+from storycast.runs import Run
 
 _STATUS_OF_EXECUTION = {
     "FAILED": "failed",

@@ -92,7 +92,7 @@ def opened(choice: TargetChoice, screen: Screen) -> Iterator[Target]:
 
 
 def _local(aws: EmbeddedAws, choice: TargetChoice, *, stays_up: bool) -> Target:
-    return _target(
+    return target_of(
         "local",
         f"the embedded AWS ({choice.state_dir})",
         aws.outputs,
@@ -111,8 +111,8 @@ def _aws(choice: TargetChoice) -> Target:
         user_agent_extra=f"storycast/{version()}",
     )
     make: Any = session.client
-    outputs = _outputs(make("cloudformation", config=config), choice.stack, session.region_name)
-    return _target(
+    outputs = stack_outputs(make("cloudformation", config=config), choice.stack, session.region_name)
+    return target_of(
         "aws",
         f"stack {choice.stack} in {session.region_name}",
         outputs,
@@ -121,7 +121,12 @@ def _aws(choice: TargetChoice) -> Target:
     )
 
 
-def _outputs(cloudformation: Any, stack: str, region: str) -> dict[str, str]:
+def stack_outputs(cloudformation: Any, stack: str, region: str) -> dict[str, str]:
+    """Return a stack's outputs by name.
+
+    Raises:
+        TargetUnusableError: There is no such stack.
+    """
     try:
         found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
     except ClientError as error:
@@ -134,7 +139,7 @@ def _outputs(cloudformation: Any, stack: str, region: str) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())}
 
 
-def _target(
+def target_of(
     kind: TargetKind,
     place: str,
     outputs: Mapping[str, str],
@@ -142,6 +147,11 @@ def _target(
     *,
     stays_up: bool,
 ) -> Target:
+    """Return the target that a stack's outputs describe.
+
+    Raises:
+        TargetUnusableError: An output is missing.
+    """
     names = ("MediaBucketName", "BuildDatasetArn", "TableName")
     missing = [name for name in names if name not in outputs]
     if missing:

@@ -13,12 +13,12 @@ from typing import Protocol
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from storycast import keys
 
 from cli.footage_check import FootageFile
 from cli.project import Overrides, Project
 from cli.screen import Screen, printable
 from cli.target import Target
+from storycast import keys
 
 PART_BYTES = 64 * 1024 * 1024
 """Size of the parts of an upload. S3's ETag depends on it, and results are shared by ETag: the same file must

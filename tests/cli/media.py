@@ -1,6 +1,8 @@
 """Small media files."""
 
+import struct
 import wave
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -36,4 +38,13 @@ def write_picture(path: Path, colour: str = "grey", side_px: int = 32) -> Path:
     """Write a picture of one colour; the name's ending tells its format."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (side_px, side_px), colour).save(path)
+    return path
+
+
+def write_png_header(path: Path, side_px: int) -> Path:
+    """Write a PNG that claims to be huge and ends after saying so."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", side_px, side_px, 1, 0, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)))
+    with path.open("ab") as file:
+        file.write(struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT")))
     return path
