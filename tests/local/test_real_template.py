@@ -5,11 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from storycast.settings import Concurrency
 
 from local.packages import Packages
 from local.template import DEFAULT_CONCURRENCY, LocalTemplate, read_template
 from local.tools import Tools
+from storycast.settings import Concurrency
 
 TOOLS = Tools()
 TEMPLATE = TOOLS.repository / "template.yaml"
