@@ -23,10 +23,10 @@ export SAM_CLI_TELEMETRY := 0
 UV_INSTALL_FLAGS := --quiet --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-e2e test-sam check format lock local-up local-down local-status clean
+.PHONY: help setup demo test test-fast test-e2e test-sam check check-style check-types check-templates format lock local-up local-down local-status clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
 
 # ---- set-up ----------------------------------------------------------------------------------------
 
@@ -99,13 +99,22 @@ test-e2e: setup ## the real template on the embedded AWS
 test-sam: setup ## sam build and sam local invoke in real Lambda containers (needs Docker)
 	$(VENV)/python -m pytest -m sam tests/sam
 
-check: setup ## style, types, walls between modules, templates
+check: check-style check-types check-templates ## all that looks at source without running it
+
+check-style: setup ## style, and the walls between modules
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
-	$(VENV)/mypy $(PACKAGES) --exclude '^tests/local/app/'
 	$(VENV)/lint-imports
+
+check-types: setup ## mypy, strict
+	$(VENV)/mypy $(PACKAGES) --exclude '^tests/local/app/'
+
+# cfn-lint reads the template as written and as SAM translates it, since it does not look into what SAM expands.
+check-templates: setup ## the template, as written and as translated
 	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint --template-file template.yaml --config-env default
 	$(CFNLINT) template.yaml
+	AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/python local/translate.py template.yaml > .storycast/translated.json
+	$(CFNLINT) .storycast/translated.json
 	$(CHECKOV) --quiet --compact --skip-download --framework cloudformation --file template.yaml
 
 format: setup ## put the source into the house style

@@ -1,7 +1,7 @@
 """What is said of a run when it has ended, and of all runs in a list."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +23,10 @@ _STATUS_OF_EXECUTION = {
     "ABORTED": "stopped",
     "SUCCEEDED": "dataset_ready",
 }
+
+
+PAID = "paid_"
+"""Begins the names of counts that cost money."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,17 +153,21 @@ def lines_of(run: Run) -> Iterator[str]:
     names = ", ".join(source.name for source in run.footage)
     if names:
         yield f"Footage: {names}"
-    counts = {name: count for name, count in run.counts.items() if not name.startswith("paid_")}
+    counts = {name: count for name, count in run.counts.items() if count and not name.startswith(PAID)}
     if counts:
-        yield "Counts: " + ", ".join(f"{_words(name)} {count:,}" for name, count in counts.items())
-    paid = {name: count for name, count in run.counts.items() if name.startswith("paid_")}
+        yield "Counts: " + _counted(counts)
+    paid = {name.removeprefix(PAID): count for name, count in run.counts.items() if name.startswith(PAID)}
     if paid:
-        said = ", ".join(f"{_words(name.removeprefix('paid_'))} {count:,}" for name, count in paid.items())
-        yield f"Paid calls: {said}"
+        bought = {name: count for name, count in paid.items() if count}
+        yield "Paid for: " + (_counted(bought) or "nothing; every result was there already")
     for name, value in run.chosen.items():
         yield f"{_words(name).capitalize()}: {_value(value)}"
     for model in run.models:
         yield f"Model: {model.name} ({model.model_id}), answered by {model.provider}"
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{_words(name)} {count:,}" for name, count in counts.items())
 
 
 def _words(name: str) -> str:

@@ -61,6 +61,7 @@ class Deployment:
             stack.get("StackStatus") in ("CREATE_COMPLETE", "UPDATE_COMPLETE")
             and tags.get(FINGERPRINT_TAG) == self._packages.fingerprint
             and self._given(stack) == self._parameters
+            and self._packages.has_layers
         )
 
     def outputs(self) -> dict[str, str]:

@@ -53,6 +53,15 @@ class Packages:
                 digest.update(f"{target}\0{_hash_of(source)}\0".encode())
         return digest.hexdigest()[:32]
 
+    @property
+    def has_layers(self) -> bool:
+        """Whether the layers' code is where the deployed functions look for it."""
+        return all(
+            self._layer_folder(layer).exists()
+            for code in self._template.functions.values()
+            for layer in code.layers
+        )
+
     def write(self) -> Path:
         """Write template, definitions and packages.
 

@@ -82,6 +82,12 @@ def test_unknown_keys_are_refused(aws: EmbeddedAws) -> None:
         stranger.list_buckets()
 
 
+def test_a_function_without_credentials_of_its_own_would_be_root(aws: EmbeddedAws) -> None:
+    """The gap is real: see docs/local-vs-aws.md. Should this fail, the emulator has closed it."""
+    with urllib.request.urlopen(f"{aws.endpoints.emulator}/{aws.outputs['BucketName']}?list-type=2") as response:
+        assert response.status == 200
+
+
 def test_a_child_process_finds_the_instance_by_its_environment(aws: EmbeddedAws) -> None:
     code = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
     result = subprocess.run(

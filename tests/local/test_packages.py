@@ -54,6 +54,21 @@ def test_a_package_is_the_function_its_bytecode_and_a_bootstrap(app: Path, tmp_p
     assert "GreetAllMachine.asl.json" in files
 
 
+def test_layers_that_were_removed_are_missed_and_written_again(app: Path, tmp_path: Path) -> None:
+    tools = Tools(tmp_path / "checkout")
+    made = Packages(LocalTemplate(app / "template.yaml", tools), tools, tmp_path / "out")
+    assert not made.has_layers
+    made.write()
+    assert made.has_layers
+    (layer,) = tools.code.glob("storycast-*")
+    assert {path.name for path in layer.rglob("*")} == {
+        "greeting",
+        "__init__.py",
+        "__pycache__",
+        "__init__.cpython-313.pyc",
+    }
+
+
 def test_a_bootstrap_stands_a_path_with_blanks_and_quotes(app: Path, tmp_path: Path) -> None:
     checkout = tmp_path / "it's a checkout"
     python = checkout / ".tools/lambda/bin/python"
