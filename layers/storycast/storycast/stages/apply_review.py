@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from storycast import keys
-from storycast.curation import CuratedImage
 from storycast.fingerprint import canonical_json
 from storycast.frames import from_json_lines
 from storycast.ledger import Entry
@@ -19,19 +18,14 @@ def apply_review(plan: RunPlan, *, store: ObjectStore, notifier: Notifier, now: 
     Returns:
         Where the approved manifest is and what it can be used for.
     """
-    in_dataset = {
-        entry.id
-        for entry in from_json_lines(store.get(keys.run_file(plan.run_id, "ledger.jsonl")), Entry)
-        if entry.outcome == "in_dataset"
-    }
-    curated = from_json_lines(store.get(keys.run_file(plan.run_id, "curated.jsonl")), CuratedImage)
+    ledger = from_json_lines(store.get(keys.run_file(plan.run_id, "ledger.jsonl")), Entry)
     decisions = "".join(
         canonical_json(
-            {"who": "review.mode auto", "when": now.isoformat(), "crop_id": image.crop_id, "what": "approve"}
+            {"who": "review.mode auto", "when": now.isoformat(), "crop_id": entry.id, "what": "approve"}
         )
         + "\n"
-        for image in curated
-        if image.crop_id in in_dataset
+        for entry in ledger
+        if entry.outcome == "in_dataset"
     )
     store.put(keys.run_file(plan.run_id, "review/decisions.jsonl"), decisions.encode(), "application/jsonl")
     approved_key = keys.run_file(plan.run_id, keys.APPROVED_MANIFEST)

@@ -1,0 +1,129 @@
+"""The deployed stack as a test uses it: put a film, start, wait, read what the run left."""
+
+import json
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.embedded_aws import EmbeddedAws
+
+PAID = ("DetectLabels", "InvokeModel", "Converse")
+DEADLINE_S = 240.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an execution ended."""
+
+    arn: str
+    status: str
+    error: str
+    cause: str
+    output: Any
+
+
+class Stack:
+    """The stack on one embedded AWS."""
+
+    def __init__(self, aws: EmbeddedAws) -> None:
+        self.aws = aws
+        self.bucket = aws.outputs["MediaBucketName"]
+        self.machine = aws.outputs["BuildDatasetArn"]
+        self.s3 = aws.client("s3")
+        self.states = aws.client("stepfunctions")
+
+    def put(self, key: str, content: bytes | Path) -> dict[str, Any]:
+        body = content.read_bytes() if isinstance(content, Path) else content
+        return self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+
+    def start(self, **request: Any) -> str:
+        """Start an execution by hand and return its ARN."""
+        return self.states.start_execution(stateMachineArn=self.machine, input=json.dumps(request))["executionArn"]
+
+    def start_with(self, film: Path, project: str, run_id: str, settings: str | None = None) -> str:
+        """Put a film under ``incoming/`` and its project's settings, and start a run."""
+        if settings is not None:
+            self.put(f"projects/{project}/project.yaml", settings.encode())
+        key = f"incoming/{run_id}/{film.name}"
+        self.put(key, film)
+        return self.start(project=project, footage=[key], run_id=run_id)
+
+    def run(self, film: Path, project: str, run_id: str, settings: str | None = None) -> Ended:
+        return self.wait(self.start_with(film, project, run_id, settings))
+
+    def executions(self) -> list[str]:
+        listed = self.states.list_executions(stateMachineArn=self.machine)["executions"]
+        return [execution["executionArn"] for execution in listed]
+
+    def wait(self, arn: str) -> Ended:
+        deadline = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline:
+            found = self.states.describe_execution(executionArn=arn)
+            if found["status"] != "RUNNING":
+                cause = found.get("cause", "")
+                output = json.loads(found["output"]) if found["status"] == "SUCCEEDED" else None
+                return Ended(arn, found["status"], found.get("error", ""), cause, output)
+            time.sleep(0.25)
+        raise AssertionError(f"{arn} still runs after {DEADLINE_S:g} s")
+
+    def wait_for_new_execution(self, before: list[str]) -> str:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            new = [arn for arn in self.executions() if arn not in before]
+            if new:
+                return new[0]
+            time.sleep(0.2)
+        raise AssertionError("no execution began")
+
+    def read(self, key: str) -> bytes:
+        return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def keys(self, prefix: str) -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", ())]
+
+    def record(self, run_id: str) -> dict[str, Any]:
+        return json.loads(self.read(f"runs/{run_id}/run.json"))
+
+    def lines(self, run_id: str, name: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.read(f"runs/{run_id}/{name}").splitlines()]
+
+    def paid_calls(self, since: int = 0) -> Counter[str]:
+        """Successful paid calls by operation, from the stand-ins' log."""
+        return Counter(call["operation"] for call in self._calls(since) if call["paid"])
+
+    def calls_so_far(self) -> int:
+        return sum(1 for _ in self._calls(0))
+
+    def _calls(self, since: int) -> Iterator[dict[str, Any]]:
+        url = f"{self.aws.endpoints.standins}/_storycast/calls?since={since}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            told = json.loads(answer.read())
+        yield from told["calls"] if isinstance(told, dict) else told
+
+    def assert_ledger_is_whole(self, run_id: str, final: dict[str, tuple[str, ...]]) -> Counter[tuple[str, str]]:
+        """Check that every frame of the lists and every crop of the results is in the ledger exactly once."""
+        plan = json.loads(self.read(f"runs/{run_id}/settings.json"))
+        ledger = self.lines(run_id, "ledger.jsonl")
+        frames, crops = [], []
+        for footage in plan["footage"]:
+            root = f"footage/{footage['source']['footage_id']}"
+            for key in self.keys(f"{root}/frames-{footage['frames']}/"):
+                if key.endswith(".jsonl"):
+                    frames += [json.loads(line)["frame_id"] for line in self.read(key).splitlines()[1:]]
+            for key in self.keys(f"{root}/crops-{footage['crops']}/"):
+                if key.endswith(".json"):
+                    record = json.loads(self.read(key))
+                    crops += [crop["crop_id"] for crop in record["crops"]]
+                    crops += [crop_id for crop_id, _ in record["refused"]]
+        assert Counter(row["id"] for row in ledger if row["kind"] == "frame") == Counter(frames)
+        assert Counter(row["id"] for row in ledger if row["kind"] == "crop") == Counter(crops)
+        assert frames
+        for row in ledger:
+            assert row["outcome"] in final[row["kind"]], row
+            assert row["reason"], row
+        return Counter((row["kind"], row["outcome"]) for row in ledger)

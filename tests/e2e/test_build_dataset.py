@@ -1,0 +1,275 @@
+"""The whole workflow on the emulator, with films that only these tests have."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from storycast.ledger import FINAL_OUTCOMES
+from tests.e2e.film import write_empty_scenes, write_film, write_sound_only
+from tests.e2e.stack import PAID, Stack
+
+pytestmark = pytest.mark.e2e
+
+TOLERANT = "max_lost_share: 0.5\n"
+
+
+def test_a_plain_upload_without_project_file_gives_a_dataset(stack: Stack, film: Path) -> None:
+    before = stack.executions()
+    stack.put(f"uploads/films of ours/{film.name}", film)
+    ended = stack.wait(stack.wait_for_new_execution(before))
+    assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+    run_id = ended.output["run_id"]
+    outcomes = stack.assert_ledger_is_whole(run_id, FINAL_OUTCOMES)
+    assert outcomes["crop", "in_dataset"] >= 4, outcomes
+    manifest = stack.lines(run_id, "dataset/manifest.jsonl")
+    assert len(manifest) == outcomes["crop", "in_dataset"]
+    for line in manifest:
+        key = line["image-ref"].removeprefix(f"s3://{stack.bucket}/")
+        assert stack.read(key).startswith(b"\x89PNG")
+        assert line["caption"].startswith("Character ")
+    record = stack.record(run_id)
+    assert record["status"] == "dataset_ready"
+    assert all("stand-in" in model["provider"] for model in record["models"])
+    assert stack.read(f"runs/{run_id}/dataset/contact_sheet.jpg").startswith(b"\xff\xd8")
+    assert b"stand-in" in stack.read(f"runs/{run_id}/dataset/README.md")
+    assert stack.lines(run_id, "review/decisions.jsonl")
+
+
+def test_an_empty_object_starts_nothing(stack: Stack) -> None:
+    before = stack.executions()
+    stack.put("uploads/nothing/folder/", b"")
+    time.sleep(2)
+    assert stack.executions() == before
+
+
+def test_the_same_event_twice_is_one_run(stack: Stack, film: Path) -> None:
+    # PutEvents refuses events of aws.*, so the repeated delivery is played by starting with the event itself.
+    put = stack.put("elsewhere/probe.mp4", film)
+    stack.put("uploads/twice/film.mp4", b"")
+    key = "incoming/twice/uploads.mp4"
+    stack.put(key, film)
+    event = {
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "detail": {
+            "bucket": {"name": stack.bucket},
+            "object": {
+                "key": "uploads/twice/film.mp4",
+                "size": film.stat().st_size,
+                "etag": put["ETag"].strip('"'),
+                "sequencer": "0062E99A88DC407460",
+            },
+        },
+    }
+    stack.put("uploads/twice/film.mp4", film)
+    started_by_upload = stack.executions()
+    first, second = stack.start(**event), stack.start(**event)
+    ended = [stack.wait(first), stack.wait(second)]
+    assert [one.status for one in ended] == ["SUCCEEDED", "SUCCEEDED"]
+    claimed = [one for one in ended if one.output["claimed"]]
+    refused = [one for one in ended if not one.output["claimed"]]
+    assert len(claimed) == len(refused) == 1
+    assert refused[0].output["held_by"] == claimed[0].arn
+    for arn in started_by_upload[:1]:
+        stack.wait(arn)
+
+
+def test_a_second_run_pays_nothing_and_another_threshold_repeats_curation_only(stack: Stack, film: Path) -> None:
+    first = stack.run(film, "again", "again-1", "duplicates: {threshold: 0.97}\n")
+    assert first.status == "SUCCEEDED", (first.error, first.cause)
+    mark = stack.calls_so_far()
+    second = stack.run(film, "again", "again-2", "duplicates: {threshold: 0.97}\n")
+    assert second.status == "SUCCEEDED", (second.error, second.cause)
+    assert stack.paid_calls(mark) == {}
+    assert {
+        name: n for name, n in stack.record("again-2")["counts"].items() if name.startswith("paid_") and n
+    } == {}
+    assert (
+        stack.lines("again-1", "dataset/manifest.jsonl")[0]["caption"]
+        == (stack.lines("again-2", "dataset/manifest.jsonl")[0]["caption"])
+    )
+    mark = stack.calls_so_far()
+    third = stack.run(film, "again", "again-3", "duplicates: {threshold: 0.9}\n")
+    assert third.status == "SUCCEEDED", (third.error, third.cause)
+    assert set(stack.paid_calls(mark)) <= {"Converse"}
+    kept = {line["crop_id"] for line in stack.lines("again-3", "curated.jsonl")}
+    before = {line["crop_id"] for line in stack.lines("again-1", "curated.jsonl")}
+    assert kept < before
+    assert stack.paid_calls(mark)["Converse"] == 0
+
+
+def test_a_deleted_result_ends_as_lost(stack: Stack, tmp_path: Path) -> None:
+    film = write_film(tmp_path / "lost.mp4", seed=7, shots=5)
+    arn = stack.start_with(film, "lost", "lost-1", TOLERANT)
+    deadline = time.monotonic() + 90
+    deleted = ""
+    while not deleted and time.monotonic() < deadline:
+        plan = _plan_of(stack, "lost-1")
+        if plan:
+            root = f"footage/{plan['footage'][0]['source']['footage_id']}"
+            done = [
+                key for key in stack.keys(f"{root}/crops-{plan['footage'][0]['crops']}/") if key.endswith(".json")
+            ]
+            complete = [key for key in done if json.loads(stack.read(key))["complete"]]
+            if complete:
+                deleted = complete[0]
+                stack.s3.delete_object(Bucket=stack.bucket, Key=deleted)
+        time.sleep(0.1)
+    ended = stack.wait(arn)
+    assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+    frame_id = deleted.rsplit("/", 1)[1].removesuffix(".json")
+    rows = [row for row in stack.lines("lost-1", "ledger.jsonl") if row["id"] == frame_id]
+    assert [(row["outcome"], row["reason"]) for row in rows] == [("lost", "cropping left no result")]
+    assert stack.record("lost-1")["counts"]["frames_lost"] == 1
+
+
+def _plan_of(stack: Stack, run_id: str) -> dict | None:
+    try:
+        return json.loads(stack.read(f"runs/{run_id}/settings.json"))
+    except stack.s3.exceptions.NoSuchKey:
+        return None
+
+
+def test_more_losses_than_allowed_end_the_run_with_the_number(stack: Stack, film: Path) -> None:
+    plan_before = _plan_of(stack, "again-1")
+    assert plan_before is not None
+    footage = plan_before["footage"][0]
+    key = f"footage/{footage['source']['footage_id']}/frames-{footage['frames']}/00000.jsonl"
+    content = stack.read(key)
+    # A list that is damaged is as good as none; the frames are sampled again, so hide the picture, too.
+    first = json.loads(content.splitlines()[1])
+    stack.s3.delete_object(Bucket=stack.bucket, Key=first["key"])
+    detections = f"footage/{footage['source']['footage_id']}/detections-{footage['detections']}/"
+    stack.s3.delete_object(Bucket=stack.bucket, Key=f"{detections}{first['frame_id']}.json")
+    ended = stack.run(film, "again", "again-4", "duplicates: {threshold: 0.97}\n")
+    assert ended.status == "FAILED"
+    assert ended.error in {"TooManyLostError"} or "refused" in str(stack.lines("again-4", "ledger.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "says"),
+    [
+        (write_sound_only, "FootageUnreadableError", "has no picture stream, only audio"),
+        (
+            lambda path: _write(path, b"not a film at all" * 50),
+            "FootageUnreadableError",
+            "can't be read as a video",
+        ),
+        (write_empty_scenes, "NoCharactersError", "No characters found"),
+    ],
+    ids=["sound only", "no video", "nobody in it"],
+)
+def test_footage_that_gives_no_dataset_ends_by_name(
+    stack: Stack, tmp_path: Path, make, error: str, says: str
+) -> None:
+    film = make(tmp_path / "bad.mp4")
+    run_id = f"bad-{abs(hash(says)) % 10**8}"
+    ended = stack.run(film, "bad", run_id)
+    assert (ended.status, ended.error) == ("FAILED", error)
+    assert says in ended.cause
+    _wait_until_recorded(stack, run_id)
+    record = stack.record(run_id)
+    assert (record["status"], record["error"]) == ("failed", error)
+    assert says in record["cause"]
+    assert "Traceback" not in record["cause"]
+
+
+def _write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+def _wait_until_recorded(stack: Stack, run_id: str) -> None:
+    deadline = time.monotonic() + 20
+    while stack.record(run_id)["status"] == "running" and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "says"),
+    [
+        ("charcters: []\n", "SettingsInvalidError", "unknown key 'charcters'"),
+        ("max_lost_share: 2\n", "SettingsInvalidError", "max_lost_share"),
+        (
+            "characters: [{name: Ada, references: ['cast/ada/*.jpg']}]\n",
+            "ReferenceMissingError",
+            "'cast/ada/*.jpg' matches nothing",
+        ),
+        ("review: {mode: page}\n", "NotYetAvailableError", "review.mode: page"),
+        ("training: {target: bedrock}\n", "NotYetAvailableError", "training.target: bedrock"),
+        ("captions: {model: amazon.nova-canvas-v1:0}\n", "ModelRetiredError", "2026-09-30"),
+        ("captions: {model: nobody.knows-v1:0}\n", "ModelNotAvailableError", "nobody.knows-v1:0"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_before_anything_is_paid(
+    stack: Stack, film: Path, settings: str, error: str, says: str
+) -> None:
+    mark = stack.calls_so_far()
+    run_id = f"settings-{abs(hash(settings)) % 10**8}"
+    ended = stack.run(film, run_id, run_id, settings)
+    assert (ended.status, ended.error) == ("FAILED", error), ended.cause
+    assert says in ended.cause
+    assert not set(stack.paid_calls(mark)) & set(PAID)
+
+
+def test_the_good_half_of_a_broken_film_is_used_and_said(stack: Stack, tmp_path: Path) -> None:
+    whole = write_film(tmp_path / "whole.mp4", shots=6, seed=3)
+    faststart = tmp_path / "broken.mp4"
+    _copy_with_index_first(whole, faststart)
+    content = faststart.read_bytes()
+    faststart.write_bytes(content[: len(content) * 6 // 10])
+    ended = stack.run(faststart, "broken", "broken-1")
+    assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+    outcomes = stack.assert_ledger_is_whole("broken-1", FINAL_OUTCOMES)
+    assert outcomes["frame", "unreadable"] >= 3
+    assert outcomes["crop", "in_dataset"] >= 2
+    (warning,) = [one for one in stack.record("broken-1")["warnings"] if "broken.mp4" in one]
+    assert "its header says 18.0 s" in warning
+
+
+def _copy_with_index_first(source: Path, target: Path) -> None:
+    import av
+
+    with av.open(str(source)) as read, av.open(str(target), "w", options={"movflags": "faststart"}) as written:
+        stream = written.add_stream_from_template(read.streams.video[0])
+        for packet in read.demux(read.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                written.mux(packet)
+
+
+def test_two_footages_make_one_dataset(stack: Stack, film: Path, tmp_path: Path) -> None:
+    other = write_film(tmp_path / "second.mp4", seed=11, shots=2)
+    for key, content in {"incoming/both/a.mp4": film, "incoming/both/b.mp4": other}.items():
+        stack.put(key, content)
+    ended = stack.wait(
+        stack.start(project="both", footage=["incoming/both/a.mp4", "incoming/both/b.mp4"], run_id="both-1")
+    )
+    assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+    stack.assert_ledger_is_whole("both-1", FINAL_OUTCOMES)
+    assert len({line["footage_id"] for line in stack.lines("both-1", "curated.jsonl")}) == 2
+
+
+def test_a_function_whose_policy_lacks_an_action_is_denied(stack: Stack, film: Path) -> None:
+    iam = stack.aws.client("iam")
+    functions = stack.aws.client("lambda").list_functions()["Functions"]
+    (role,) = {
+        function["Role"].rsplit("/", 1)[1]
+        for function in functions
+        if "ListFramesFunction" in function["FunctionName"]
+    }
+    (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    document = json.loads(document) if isinstance(document, str) else document
+    lacking = {**document, "Statement": [one for one in document["Statement"] if one["Sid"] != "Write"]}
+    assert len(lacking["Statement"]) == len(document["Statement"]) - 1
+    iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(lacking))
+    try:
+        ended = stack.run(film, "denied", "denied-1")
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
+    assert ended.status == "FAILED"
+    assert "AccessDenied" in ended.cause
+    assert "PutObject" in ended.cause
