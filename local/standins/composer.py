@@ -12,6 +12,9 @@ from local.standins.facts import PictureFacts
 #: The alternatives for one part of a caption; "" leaves it out. Each begins with what joins it on.
 type Slot = tuple[str, ...]
 
+#: The name of a character that nobody has named.
+UNKNOWN = "unknown"
+
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -27,7 +30,7 @@ def compose(facts: PictureFacts, names: Sequence[str], least: int, most: int, se
 
     Returns:
         One or more sentences that begin with the names, within the range wherever the names and the
-        facts allow: names alone may be longer than ``most``, and the facts give about 110 words.
+        facts allow: names alone may be longer than ``most``, and the facts give about 100 words.
     """
     choice = random.Random(hashlib.sha256(seed).digest())  # noqa: S311 - picks words, guards nothing
     subject = _subject(names)
@@ -59,10 +62,10 @@ def describe(facts: PictureFacts) -> str:
 
 def _subject(names: Sequence[str]) -> str:
     """Whom the caption begins with; ``unknown`` is what a character is called that nobody has named."""
-    named = [name for name in names if name.strip() and name.strip().lower() != "unknown"]
-    if not named:
-        return "A character"
-    return _joined([*named, "another character"] if len(named) < len(names) else named)
+    named = [name for name in names if name != UNKNOWN]
+    if named:
+        return _joined([*named, "another character"] if len(named) < len(names) else named)
+    return "A character" if len(names) < 2 else f"{_NUMBERS[min(len(names), 9)].capitalize()} characters"
 
 
 def _words(text: str) -> int:
@@ -111,21 +114,16 @@ def _patterns(facts: PictureFacts, subject: str, count: int) -> list[list[Slot]]
 
 
 def _opening(facts: PictureFacts, subject: str, several: bool) -> Slot:
-    is_are, fill = ("are", "fill") if several else ("is", "fills")
-    article = "a" if facts.shot != "full figure" else ""
-    shot = f"in {article} {facts.shot}" if article else "as a full figure"
-    ways = [f"{subject} {shot}", f"{subject} seen {shot}", f"{subject} {is_are} shown {shot}"]
-    if facts.shot == "close-up":
-        ways.append(f"{subject} {fill} much of the picture {shot}")
-    elif facts.shot == "full figure":
-        ways = [
-            f"{subject} in full figure",
-            f"{subject} seen from some distance",
-            f"{subject} {is_are} shown in full figure",
-        ]
+    are, fill = ("are", "fill") if several else ("is", "fills")
+    if facts.shot == "full figure":
+        ways = ("in full figure", "seen in full figure", "seen from some distance", f"{are} shown in full figure")
+    elif facts.shot == "medium shot":
+        shot = "in a medium shot"
+        ways = (shot, f"seen {shot}", f"{are} shown {shot}", f"{are} framed {shot}")
     else:
-        ways.append(f"{subject} {is_are} framed {shot}")
-    return tuple(ways)
+        shot = "in a close-up"
+        ways = (shot, f"seen {shot}", f"{are} shown {shot}", f"{fill} much of the picture {shot}")
+    return tuple(f"{subject} {way}" for way in ways)
 
 
 def _where(facts: PictureFacts) -> Slot:

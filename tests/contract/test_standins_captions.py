@@ -99,6 +99,17 @@ def test_names_stay_even_where_the_range_is_too_small(facts, words):
     assert compose(facts, ["Bunny", "Frank", "Gamera"], words, words, b"").startswith("Bunny, Frank and Gamera")
 
 
+def test_characters_without_a_name():
+    facts = PictureFacts("close-up", 50, "left", 1, "bright", "soft", "warm", ("green",), "plain", "sharp")
+    for names, begins in (
+        ([], "A character "),
+        (["unknown"], "A character "),
+        (["unknown", "unknown"], "Two characters "),
+        (["Bunny", "unknown"], "Bunny and another character "),
+    ):
+        assert compose(facts, names, 20, 30, b"").startswith(begins)
+
+
 def test_a_picture_decides_how_it_is_said(converse):
     one, again = (converse(jpeg(5), prompt(["Bunny"], 20, 30)) for _ in range(2))
     assert said(one) == said(again)
