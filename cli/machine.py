@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_STAGE_TYPES = ("Task", "Map", "Parallel")
+STAGE_TYPES = ("Task", "Map", "Parallel")
 
 LABELS: Mapping[str, str] = {
     "PrepareRun": "Prepare the run",
@@ -27,7 +27,7 @@ LABELS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A state of the top level; ``certain`` where no successful run goes without it."""
+    """A state of the top level; ``certain`` where no run passes it by and goes on."""
 
     name: str
     kind: str
@@ -44,7 +44,7 @@ class Stage:
     @property
     def is_shown(self) -> bool:
         """Whether it does work that a person waits for; choices and passes take no time."""
-        return self.kind in _STAGE_TYPES or self.kind == "Wait"
+        return self.kind in STAGE_TYPES or self.kind == "Wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +64,23 @@ def read_machine(definition: str) -> Machine:
     states: Mapping[str, Any] = asl.get("States", {})
     start = asl.get("StartAt", "")
     order = _order(states, start)
+    certain = {
+        name
+        for name in order
+        if states[name].get("Type") in STAGE_TYPES and not _is_bypassed(states, start, order, name)
+    }
     # What only a Catch leads to comes last: it is shown once it is entered.
-    order += [name for name in states if name not in order]
-    return Machine(tuple(_stage(name, states, start) for name in order))
+    rest = [name for name in states if name not in order]
+    return Machine(tuple(_stage(name, states[name], name in certain) for name in [*order, *rest]))
 
 
-def _stage(name: str, states: Mapping[str, Any], start: str) -> Stage:
-    state = states[name]
+def _stage(name: str, state: Mapping[str, Any], is_certain: bool) -> Stage:
     processor = state.get("ItemProcessor") or state.get("Iterator") or {}
     return Stage(
         name=name,
         kind=state.get("Type", ""),
         comment=state.get("Comment", ""),
-        certain=not _succeeds_without(states, start, name),
+        certain=is_certain,
         is_distributed=processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED",
         map_label=state.get("Label", ""),
     )
@@ -108,15 +112,14 @@ def _order(states: Mapping[str, Any], start: str) -> list[str]:
     return finished[::-1]
 
 
-def _succeeds_without(states: Mapping[str, Any], start: str, avoided: str) -> bool:
-    waiting, seen = [start], {avoided}
+def _is_bypassed(states: Mapping[str, Any], start: str, order: Sequence[str], name: str) -> bool:
+    """Tell whether some way leads around a state to one that comes after it."""
+    waiting, seen = [start], {name}
     while waiting:
-        name = waiting.pop()
-        if name in seen or name not in states:
+        here = waiting.pop()
+        if here in seen or here not in states:
             continue
-        seen.add(name)
-        state = states[name]
-        if state.get("End") or state.get("Type") == "Succeed":
-            return True
-        waiting += _followers(state)
-    return False
+        seen.add(here)
+        waiting += _followers(states[here])
+    later = order[order.index(name) + 1 :]
+    return any(other in seen and states[other].get("Type") in STAGE_TYPES for other in later)

@@ -129,7 +129,13 @@ DEFINITION: dict[str, Any] = {
     "StartAt": "PrepareRun",
     "States": {
         "NothingFound": {"Type": "Fail", "Error": "NoFramesError"},
-        "PrepareRun": {"Type": "Task", "Comment": "Claims the run.", "Next": "ProbeFootage"},
+        "PrepareRun": {"Type": "Task", "Comment": "Claims the run.", "Next": "IsClaimed"},
+        "IsClaimed": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.claimed", "BooleanEquals": False, "Next": "RunsAlready"}],
+            "Default": "ProbeFootage",
+        },
+        "RunsAlready": {"Type": "Succeed"},
         "ProbeFootage": {
             "Type": "Map",
             "ItemProcessor": {"StartAt": "ProbeOne", "States": {"ProbeOne": {"Type": "Task", "End": True}}},
