@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -82,10 +83,9 @@ def test_unknown_keys_are_refused(aws: EmbeddedAws) -> None:
         stranger.list_buckets()
 
 
-def test_a_function_without_credentials_of_its_own_would_be_root(aws: EmbeddedAws) -> None:
-    """The gap is real: see docs/local-vs-aws.md. Should this fail, the emulator has closed it."""
-    with urllib.request.urlopen(f"{aws.endpoints.emulator}/{aws.outputs['BucketName']}?list-type=2") as response:
-        assert response.status == 200
+def test_requests_without_keys_are_refused(aws: EmbeddedAws) -> None:
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{aws.endpoints.emulator}/{aws.outputs['BucketName']}?list-type=2")
 
 
 def test_a_child_process_finds_the_instance_by_its_environment(aws: EmbeddedAws) -> None:
