@@ -56,9 +56,9 @@ def plain_png(width: int, height: int) -> bytes:
     return encoded(Image.new("L", (width, height), 128), "PNG", compress_level=1)
 
 
-def padded_png(size: int) -> bytes:
+def padded_png(size: int, side: int = 100) -> bytes:
     """A small valid PNG of exactly ``size`` bytes, filled up by a text chunk."""
-    png = plain_png(100, 100)
+    png = plain_png(side, side)
     end = png.rindex(b"IEND") - 4
     body = b"tEXt" + b"fill\0" + b"x" * (size - len(png) - 12 - 5)
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))

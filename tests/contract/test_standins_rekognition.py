@@ -48,9 +48,17 @@ def test_the_same_picture_gives_the_same_answer(answer, call):
     assert again["Labels"] == answer["Labels"]
 
 
-def test_max_labels(call):
+def test_max_labels_and_the_call_log(call, client, log):
     one = call("rekognition", "DetectLabels", Image={"Bytes": PICTURE}, MinConfidence=0, MaxLabels=1)
     assert len(one["Labels"]) == 1
+    refused(client, "InvalidImageFormatException", Image={"Bytes": b"no picture"})
+    good, bad = log()
+    assert (good["service"], good["operation"], good["status"]) == ("rekognition", "DetectLabels", 200)
+    assert good["paid"] is True
+    assert good["access_key_id"] == "AKIACONTRACT"
+    assert len(good["item"]) == 16
+    assert good["ms"] > 0
+    assert (bad["status"], bad["error"], bad["paid"]) == (400, "InvalidImageFormatException", False)
 
 
 @pytest.mark.parametrize(
@@ -107,8 +115,10 @@ def test_s3_errors(client, objects):
     objects["films/large.png"] = padded_png(OBJECT_BYTES_LIMIT + 1)
     place = {"Bucket": "films", "Name": "large.png"}
     refused(client, "ImageTooLargeException", Image={"S3Object": place})
-    objects["films/in_between.png"] = padded_png(BYTES_LIMIT + 1)
-    client("rekognition").detect_labels(Image={"S3Object": {"Bucket": "films", "Name": "in_between.png"}})
+    # One that is too large as bytes is read from S3: what is wrong with it is its side.
+    objects["films/in_between.png"] = padded_png(BYTES_LIMIT + 1, side=60)
+    place = {"Bucket": "films", "Name": "in_between.png"}
+    assert "too small" in refused(client, "InvalidParameterException", Image={"S3Object": place})
 
 
 def test_the_emulator_must_be_known(client, monkeypatch):
@@ -144,15 +154,3 @@ def test_limits_of_bytes_and_sides(client):
 )
 def test_parameters_that_the_model_refuses(client, params):
     refused(client, "InvalidParameterException", **params)
-
-
-def test_the_call_log_names_the_picture_and_the_price(call, client, log):
-    call("rekognition", "DetectLabels", Image={"Bytes": PICTURE})
-    refused(client, "InvalidImageFormatException", Image={"Bytes": b"no picture"})
-    good, bad = log()
-    assert (good["service"], good["operation"], good["status"]) == ("rekognition", "DetectLabels", 200)
-    assert good["paid"] is True
-    assert good["access_key_id"] == "AKIACONTRACT"
-    assert len(good["item"]) == 16
-    assert good["ms"] > 0
-    assert (bad["status"], bad["error"], bad["paid"]) == (400, "InvalidImageFormatException", False)
