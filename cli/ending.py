@@ -16,6 +16,9 @@ from cli.target import Target
 from storycast.runs import Run
 
 RECORD_SECONDS = 10.0
+"""How long the record of a failure may take to be written."""
+PATIENCE_SECONDS = 300.0
+"""How long AWS may be out of reach before following ends; the run goes on without."""
 
 
 def see_through(
@@ -38,8 +41,9 @@ def see_through(
     """
     follower = Follower(target.stepfunctions, started.execution_arn)
     pause = pause_locally if target.kind == "local" else pause_on_aws
+    patience = 0.0 if target.kind == "local" else PATIENCE_SECONDS
     try:
-        last = follow(follower, progress_on(screen), pause_seconds=pause)
+        last = follow(follower, progress_on(screen), pause_seconds=pause, patience_seconds=patience)
     except KeyboardInterrupt:
         if target.kind == "local" and is_ours:
             _stop(target, started, screen)
@@ -65,6 +69,9 @@ def bring_home(target: Target, run_id: str, out: Path, screen: Screen) -> None:
     copy = copy_run(target.s3, target.bucket, run_id, out, screen)
     same = f", {copy.unchanged} unchanged" if copy.unchanged else ""
     screen.say(f"Copied to {copy.folder}: {copy.copied} files{same}.")
+    sheet = copy.folder / "dataset" / "contact_sheet.jpg"
+    if sheet.exists():
+        screen.say(f"All pictures at a glance: {sheet}")
     for reason in copy.left_out:
         screen.warn(f"Not copied: {reason}.")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from botocore.exceptions import ClientError
 
 from cli.machine import Machine, Stage, read_machine
-from cli.problems import message_of
+from cli.problems import UNREACHED, message_of
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.client import SFNClient
@@ -95,6 +95,7 @@ class Follower:
         self._last_event = 0
         self._map_run_stages: dict[str, str] = {}
         self._ended_map_runs: set[str] = set()
+        self._may_count = True
 
     def snapshot(self) -> Snapshot:
         """Return how far the execution is.
@@ -186,8 +187,16 @@ class Follower:
     def _read_map_runs(self) -> None:
         assert self._machine  # noqa: S101 -- read before the history
         entered = [self._machine.stage(name) for name in self._visits]
-        if not any(stage and stage.is_distributed for stage in entered):
+        if not self._may_count or not any(stage and stage.is_distributed for stage in entered):
             return
+        try:
+            self._count_map_runs()
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDeniedException":
+                raise
+            self._may_count = False  # the run can be followed without its counts
+
+    def _count_map_runs(self) -> None:
         for listed in self._stepfunctions.list_map_runs(executionArn=self.execution_arn)["mapRuns"]:
             arn = listed["mapRunArn"]
             if arn in self._ended_map_runs:
@@ -256,6 +265,7 @@ def follow(
     shown: Shown,
     *,
     pause_seconds: Callable[[float], float],
+    patience_seconds: float = 0.0,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Snapshot:
     """Show an execution until it ends.
@@ -264,16 +274,24 @@ def follow(
         follower: Of the execution.
         shown: Where to show it.
         pause_seconds: Gives the pause between two looks, by how long the run has taken.
+        patience_seconds: How long the network may be away.
         sleep: Waits.
 
     Returns:
         The last snapshot.
     """
-    unknown_for = 0.0
+    unknown_for = unreached_for = 0.0
     with shown:
         while True:
             try:
                 snapshot = follower.snapshot()
+            except UNREACHED:
+                # A laptop loses its network now and then; the run does not care.
+                if unreached_for >= patience_seconds:
+                    raise
+                unreached_for += 5.0
+                sleep(5.0)
+                continue
             except ClientError as error:
                 # An execution that was just started may not be known everywhere yet.
                 if error.response["Error"]["Code"] != "ExecutionDoesNotExist" or unknown_for > GRACE_SECONDS:
@@ -281,7 +299,7 @@ def follow(
                 unknown_for += 1.0
                 sleep(1.0)
                 continue
-            unknown_for = GRACE_SECONDS + 1
+            unknown_for, unreached_for = GRACE_SECONDS + 1, 0.0
             shown.update(snapshot)
             if snapshot.has_ended:
                 return snapshot

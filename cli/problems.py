@@ -31,7 +31,7 @@ _NO_LOGIN = (
     aws.ProfileNotFound,
     aws.ConfigParseError,
 )
-_UNREACHED = (aws.ConnectionError, aws.HTTPClientError)
+UNREACHED = (aws.ConnectionError, aws.HTTPClientError)
 _REFUSED_CODES = {
     "AccessDenied",
     "AccessDeniedException",
@@ -79,6 +79,10 @@ class RunNotFoundError(BadInputError):
     """There is no run of that id."""
 
 
+class TargetLostError(StorycastError):
+    """The place where a run was going on is gone."""
+
+
 class RunNotStartedError(StorycastError):
     """An upload is in the bucket, but no run began with it."""
 
@@ -103,7 +107,7 @@ def _explain_aws(error: BaseException) -> tuple[str, int] | None:
         return f"No AWS credentials can be used: {error}. {_LOGIN}", BAD_INPUT
     if isinstance(error, aws.NoRegionError):
         return NO_REGION, BAD_INPUT
-    if isinstance(error, _UNREACHED):
+    if isinstance(error, UNREACHED):
         return f"AWS does not answer: {error} Check the network and the region, then try again.", FAILED
     return None
 

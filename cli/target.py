@@ -10,7 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from cli.problems import NO_REGION, TargetUnusableError
+from cli.problems import NO_REGION, UNREACHED, TargetLostError, TargetUnusableError
 from cli.screen import Screen
 from cli.version import version
 from local.embedded_aws import EmbeddedAws
@@ -75,6 +75,7 @@ def opened(choice: TargetChoice, screen: Screen) -> Iterator[Target]:
 
     Raises:
         TargetUnusableError: There is no region, no such stack, or a stack that is not Storycast's.
+        TargetLostError: The embedded AWS ended while it was used.
     """
     if choice.kind == "aws":
         yield _aws(choice)
@@ -83,12 +84,18 @@ def opened(choice: TargetChoice, screen: Screen) -> Iterator[Target]:
     was_up = aws.status().up
     if not was_up:
         screen.say("Starting the embedded AWS on this machine ...")
-    if was_up or choice.keep_up:
-        aws.up()
-        yield _local(aws, choice, stays_up=True)
-        return
-    with aws:
-        yield _local(aws, choice, stays_up=False)
+    try:
+        if was_up or choice.keep_up:
+            yield _local(aws.up(), choice, stays_up=True)
+        else:
+            with aws:
+                yield _local(aws, choice, stays_up=False)
+    except UNREACHED as error:
+        raise TargetLostError(
+            f"The embedded AWS of {choice.state_dir} does not answer any more. It ends with the command that "
+            "started it; `storycast local up` starts one that stays. Its logs are in "
+            f"{choice.state_dir / 'logs'}. ({error})"
+        ) from error
 
 
 def _local(aws: EmbeddedAws, choice: TargetChoice, *, stays_up: bool) -> Target:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from rich.console import Console
 
 from cli.following import Counts, Follower, Snapshot, StageProgress, follow
@@ -128,6 +128,35 @@ def test_following_waits_for_an_execution_that_is_not_known_yet(stepfunctions: F
     stepfunctions.steps = [unknown] * 99
     with pytest.raises(ClientError):
         follow(followed(stepfunctions), PlainProgress(screen), pause_seconds=lambda _: 3.0, sleep=slept.append)
+
+
+def test_following_outlives_a_network_that_is_away_for_a_while(stepfunctions: FakeStepFunctions) -> None:
+    def away() -> None:
+        raise EndpointConnectionError(endpoint_url="https://states.us-east-1.amazonaws.com")
+
+    plain = PlainProgress(Screen(Console(record=True)))
+    stepfunctions.steps = [away, away, lambda: None, away, stepfunctions.end]
+    slept: list[float] = []
+    last = follow(
+        followed(stepfunctions), plain, pause_seconds=lambda _: 2.0, patience_seconds=10.0, sleep=slept.append
+    )
+    assert (last.status, slept) == ("SUCCEEDED", [5.0, 5.0, 2.0, 5.0])
+    stepfunctions.steps = [away] * 3
+    with pytest.raises(EndpointConnectionError):
+        follow(
+            followed(stepfunctions), plain, pause_seconds=lambda _: 2.0, patience_seconds=10.0, sleep=slept.append
+        )
+
+
+def test_a_run_is_followed_without_counts_where_they_may_not_be_read(
+    stepfunctions: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "ListMapRuns")
+
+    monkeypatch.setattr(stepfunctions, "list_map_runs", refuse)
+    stepfunctions.enter("SampleFrames")
+    assert [one.counts for one in followed(stepfunctions).snapshot().running] == [None]
 
 
 def test_plain_progress_is_one_line_per_change(stepfunctions: FakeStepFunctions, screen: Screen) -> None:
