@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from local.standins.boxes import Box
 from local.standins.colours import named_shares, to_lab
 from local.standins.image_properties import picture_sharpness
 from local.standins.saliency import saliency_map, salient_boxes
@@ -24,7 +25,7 @@ class PictureFacts:
     """Measured facts; the words are those that captions use."""
 
     #: ``close-up`` (the salient part covers 45 % of the picture or more), ``medium shot`` (20 %) or
-    #: ``full figure``.
+    #: ``full figure``; one that the lower edge cuts off is a medium shot at least.
     shot: str
     #: The share of the picture that is salient, in whole per cent.
     share_percent: int
@@ -49,6 +50,7 @@ class PictureFacts:
 def measure(rgb: NDArray[np.uint8]) -> PictureFacts:
     """Measure a picture, ``(height, width, 3)``, 8 bits RGB."""
     saliency = saliency_map(rgb)
+    boxes = salient_boxes(saliency)
     small = np.asarray(cv2.resize(rgb, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA), dtype=np.uint8)
     reduced = cv2.resize(saliency, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
     front, back = reduced >= _SALIENT, reduced < _BACKGROUND
@@ -58,10 +60,10 @@ def measure(rgb: NDArray[np.uint8]) -> PictureFacts:
     colours = [name for name, part in named_shares(small[back]) if part >= _COLOUR_SHARE][:2]
     edges = cv2.Canny(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), 60, 140)[back]
     return PictureFacts(
-        shot=_step(share, (0.20, "full figure"), (0.45, "medium shot"), last="close-up"),
+        shot=_shot(share, boxes),
         share_percent=round(share * 100),
         position=_step(across, (0.4, "left"), (0.6, "centre"), last="right"),
-        figures=len(salient_boxes(saliency)),
+        figures=len(boxes),
         light=_step(float(luma.mean()), (80, "dim"), (150, "even"), last="bright"),
         contrast=_step(float(luma.std()), (28, "soft"), (55, "moderate"), last="strong"),
         warmth=_step(float(to_lab(small)[..., 2].mean()), (-2, "cool"), (10, "neutral"), last="warm"),
@@ -69,6 +71,13 @@ def measure(rgb: NDArray[np.uint8]) -> PictureFacts:
         backdrop="busy" if len(edges) and float((edges > 0).mean()) > 0.10 else "plain",
         focus="sharp" if picture_sharpness(rgb) >= 45 else "soft",
     )
+
+
+def _shot(share: float, boxes: list[Box]) -> str:
+    largest = max(boxes, key=lambda box: box.area, default=None)
+    cut_off = largest is not None and largest.bottom > 0.99 and largest.bottom - largest.top > 0.5
+    whole = "medium shot" if cut_off else "full figure"
+    return _step(share, (0.20, whole), (0.45, "medium shot"), last="close-up")
 
 
 def _step(value: float, *steps: tuple[float, str], last: str) -> str:
