@@ -82,21 +82,28 @@ class Supervisor:
             )
 
     def _watch(self) -> int:
-        """Wait for a server to end or, if tied, for the caller to go: its end of our input closes then."""
+        """Wait for a server to end, the folder to be removed or, if tied, the caller's end of our input to close."""
         inputs = [sys.stdin] if self._orders["tied"] else []
         while True:
             readable, _, _ = select.select(inputs, [], [], _POLL_SECONDS)
-            if readable:
+            if readable or self._is_orphaned:
                 return 0
             for name, server in self._servers.items():
                 if server.poll() is not None:
                     print(f"{name} ended by itself with {server.returncode}", flush=True)
                     return 1
 
+    @property
+    def _is_orphaned(self) -> bool:
+        """Whether the instance's folder was removed under us: nobody could find and end us any more."""
+        return os.fstat(self._lock).st_nlink == 0
+
     def _end(self) -> None:
         """End the servers, gently first, then everything left in the process group, ourselves last."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
+        if self._is_orphaned:  # a server that saves its state would bring the folder back
+            os.killpg(0, signal.SIGKILL)
         for server in self._servers.values():
             server.terminate()
         deadline = time.monotonic() + GRACE_SECONDS

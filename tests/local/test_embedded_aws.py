@@ -166,7 +166,7 @@ def test_a_template_that_cannot_be_deployed_leaves_all_as_it_was(state_dir: Path
     template = app / "template.yaml"
     template.write_text(template.read_text().replace("AWS::DynamoDB::Table", "AWS::DynamoDB::Chair"))
     with pytest.raises(DeploymentError, match="Chair"):
-        small_aws(state_dir, app).up()
+        small_aws(state_dir, app, tied=True).up()
     assert not small_aws(state_dir).status().up
     with small_aws(state_dir) as aws:
         assert invoke(aws, "GreetItemFunctionArn", name="ann")["text"] == "Hello ann"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -106,6 +107,13 @@ def test_a_server_that_ends_takes_the_others_along(instance: Instance) -> None:
     eventually(lambda: not instance.is_up)
     assert "no luck" in instance.log_tail()
     assert "brief ended by itself with 0" in instance.log_tail()
+
+
+def test_an_instance_ends_when_its_folder_is_removed(instance: Instance) -> None:
+    instance.start([family(instance.state_dir)], {}, tied=False)
+    worker = child(instance.state_dir)
+    shutil.rmtree(instance.state_dir)
+    eventually(lambda: not alive(worker))
 
 
 def test_servers_without_a_supervisor_are_still_ended(instance: Instance) -> None:
