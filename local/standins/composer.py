@@ -109,7 +109,7 @@ def _patterns(facts: PictureFacts, subject: str, count: int) -> list[list[Slot]]
         [opening, where, behind, light, *rest],
         [opening, where, light, behind, *rest],
         [opening, where, rest[0], behind, light, rest[1]],
-        [opening, behind, where, light, *rest],
+        [opening, where, light, rest[0], behind, rest[1]],
     ]
 
 
