@@ -82,7 +82,7 @@ class Supervisor:
             )
 
     def _watch(self) -> int:
-        """Wait for a server to end, the folder to be removed or, if tied, the caller's end of our input to close."""
+        """Wait for a server to end, the folder to go or, if tied, the caller's end of our input to close."""
         inputs = [sys.stdin] if self._orders["tied"] else []
         while True:
             readable, _, _ = select.select(inputs, [], [], _POLL_SECONDS)
