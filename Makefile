@@ -23,7 +23,7 @@ export SAM_CLI_TELEMETRY := 0
 UV_INSTALL_FLAGS := --quiet --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-e2e test-sam check check-style check-types check-templates format lock local-up local-down local-status clean
+.PHONY: help setup demo graph test test-fast test-e2e test-sam check check-style check-types check-templates format lock local-up local-down local-status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
@@ -73,8 +73,7 @@ lock: | $(STAMPS)/uv ## resolve requirements/*.in anew into hashed requirements/
 # ---- the product -----------------------------------------------------------------------------------
 
 demo: setup ## run the whole workflow on this machine, over the example clip
-	$(VENV)/storycast run examples/big_buck_bunny/big_buck_bunny_clip.mp4 \
-	    --project examples/big_buck_bunny/project.yaml --target local --review auto --out out/demo
+	$(VENV)/storycast upload examples/demo/clip.mp4 --project examples/demo/project.yaml --follow --out out
 
 local-up: setup ## start the embedded AWS and deploy the template on it
 	$(VENV)/python -m local up
@@ -116,6 +115,9 @@ check-templates: setup ## the template, as written and as translated
 	AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/python local/translate.py template.yaml > .storycast/translated.json
 	$(CFNLINT) .storycast/translated.json
 	$(CHECKOV) --quiet --compact --skip-download --framework cloudformation --file template.yaml
+
+graph: setup ## draw the README's graph of the workflow anew
+	$(VENV)/python statemachine/draw.py
 
 format: setup ## put the source into the house style
 	$(VENV)/ruff check --fix .

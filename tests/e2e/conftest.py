@@ -18,5 +18,5 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A film of 12 seconds and four shots with two figures in turn."""
+    """A film of 12 seconds and six shots with two figures in turn."""
     return write_film(tmp_path_factory.mktemp("films") / "Über den Fluß 100%.mp4")

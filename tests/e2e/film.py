@@ -15,7 +15,7 @@ Picture = NDArray[np.uint8]
 
 
 def write_film(
-    path: Path, *, shots: int = 4, seconds_per_shot: float = 3.0, seed: int = 1, sound: bool = False
+    path: Path, *, shots: int = 6, seconds_per_shot: float = 2.0, seed: int = 1, sound: bool = False
 ) -> Path:
     """Write a film whose shots show one of two figures, in turn: a red star with eyes and a blue barrel."""
     noise = np.random.default_rng(seed)
@@ -65,14 +65,14 @@ def _background(noise: np.random.Generator, shot: int) -> Picture:
 
 
 def _figure(picture: Picture, kind: int, progress: float, shot: int) -> None:
-    x = round(180 + 260 * progress)
+    x = round((150, 420, 300)[shot // 2 % 3] + 120 * (progress - 0.5))
     y = round(190 + 20 * math.sin(6 * progress + shot))
-    size = 95 if shot % 3 else 125
+    size = (70, 125, 100)[shot // 2 % 3]
     if kind == 0:
         points = [
             (
-                x + size * (1.0 if spike % 2 == 0 else 0.45) * math.sin(math.pi * spike / 5 + progress),
-                y - size * (1.0 if spike % 2 == 0 else 0.45) * math.cos(math.pi * spike / 5 + progress),
+                x + size * (1.0 if spike % 2 == 0 else 0.45) * math.sin(math.pi * spike / 5 + 2 * progress + shot),
+                y - size * (1.0 if spike % 2 == 0 else 0.45) * math.cos(math.pi * spike / 5 + 2 * progress + shot),
             )
             for spike in range(10)
         ]

@@ -101,7 +101,7 @@ def test_a_second_run_pays_nothing_and_another_threshold_repeats_curation_only(s
 
 
 def test_a_deleted_result_ends_as_lost(stack: Stack, tmp_path: Path) -> None:
-    film = write_film(tmp_path / "lost.mp4", seed=7, shots=5)
+    film = write_film(tmp_path / "lost.mp4", seed=7, shots=4)
     arn = stack.start_with(film, "lost", "lost-1", TOLERANT)
     deadline = time.monotonic() + 90
     deleted = ""
@@ -215,7 +215,7 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_paid(
 
 
 def test_the_good_half_of_a_broken_film_is_used_and_said(stack: Stack, tmp_path: Path) -> None:
-    whole = write_film(tmp_path / "whole.mp4", shots=6, seed=3)
+    whole = write_film(tmp_path / "whole.mp4", seconds_per_shot=3.0, seed=3)
     faststart = tmp_path / "broken.mp4"
     _copy_with_index_first(whole, faststart)
     content = faststart.read_bytes()
