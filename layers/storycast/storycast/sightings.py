@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
+
 from storycast.boxes import Box, overlap_ratio
 from storycast.crops import Crop
 from storycast.cuts import Cut
@@ -151,10 +153,10 @@ def neighbour_and_stranger_cosines(
     """Return the cosines that :func:`storycast.embeddings.calibrate` asks for.
 
     Args:
-        sightings: The sightings.
+        sightings: The sightings, in any order.
         tracks: Their tracks.
         vectors: Their embeddings.
-        most: Stranger pairs to look at; evenly spread over all where there are more.
+        most: Pairs to draw for the strangers; drawn with a fixed seed, so equal footage gives equal pairs.
 
     Returns:
         Cosines of successive sightings of one track, and of pairs from different shots.
@@ -164,17 +166,21 @@ def neighbour_and_stranger_cosines(
         members[track].append(index)
     neighbours = []
     for track in sorted(members):
-        ordered = sorted(members[track], key=lambda index: sightings[index].time_ms)
+        ordered = sorted(members[track], key=lambda index: (sightings[index].time_ms, sightings[index].crop_id))
         neighbours += [float(vectors[one] @ vectors[other]) for one, other in pairwise(ordered)]
+    if len(sightings) < 2:
+        return neighbours, []
+    by_id = np.array(sorted(range(len(sightings)), key=lambda index: sightings[index].crop_id))
+    numbers = {
+        place: number for number, place in enumerate(sorted({(one.footage_id, one.shot) for one in sightings}))
+    }
+    shots = np.array([numbers[one.footage_id, one.shot] for one in sightings])
     total = len(sightings) * (len(sightings) - 1) // 2
-    step = max(1, total // most)
-    strangers, position = [], 0
-    for one in range(len(sightings)):
-        for other in range(one + 1, len(sightings)):
-            position += 1
-            if position % step:
-                continue
-            shots = {(sightings[i].footage_id, sightings[i].shot) for i in (one, other)}
-            if len(shots) == 2:
-                strangers.append(float(vectors[one] @ vectors[other]))
-    return neighbours, strangers
+    if total <= most:
+        first, second = np.triu_indices(len(sightings), 1)
+    else:
+        first, second = np.random.default_rng(0).integers(0, len(sightings), (2, most))
+    first, second = by_id[first], by_id[second]
+    apart = shots[first] != shots[second]
+    strangers = np.einsum("ij,ij->i", vectors[first[apart]], vectors[second[apart]])
+    return neighbours, [float(cosine) for cosine in strangers]
