@@ -32,7 +32,8 @@ CUT_MARGIN_FRAMES = 2
 """Frames next to a cut are never chosen: they may be blended or not yet settled."""
 LEAD_MS = 500
 """Decoding begins this much before a segment, so that its first frame has one to compare with."""
-
+ROUNDING_MS = 0.5
+"""Times and segments' borders are whole milliseconds, sampling intervals are not: 24 a second begin every 41.67."""
 BROKEN_OFF_MS = 1500
 """A file that ends this much before its header's duration is broken off; streams of one file rarely end at
 the same instant."""
@@ -109,16 +110,12 @@ class _Interval:
         self.number = number
         self.newest_index = -1
         self._candidates: list[_Seen] = []
-        self._last_cut = -CUT_MARGIN_FRAMES
 
-    def add(self, seen: _Seen, cut: bool, pick: str) -> None:
+    def add(self, seen: _Seen, pick: str) -> None:
         self.newest_index = seen.index
-        if cut:
-            self._last_cut = seen.index
         if pick == "fixed":
             self._candidates = self._candidates or [seen]
             return
-        seen.near_cut = seen.index - self._last_cut < CUT_MARGIN_FRAMES
         open_until = seen.index - CUT_MARGIN_FRAMES
         settled = [one for one in self._candidates if one.index < open_until]
         recent = [one for one in self._candidates if one.index >= open_until]
@@ -204,19 +201,22 @@ def sample(file: IO[bytes], name: str, plan: Plan, sample: Sample) -> Iterator[S
     Raises:
         FootageUnreadableError: Nothing can be decoded at all.
     """
-    first = math.floor(plan.start_ms / plan.interval_ms + 1e-6)
-    last = math.ceil(plan.end_ms / plan.interval_ms - 1e-6)
+    first = _interval_at(plan.start_ms, plan.interval_ms)
+    last = math.ceil((plan.end_ms - ROUNDING_MS) / plan.interval_ms - 1e-9)
     # Intervals wait here until no later frame can still show that a cut was next to their choice.
     waiting: deque[_Interval] = deque()
     given = first
+    last_cut = -CUT_MARGIN_FRAMES
     for seen, cut in _watch(file, name, plan, sample):
-        number = math.floor(seen.time_ms / plan.interval_ms + 1e-6)
+        last_cut = seen.index if cut else last_cut
+        seen.near_cut = seen.index - last_cut < CUT_MARGIN_FRAMES
+        number = _interval_at(seen.time_ms, plan.interval_ms)
         if number < first:
             continue
         if not waiting or number > waiting[-1].number:
             waiting.append(_Interval(number))
         interval = waiting[-1]
-        interval.add(seen, cut, plan.pick)
+        interval.add(seen, plan.pick)
         if cut:
             for earlier in waiting:
                 earlier.mark_cut(seen.index)
@@ -234,6 +234,10 @@ def sample(file: IO[bytes], name: str, plan: Plan, sample: Sample) -> Iterator[S
     if not sample.complete:
         for missing in range(given, last):
             yield SampledFrame(round(missing * plan.interval_ms), "unreadable", sample.note)
+
+
+def _interval_at(time_ms: int, interval_ms: float) -> int:
+    return math.floor((time_ms + ROUNDING_MS) / interval_ms + 1e-9)
 
 
 def _watch(file: IO[bytes], name: str, plan: Plan, sample: Sample) -> Iterator[tuple[_Seen, bool]]:
