@@ -141,15 +141,15 @@ def show_run(target: Target, state: RunState, screen: Screen) -> None:
     if pictures:
         said = ", ".join(f"{character} {count}" for character, count in pictures.items())
         screen.say(f"  Pictures chosen: {said}")
-    for line in lines_of(run):
+    for line in lines_of(run, bills=target.kind == "aws"):
         screen.say(f"  {line}")
     for warning in run.warnings:
         screen.warn(warning)
     screen.say(f"  Results: {target.uri(keys.run_folder(run.run_id))}")
 
 
-def lines_of(run: Run) -> Iterator[str]:
-    """Yield what a run's record says, a line for each kind of thing."""
+def lines_of(run: Run, *, bills: bool) -> Iterator[str]:
+    """Yield what a run's record says, a line for each kind of thing; ``bills`` where its calls cost money."""
     names = ", ".join(source.name for source in run.footage)
     if names:
         yield f"Footage: {names}"
@@ -159,7 +159,9 @@ def lines_of(run: Run) -> Iterator[str]:
     paid = {name.removeprefix(PAID): count for name, count in run.counts.items() if name.startswith(PAID)}
     if paid:
         bought = {name: count for name, count in paid.items() if count}
-        yield "Paid for: " + (_counted(bought) or "nothing; every result was there already")
+        yield ("Paid for: " if bills else "AWS would bill: ") + (
+            _counted(bought) or "nothing; every result was there already"
+        )
     for name, value in run.chosen.items():
         yield f"{_words(name).capitalize()}: {_value(value)}"
     for model in run.models:

@@ -101,7 +101,7 @@ def test_a_run_goes_from_footage_to_a_copy_of_its_folder(
     for told in (
         "Prepare the run",
         "frames kept 40",
-        "Paid for: captions 12",
+        "AWS would bill: captions 12",
         "answered by Storycast stand-in",
         f"s3://media/runs/{run_id}/",
         "Warning: few",
