@@ -33,7 +33,7 @@ CUT_MARGIN_FRAMES = 2
 LEAD_MS = 500
 """Decoding begins this much before a segment, so that its first frame has one to compare with."""
 ROUNDING_MS = 0.5
-"""Times and segments' borders are whole milliseconds, sampling intervals are not: 24 a second begin every 41.67."""
+"""Times and segments' borders are whole milliseconds, sampling intervals are not: at 24 a second, 41.67."""
 BROKEN_OFF_MS = 1500
 """A file that ends this much before its header's duration is broken off; streams of one file rarely end at
 the same instant."""

@@ -12,7 +12,7 @@ BLOCK_BYTES = 4 * 1024 * 1024
 MAX_BLOCKS = 4
 """Demuxers go back and forth between an index and the data; four blocks hold both, in 16 MiB."""
 
-_CHANGED = {code: FootageMissingError for code in ("PreconditionFailed", "NoSuchVersion", "NoSuchKey")}
+_CHANGED = dict.fromkeys(("PreconditionFailed", "NoSuchVersion", "NoSuchKey"), FootageMissingError)
 
 
 class RangedReader(io.RawIOBase):
