@@ -160,7 +160,7 @@ def lines_of(run: Run, *, bills: bool) -> Iterator[str]:
     if paid:
         bought = {name: count for name, count in paid.items() if count}
         yield ("Paid for: " if bills else "AWS would bill: ") + (
-            _counted(bought) or "nothing; every result was there already"
+            _counted(bought) or "nothing new"
         )
     for name, value in run.chosen.items():
         yield f"{_words(name).capitalize()}: {_value(value)}"
