@@ -159,9 +159,7 @@ def lines_of(run: Run, *, bills: bool) -> Iterator[str]:
     paid = {name.removeprefix(PAID): count for name, count in run.counts.items() if name.startswith(PAID)}
     if paid:
         bought = {name: count for name, count in paid.items() if count}
-        yield ("Paid for: " if bills else "AWS would bill: ") + (
-            _counted(bought) or "nothing new"
-        )
+        yield ("Paid for: " if bills else "AWS would bill: ") + (_counted(bought) or "nothing new")
     for name, value in run.chosen.items():
         yield f"{_words(name).capitalize()}: {_value(value)}"
     for model in run.models:
