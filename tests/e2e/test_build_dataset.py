@@ -12,8 +12,6 @@ from tests.e2e.stack import PAID, Stack
 
 pytestmark = pytest.mark.e2e
 
-TOLERANT = "max_lost_share: 0.5\n"
-
 
 def test_a_plain_upload_without_project_file_gives_a_dataset(stack: Stack, film: Path) -> None:
     before = stack.executions()
@@ -102,27 +100,50 @@ def test_a_second_run_pays_nothing_and_another_threshold_repeats_curation_only(s
 
 def test_a_deleted_result_ends_as_lost(stack: Stack, tmp_path: Path) -> None:
     film = write_film(tmp_path / "lost.mp4", seed=7, shots=4)
-    arn = stack.start_with(film, "lost", "lost-1", TOLERANT)
-    deadline = time.monotonic() + 90
-    deleted = ""
-    while not deleted and time.monotonic() < deadline:
-        plan = _plan_of(stack, "lost-1")
-        if plan:
-            root = f"footage/{plan['footage'][0]['source']['footage_id']}"
-            done = [
-                key for key in stack.keys(f"{root}/crops-{plan['footage'][0]['crops']}/") if key.endswith(".json")
-            ]
-            complete = [key for key in done if json.loads(stack.read(key))["complete"]]
-            if complete:
-                deleted = complete[0]
-                stack.s3.delete_object(Bucket=stack.bucket, Key=deleted)
-        time.sleep(0.1)
+    arn = stack.start_with(film, "lost", "lost-1", "max_lost_share: 0.5\n")
+    frame_id = _delete_one_result(stack, "lost-1")
     ended = stack.wait(arn)
     assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
-    frame_id = deleted.rsplit("/", 1)[1].removesuffix(".json")
-    rows = [row for row in stack.lines("lost-1", "ledger.jsonl") if row["id"] == frame_id]
+    _assert_lost(stack, "lost-1", frame_id)
+    assert stack.assert_ledger_is_whole("lost-1", FINAL_OUTCOMES)["crop", "in_dataset"] >= 2
+
+
+def test_more_losses_than_allowed_end_the_run_with_the_number(stack: Stack, tmp_path: Path) -> None:
+    film = write_film(tmp_path / "lost.mp4", seed=8, shots=4)
+    arn = stack.start_with(film, "lost", "lost-2", "max_lost_share: 0.01\n")
+    frame_id = _delete_one_result(stack, "lost-2")
+    ended = stack.wait(arn)
+    assert (ended.status, ended.error) == ("FAILED", "TooManyLostError")
+    assert "1 of 8 frames were lost (12.5%), more than max_lost_share (1.0%)" in ended.cause
+    _assert_lost(stack, "lost-2", frame_id)
+    # Starting again pays for just that frame's crop, and goes through.
+    mark = stack.calls_so_far()
+    again = stack.run(film, "lost", "lost-3")
+    assert again.status == "SUCCEEDED", (again.error, again.cause)
+    assert stack.paid_calls(mark)["DetectLabels"] == 0
+    assert stack.paid_calls(mark)["InvokeModel"] == 1
+
+
+def _delete_one_result(stack: Stack, run_id: str) -> str:
+    """Delete the first result of ``CropCharacters`` that is there, and return its frame's id."""
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        plan = _plan_of(stack, run_id)
+        if plan:
+            (footage,) = plan["footage"]
+            folder = f"footage/{footage['source']['footage_id']}/crops-{footage['crops']}/"
+            for key in stack.keys(folder):
+                if key.endswith(".json") and json.loads(stack.read(key))["complete"]:
+                    stack.s3.delete_object(Bucket=stack.bucket, Key=key)
+                    return key.rsplit("/", 1)[1].removesuffix(".json")
+        time.sleep(0.05)
+    raise AssertionError("no result appeared")
+
+
+def _assert_lost(stack: Stack, run_id: str, frame_id: str) -> None:
+    rows = [row for row in stack.lines(run_id, "ledger.jsonl") if row["id"] == frame_id]
     assert [(row["outcome"], row["reason"]) for row in rows] == [("lost", "cropping left no result")]
-    assert stack.record("lost-1")["counts"]["frames_lost"] == 1
+    assert stack.record(run_id)["counts"]["frames_lost"] == 1
 
 
 def _plan_of(stack: Stack, run_id: str) -> dict | None:
@@ -130,22 +151,6 @@ def _plan_of(stack: Stack, run_id: str) -> dict | None:
         return json.loads(stack.read(f"runs/{run_id}/settings.json"))
     except stack.s3.exceptions.NoSuchKey:
         return None
-
-
-def test_more_losses_than_allowed_end_the_run_with_the_number(stack: Stack, film: Path) -> None:
-    plan_before = _plan_of(stack, "again-1")
-    assert plan_before is not None
-    footage = plan_before["footage"][0]
-    key = f"footage/{footage['source']['footage_id']}/frames-{footage['frames']}/00000.jsonl"
-    content = stack.read(key)
-    # A list that is damaged is as good as none; the frames are sampled again, so hide the picture, too.
-    first = json.loads(content.splitlines()[1])
-    stack.s3.delete_object(Bucket=stack.bucket, Key=first["key"])
-    detections = f"footage/{footage['source']['footage_id']}/detections-{footage['detections']}/"
-    stack.s3.delete_object(Bucket=stack.bucket, Key=f"{detections}{first['frame_id']}.json")
-    ended = stack.run(film, "again", "again-4", "duplicates: {threshold: 0.97}\n")
-    assert ended.status == "FAILED"
-    assert ended.error in {"TooManyLostError"} or "refused" in str(stack.lines("again-4", "ledger.jsonl"))
 
 
 @pytest.mark.parametrize(
