@@ -11,7 +11,7 @@ from storycast.embeddings import encode, unit
 from storycast.errors import FrameRefusedError, ReferenceMissingError
 from storycast.fingerprint import fingerprint
 from storycast.footage import Record
-from storycast.images import PictureUnreadableError, fitted, open_picture, padded_square, to_jpeg
+from storycast.images import fitted, open_picture, padded_square, to_jpeg
 from storycast.plan import RunPlan
 from storycast.ports import Embedder, ObjectStore
 from storycast.runs import read_run, write_run
@@ -111,7 +111,7 @@ def _embed(
         try:
             picture = fitted(padded_square(open_picture(content)), MAX_REFERENCE_SIDE_PX)
             vector = unit(embedder.embed(to_jpeg(picture)))
-        except (PictureUnreadableError, FrameRefusedError) as error:
+        except (ValueError, FrameRefusedError) as error:
             raise ReferenceMissingError(
                 f"The reference {key} can't be used: {error}. Replace it by a readable PNG or JPEG."
             ) from None

@@ -36,7 +36,7 @@ def crop_characters(plan: RunPlan, frame: KeptFrame, *, store: ObjectStore, embe
         store.get(keys.detections(frame.footage_id, footage.detections, frame.frame_id))
     )
     record = known or FrameCrops(frame_id=frame.frame_id, fingerprint=footage.crops, complete=False, crops=())
-    done = {crop.crop_id for crop in record.crops}
+    done = {crop.crop_id for crop in record.crops} | {crop_id for crop_id, _ in record.refused}
     try:
         picture = open_picture(store.get(frame.key))
     except PictureUnreadableError as error:

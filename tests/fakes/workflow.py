@@ -1,0 +1,168 @@
+"""All stages of a run in order, over fakes: no server, no state machine, the same functions."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from storycast.cast import Cast
+from storycast.curation import CuratedImage
+from storycast.errors import RetryableError, StorycastError
+from storycast.footage import Segment
+from storycast.frames import KeptFrame, from_json_lines
+from storycast.keys import run_file
+from storycast.ledger import Entry
+from storycast.plan import RunPlan, read_plan
+from storycast.runs import Run, read_run
+from storycast.stages.apply_review import apply_review
+from storycast.stages.build_cast import build_cast
+from storycast.stages.caption_images import caption_images
+from storycast.stages.check_plan import check_plan
+from storycast.stages.crop_characters import crop_characters
+from storycast.stages.curate_dataset import curate_dataset
+from storycast.stages.detect_characters import detect_characters
+from storycast.stages.list_frames import list_frames
+from storycast.stages.name_characters import name_characters
+from storycast.stages.prepare_run import prepare_run
+from storycast.stages.probe_footage import probe_footage
+from storycast.stages.sample_frames import sample_frames
+from storycast.stages.write_dataset import write_dataset
+from tests.fakes.film import Picture
+from tests.fakes.services import (
+    ColourDetector,
+    ColourEmbedder,
+    HeardNotifier,
+    ListedModels,
+    MemoryClaims,
+    NamingCaptioner,
+)
+from tests.fakes.store import MemoryStore
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+RED, GREEN, BLUE = (230, 20, 20), (20, 230, 20), (20, 20, 230)
+ATTEMPTS = 4
+
+
+@dataclass
+class End:
+    """How a run ended: ``name`` is the state in which its execution ends."""
+
+    name: str
+    run_id: str
+    message: str = ""
+
+
+@dataclass
+class World:
+    """A bucket with services round it, over which runs go."""
+
+    store: MemoryStore = field(default_factory=MemoryStore)
+    claims: MemoryClaims = field(default_factory=MemoryClaims)
+    catalogue: ListedModels = field(default_factory=ListedModels)
+    notifier: HeardNotifier = field(default_factory=HeardNotifier)
+    embedder: ColourEmbedder = field(default_factory=ColourEmbedder)
+    captioner: NamingCaptioner = field(default_factory=NamingCaptioner)
+    before: Mapping[str, Callable[[RunPlan], None]] = field(default_factory=dict)
+    """What happens in the bucket before a stage begins."""
+    detector: ColourDetector = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.detector = ColourDetector(self.store)
+
+    def run(self, request: Any, number: int = 1) -> End:
+        """Go through all states as ``build_dataset`` does; ``number`` tells executions apart."""
+        prepared = prepare_run(
+            request,
+            execution_arn=f"arn:aws:states:us-east-1:123456789012:execution:build-dataset:{number}",
+            started_at=NOW,
+            store=self.store,
+            claims=self.claims,
+        )
+        if not prepared["claimed"]:
+            return End("AlreadyClaimed", "")
+        run_id = prepared["run_id"]
+        plan = read_plan(self.store, run_id)
+        for footage in prepared["footage"]:
+            probe_footage(plan, footage["footage_id"], store=self.store)
+        check_plan(plan, store=self.store, catalogue=self.catalogue, now=NOW)
+        self._about_to("sample_frames", plan)
+        for segment in self._lines(run_id, "segments.jsonl", Segment):
+            self._item(sample_frames, segment, store=self.store)
+        self._about_to("list_frames", plan)
+        listed = list_frames(plan, store=self.store)
+        if not listed["frame_count"]:
+            return End("NoFrames", run_id, listed["message"])
+        _retried(build_cast, plan, store=self.store, embedder=self.embedder)
+        for frame in self._lines(run_id, "frames.jsonl", KeptFrame):
+            found = self._item(detect_characters, plan, frame, store=self.store, detector=self.detector)
+            if found and found["detections"]:
+                self._item(crop_characters, plan, frame, store=self.store, embedder=self.embedder)
+        self._about_to("name_characters", plan)
+        named = name_characters(plan, store=self.store)
+        if not named["named"]:
+            return End("NoCharacters", run_id, named["message"])
+        curate_dataset(plan, store=self.store)
+        cast = Cast.model_validate_json(self.store.get(run_file(run_id, "cast.json")))
+        for image in self._lines(run_id, "curated.jsonl", CuratedImage):
+            self._item(caption_images, plan, cast, image, store=self.store, captioner=self.captioner)
+        self._about_to("write_dataset", plan)
+        write_dataset(plan, store=self.store)
+        applied = apply_review(plan, store=self.store, notifier=self.notifier, now=NOW)
+        return End("DatasetReady", run_id, applied["message"])
+
+    def ledger(self, run_id: str) -> list[Entry]:
+        return self._lines(run_id, "ledger.jsonl", Entry)
+
+    def record(self, run_id: str) -> Run:
+        return read_run(self.store, run_id)
+
+    @property
+    def paid(self) -> tuple[int, int, int]:
+        """Answers of the detector, the embedder and the captioner so far: what AWS would bill."""
+        return self.detector.answered, self.embedder.answered, self.captioner.answered
+
+    def _lines(self, run_id: str, name: str, kind: Any) -> list[Any]:
+        return from_json_lines(self.store.get(run_file(run_id, name)), kind)
+
+    def _about_to(self, stage: str, plan: RunPlan) -> None:
+        if stage in self.before:
+            self.before[stage](plan)
+
+    def _item(self, work: Callable[..., dict[str, Any]], *arguments: Any, **ports: Any) -> dict[str, Any] | None:
+        """A child of a Distributed Map: when it fails, the map goes on without it."""
+        try:
+            return _retried(work, *arguments, **ports)
+        except StorycastError:
+            return None
+
+
+def _retried(work: Callable[..., dict[str, Any]], *arguments: Any, **ports: Any) -> dict[str, Any]:
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return work(*arguments, **ports)
+        except RetryableError:
+            continue
+    return work(*arguments, **ports)
+
+
+def scene(
+    number: int, *, ground: int, shapes: Mapping[tuple[int, int, int], int], size: tuple[int, int] = (240, 320)
+) -> Picture:
+    """Return a picture of coloured squares on a grey, textured ground.
+
+    Args:
+        number: The frame; the squares move right by two pixels a frame.
+        ground: The ground's mean grey.
+        shapes: Per colour its left edge in frame 0.
+        size: Height and width.
+    """
+    height, width = size
+    rows, columns = np.mgrid[0:height, 0:width]
+    grey = ((rows // 10 + columns // 10) % 2) * 30 + ground - 15
+    picture = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+    for colour, left in shapes.items():
+        start = left + 2 * number
+        picture[80:160, start : start + 70] = colour
+    return picture

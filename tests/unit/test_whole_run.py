@@ -1,0 +1,556 @@
+"""A run from its request to its dataset, over fakes: what it leaves, what it pays for, what it survives."""
+
+import io
+import json
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from storycast import keys
+from storycast.captions import Caption
+from storycast.crops import FrameCrops
+from storycast.curation import CuratedImage
+from storycast.errors import (
+    CaptionsFailedError,
+    FootageMissingError,
+    FootageRepeatedError,
+    FootageUnreadableError,
+    FrameRefusedError,
+    ModelNotAvailableError,
+    NotYetAvailableError,
+    ReferenceMissingError,
+    RequestInvalidError,
+    SettingsInvalidError,
+    ThrottledError,
+    TooManyLostError,
+)
+from storycast.frames import from_json_lines
+from storycast.ledger import FINAL_OUTCOMES
+from storycast.plan import RunPlan, read_plan
+from storycast.ports import Answer
+from storycast.stages.record_failure import record_failure
+from tests.fakes.film import encoded, film
+from tests.fakes.services import ColourDetector, ColourEmbedder, NamingCaptioner
+from tests.fakes.workflow import BLUE, NOW, RED, World, scene
+
+PROJECT = """
+characters:
+  - name: Rosso
+    description: a large red square
+    references: [cast/rosso/*]
+  - name: Blu
+    description: a small blue square
+    references: [cast/blu/*.png]
+sampling: {frames_per_second: 2, pick: fixed}
+duplicates: {threshold: 0.995}
+"""
+REQUEST = {"project": "p", "footage": ["incoming/a/film.mp4"]}
+
+
+def short_film() -> bytes:
+    """Three shots of two seconds: red, red and blue, blue."""
+    pictures = []
+    for number in range(72):
+        shot, step = divmod(number, 24)
+        shapes = [{RED: 20}, {RED: 20, BLUE: 180}, {BLUE: 120}][shot]
+        pictures.append(scene(step, ground=[60, 130, 200][shot], shapes=shapes))
+    return film(pictures)
+
+
+FILM = short_film()
+
+
+def world(project: str | None = PROJECT, **parts: Any) -> World:
+    made = World(**parts)
+    made.store.put("incoming/a/film.mp4", FILM, "video/mp4")
+    if project is not None:
+        made.store.put("projects/p/project.yaml", project.encode(), "application/yaml")
+    for name, colour in (("rosso", RED), ("blu", BLUE)):
+        picture = scene(0, ground=100, shapes={colour: 100})[60:180, 75:195]
+        made.store.put(f"projects/p/cast/{name}/1.png", encoded(picture, "PNG"), "image/png")
+    return made
+
+
+def assert_ledger_is_whole(of: World, run_id: str) -> None:
+    """Every frame and crop of the run is in the ledger once, with an outcome that may be the last."""
+    entries = of.ledger(run_id)
+    counts = Counter((entry.kind, entry.id) for entry in entries)
+    assert set(counts.values()) <= {1}
+    for entry in entries:
+        assert entry.outcome in FINAL_OUTCOMES[entry.kind], entry
+        assert entry.reason, entry
+    plan = read_plan(of.store, run_id)
+    in_ledger = {entry.id for entry in entries}
+    for key in of.store.keys("footage/"):
+        name = key.rsplit("/", 1)[-1]
+        if f"crops-{plan.footage[0].crops}" in key and name.endswith(".json"):
+            record = FrameCrops.model_validate_json(of.store.get(key))
+            assert {crop.crop_id for crop in record.crops} <= in_ledger
+            assert record.frame_id in in_ledger
+
+
+def outcomes(of: World, run_id: str, kind: str) -> Counter[str]:
+    return Counter(entry.outcome for entry in of.ledger(run_id) if entry.kind == kind)
+
+
+# ---- a run that goes well -------------------------------------------------------------------------
+
+
+def test_a_run_writes_its_dataset_and_a_whole_ledger() -> None:
+    one = world()
+    end = one.run(REQUEST)
+    assert end.name == "DatasetReady"
+    assert_ledger_is_whole(one, end.run_id)
+    run = one.record(end.run_id)
+    assert run.status == "dataset_ready"
+    assert run.ended_at is not None
+    assert outcomes(one, end.run_id, "frame") == {"cropped": 12}
+    crops = outcomes(one, end.run_id, "crop")
+    assert sum(crops.values()) == 16
+    assert crops["in_dataset"] == run.counts["dataset_images"] > 0
+    manifest = one.store.get(keys.run_file(end.run_id, keys.MANIFEST)).decode().splitlines()
+    assert len(manifest) == crops["in_dataset"]
+    for line in manifest:
+        record = json.loads(line)
+        assert set(record) == {"image-ref", "caption"}
+        assert record["image-ref"].startswith("s3://media/runs/")
+        picture = Image.open(io.BytesIO(one.store.get(record["image-ref"].removeprefix("s3://media/"))))
+        assert picture.format == "PNG"
+        assert picture.size == (512, 512)
+        assert any(name in record["caption"] for name in ("Rosso", "Blu"))
+    assert one.store.get(keys.run_file(end.run_id, keys.APPROVED_MANIFEST)).decode().splitlines() == manifest
+    sheet = Image.open(io.BytesIO(one.store.get(keys.run_file(end.run_id, "dataset/contact_sheet.jpg"))))
+    assert sheet.format == "JPEG"
+    card = one.store.get(keys.run_file(end.run_id, "dataset/README.md")).decode()
+    assert "Rosso" in card
+    assert "film.mp4" in card
+    decisions = one.store.get(keys.run_file(end.run_id, "review/decisions.jsonl")).decode().splitlines()
+    assert {json.loads(line)["what"] for line in decisions} == {"approve"}
+    assert len(decisions) == len(manifest)
+    assert [subject for subject, _ in one.notifier.told] == [f"Storycast: dataset ready ({end.run_id})"]
+
+
+def test_those_in_the_picture_are_named_by_the_detections() -> None:
+    one = world()
+    end = one.run(REQUEST)
+    images = from_json_lines(one.store.get(keys.run_file(end.run_id, "curated.jsonl")), CuratedImage)
+    assert {image.character for image in images} == {"Rosso", "Blu"}
+    assert all(image.in_picture[0] == image.character for image in images)
+    assert any(set(image.in_picture) == {"Rosso", "Blu"} for image in images)
+
+
+def test_a_film_without_a_project_file_finds_who_returns() -> None:
+    one = world(None)
+    end = one.run(REQUEST)
+    assert end.name == "DatasetReady"
+    assert_ledger_is_whole(one, end.run_id)
+    images = from_json_lines(one.store.get(keys.run_file(end.run_id, "curated.jsonl")), CuratedImage)
+    assert {image.character for image in images} == {"Character 1", "Character 2"}
+
+
+def test_stills_and_a_film_make_one_dataset() -> None:
+    one = world()
+    for number, left in enumerate((20, 120)):
+        still = encoded(scene(0, ground=30, shapes={RED: left}), "JPEG" if number else "PNG")
+        one.store.put(f"incoming/a/still_{number}", still, "image/jpeg")
+    request = {"project": "p", "footage": [*REQUEST["footage"], "incoming/a/still_0", "incoming/a/still_1"]}
+    end = one.run(request)
+    assert end.name == "DatasetReady"
+    assert_ledger_is_whole(one, end.run_id)
+    assert len(one.record(end.run_id).footage) == 3
+    assert outcomes(one, end.run_id, "frame") == {"cropped": 14}
+
+
+def test_two_films_make_one_dataset_and_a_film_alone_is_not_paid_again() -> None:
+    one = world()
+    other = film([scene(number, ground=90, shapes={BLUE: 40}) for number in range(24)])
+    one.store.put("incoming/a/other.mp4", other, "video/mp4")
+    first = one.run({"project": "p", "footage": [*REQUEST["footage"], "incoming/a/other.mp4"]})
+    assert first.name == "DatasetReady"
+    assert_ledger_is_whole(one, first.run_id)
+    assert {entry.footage_id for entry in one.ledger(first.run_id)} == {
+        source.footage_id for source in one.record(first.run_id).footage
+    }
+    paid = one.paid
+    second = one.run({"project": "p", "footage": ["incoming/a/other.mp4"]}, number=2)
+    assert second.name == "DatasetReady"
+    assert one.paid[:2] == paid[:2]
+
+
+# ---- paid once ------------------------------------------------------------------------------------
+
+
+def test_the_same_run_again_pays_nothing_and_writes_the_same_dataset() -> None:
+    one = world()
+    first = one.run(REQUEST, number=1)
+    paid = one.paid
+    second = one.run(REQUEST, number=2)
+    assert second.run_id != first.run_id
+    assert one.paid == paid
+    counts = one.record(second.run_id).counts
+    assert {name: count for name, count in counts.items() if name.startswith("paid_")} == {
+        "paid_reference_embeddings": 0,
+        "paid_detections": 0,
+        "paid_embeddings": 0,
+        "paid_captions": 0,
+        "paid_input_tokens": 0,
+        "paid_output_tokens": 0,
+    }
+    first_counts = one.record(first.run_id).counts
+    assert first_counts["paid_detections"] == one.detector.answered
+    assert first_counts["paid_embeddings"] + first_counts["paid_reference_embeddings"] == one.embedder.answered
+    assert first_counts["paid_captions"] == one.captioner.answered
+    assert first_counts["paid_input_tokens"] == 100 * one.captioner.answered
+
+    def captions(run_id: str) -> list[str]:
+        manifest = one.store.get(keys.run_file(run_id, keys.MANIFEST)).decode()
+        return [json.loads(line)["caption"] for line in manifest.splitlines()]
+
+    assert captions(second.run_id) == captions(first.run_id)
+
+
+def test_another_threshold_pays_for_new_captions_alone() -> None:
+    one = world()
+    first = one.run(REQUEST)
+    curated = {image.crop_id for image in _curated(one, first.run_id)}
+    paid = one.paid
+    one.store.put("projects/p/project.yaml", PROJECT.replace("0.995", "0.99999").encode(), "application/yaml")
+    second = one.run(REQUEST, number=2)
+    more = {image.crop_id for image in _curated(one, second.run_id)}
+    assert more > curated
+    assert one.paid == (paid[0], paid[1], paid[2] + len(more - curated))
+    one.store.put("projects/p/project.yaml", PROJECT.encode(), "application/yaml")
+    paid = one.paid
+    one.run(REQUEST, number=3)
+    assert one.paid == paid
+
+
+@pytest.mark.parametrize(
+    ("change", "pays"),
+    [
+        ("crop: {padding: 0.3}", (False, True, True)),
+        ("detection: {min_confidence: 50}", (True, True, False)),
+        ("captions: {words: [10, 20]}", (False, False, True)),
+        ("selection: {images_per_character: 1}", (False, False, False)),
+        ("max_lost_share: 0.5", (False, False, False)),
+        ("manifest: {keys: walkthrough}", (False, False, False)),
+        ("storyboard: {cfg_scale: 7.0}", (False, False, False)),
+    ],
+)
+def test_a_setting_pays_only_for_what_depends_on_it(change: str, pays: tuple[bool, bool, bool]) -> None:
+    one = world()
+    one.run(REQUEST)
+    before = one.paid
+    one.store.put("projects/p/project.yaml", f"{PROJECT}{change}\n".encode(), "application/yaml")
+    end = one.run(REQUEST, number=2)
+    assert end.name == "DatasetReady"
+    assert tuple(now > then for now, then in zip(one.paid, before, strict=True)) == pays
+
+
+def test_a_throttled_embedder_is_paid_for_no_crop_twice() -> None:
+    undisturbed = world()
+    undisturbed.run(REQUEST)
+    throttled = {number: ThrottledError("slow down") for number in (3, 6, 7, 11)}
+    one = world(embedder=ColourEmbedder(throttled))
+    end = one.run(REQUEST)
+    assert end.name == "DatasetReady"
+    assert one.embedder.calls == undisturbed.embedder.calls + len(throttled)
+    assert one.embedder.answered == undisturbed.embedder.answered
+    assert_ledger_is_whole(one, end.run_id)
+
+
+def test_a_refused_crop_is_asked_about_once_though_the_next_is_throttled() -> None:
+    # Calls 1 and 2 embed the references, 3 to 6 the first shot; frame 5 has two crops.
+    one = world(embedder=ColourEmbedder({7: FrameRefusedError("no"), 8: ThrottledError("slow down")}))
+    end = one.run(REQUEST)
+    assert end.name == "DatasetReady"
+    assert outcomes(one, end.run_id, "crop")["refused"] == 1
+    assert one.embedder.calls == 2 + 16 + 1
+    records = [
+        FrameCrops.model_validate_json(one.store.get(key))
+        for key in one.store.keys("footage/")
+        if "/crops-" in key and key.endswith(".json")
+    ]
+    assert [len(record.refused) for record in records if record.refused] == [1]
+    assert_ledger_is_whole(one, end.run_id)
+
+
+def test_a_detector_that_is_throttled_is_asked_again() -> None:
+    one = world()
+    one.detector = ColourDetector(one.store, {2: ThrottledError("slow down"), 3: ThrottledError("slow down")})
+    end = one.run(REQUEST)
+    assert outcomes(one, end.run_id, "frame") == {"cropped": 12}
+    assert (one.detector.calls, one.detector.answered) == (14, 12)
+
+
+# ---- losses ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["detections", "crops"])
+def test_a_lost_result_ends_as_lost_and_the_run_goes_on(kind: str) -> None:
+    one = world(PROJECT + "max_lost_share: 0.1\n")
+
+    def lose_one(plan: RunPlan) -> None:
+        results = (key for key in one.store.keys("footage/") if f"/{kind}-" in key and key.endswith(".json"))
+        one.store.delete(next(results))
+
+    one.before = {"name_characters": lose_one}
+    end = one.run(REQUEST)
+    assert end.name == "DatasetReady"
+    assert outcomes(one, end.run_id, "frame") == {"lost": 1, "cropped": 11}
+    assert one.record(end.run_id).counts["frames_lost"] == 1
+    lost = next(entry for entry in one.ledger(end.run_id) if entry.outcome == "lost")
+    assert "left no result" in lost.reason
+
+
+def test_more_losses_than_allowed_end_the_run_with_the_number_and_starting_again_mends_it() -> None:
+    one = world()
+
+    def lose_all(plan: RunPlan) -> None:
+        for key in one.store.keys(f"footage/{plan.footage[0].source.footage_id}/detections-"):
+            one.store.delete(key)
+
+    one.before = {"name_characters": lose_all}
+    with pytest.raises(TooManyLostError, match=r"12 of 12 frames were lost \(100.0%\)"):
+        one.run(REQUEST)
+    run_id = next(iter(one.claims.runs.values()))
+    assert outcomes(one, run_id, "frame") == {"lost": 12}
+    one.before = {}
+    embedded = one.embedder.answered
+    assert one.run(REQUEST, number=2).name == "DatasetReady"
+    assert one.embedder.answered == embedded
+
+
+def test_a_frame_that_the_detector_refuses_is_refused_and_the_run_goes_on() -> None:
+    one = world()
+    one.detector = ColourDetector(one.store, {4: FrameRefusedError("DetectLabels: InvalidImageFormatException")})
+    end = one.run(REQUEST)
+    assert outcomes(one, end.run_id, "frame") == {"refused": 1, "cropped": 11}
+    assert one.record(end.run_id).counts["paid_detections"] == 11
+
+
+def test_a_frame_that_is_damaged_after_sampling_refuses_its_crops() -> None:
+    one = world()
+    end = one.run(REQUEST)
+    plan = read_plan(one.store, end.run_id)
+    footage = plan.footage[0]
+    for key in one.store.keys(keys.crops_folder(footage.source.footage_id, footage.crops)):
+        one.store.delete(key)
+    frame_key = next(key for key in one.store.keys("footage/") if "/frames-" in key and key.endswith(".jpg"))
+    one.store.put(frame_key, b"damaged", "image/jpeg")
+    second = one.run(REQUEST, number=2)
+    assert second.name == "DatasetReady"
+    assert outcomes(one, second.run_id, "crop")["refused"] == 1
+    assert_ledger_is_whole(one, second.run_id)
+
+
+def test_a_lost_segment_is_counted_and_named() -> None:
+    one = world(PROJECT + "max_lost_share: 1.0\n")
+
+    def lose_list(plan: RunPlan) -> None:
+        one.store.delete(next(key for key in one.store.keys("footage/") if key.endswith(".jsonl")))
+
+    one.before = {"list_frames": lose_list}
+    end = one.run(REQUEST)
+    assert end.name == "NoFrames"
+    assert outcomes(one, end.run_id, "segment") == {"lost": 1}
+    one.store.put("projects/p/project.yaml", PROJECT.encode(), "application/yaml")
+    with pytest.raises(TooManyLostError, match="1 of 1 segments"):
+        one.run(REQUEST, number=2)
+
+
+# ---- captions -------------------------------------------------------------------------------------
+
+
+def test_nonsense_of_the_captioner_is_refused_picture_by_picture() -> None:
+    nonsense = {
+        1: Answer("I cannot help with that.", "end_turn", 10, 5),
+        2: Answer('{"caption": "cut o', "max_tokens", 10, 5),
+    }
+    one = world(captioner=NamingCaptioner(answers=nonsense))
+    end = one.run(REQUEST)
+    assert end.name == "DatasetReady"
+    assert outcomes(one, end.run_id, "crop")["caption_refused"] == 2
+    assert one.record(end.run_id).counts["captions_refused"] == 2
+    assert one.record(end.run_id).counts["paid_captions"] == one.captioner.answered
+    assert_ledger_is_whole(one, end.run_id)
+    paid = one.paid
+    one.run(REQUEST, number=2)
+    assert one.paid == paid, "an answer that was paid for is kept, also a useless one"
+
+
+def test_a_captioner_that_only_talks_nonsense_ends_the_run_by_name() -> None:
+    answers = {number: Answer("no", "end_turn", 1, 1) for number in range(1, 100)}
+    one = world(captioner=NamingCaptioner(answers=answers))
+    with pytest.raises(CaptionsFailedError, match="got a caption"):
+        one.run(REQUEST)
+    run_id = next(iter(one.claims.runs.values()))
+    assert_ledger_is_whole(one, run_id)
+    assert outcomes(one, run_id, "crop")["caption_refused"] > 0
+
+
+def test_a_caption_that_never_comes_is_lost() -> None:
+    always = {number: ThrottledError("slow down") for number in range(1, 5)}
+    one = world(PROJECT + "max_lost_share: 0.5\n", captioner=NamingCaptioner(always))
+    end = one.run(REQUEST)
+    assert end.name == "DatasetReady"
+    assert outcomes(one, end.run_id, "crop")["lost"] == 1
+    assert_ledger_is_whole(one, end.run_id)
+
+
+def test_a_caption_says_who_paid_for_it() -> None:
+    one = world()
+    first = one.run(REQUEST)
+    second = one.run(REQUEST, number=2)
+    for key in one.store.keys(f"runs/{second.run_id}/captions/"):
+        assert Caption.model_validate_json(one.store.get(key)).paid_by == first.run_id
+
+
+# ---- ends that a user should expect -----------------------------------------------------------------
+
+
+def test_a_film_without_anyone_ends_as_no_characters_and_says_what_to_try() -> None:
+    one = world()
+    one.store.put("incoming/a/empty.mp4", film([scene(n, ground=90, shapes={}) for n in range(24)]), "video/mp4")
+    end = one.run({"project": "p", "footage": ["incoming/a/empty.mp4"]})
+    assert end.name == "NoCharacters"
+    assert "nothing in 4 frames" in end.message
+    assert_ledger_is_whole(one, end.run_id)
+    assert one.paid[1:] == (2, 0)
+
+
+def test_strangers_alone_end_as_no_characters_and_name_the_cast() -> None:
+    one = world()
+    stranger = film([scene(n, ground=90, shapes={(20, 230, 20): 60}) for n in range(24)])
+    one.store.put("incoming/a/stranger.mp4", stranger, "video/mp4")
+    end = one.run({"project": "p", "footage": ["incoming/a/stranger.mp4"]})
+    assert end.name == "NoCharacters"
+    assert "Rosso, Blu" in end.message
+    assert outcomes(one, end.run_id, "crop") == {"unknown": 4}
+    assert_ledger_is_whole(one, end.run_id)
+
+
+def test_a_blank_film_ends_as_no_frames() -> None:
+    one = world()
+    one.store.put("incoming/a/blank.mp4", film([np.full((48, 64, 3), 9, np.uint8)] * 24), "video/mp4")
+    end = one.run({"project": "p", "footage": ["incoming/a/blank.mp4"]})
+    assert end.name == "NoFrames"
+    assert "None of 4 sampled frames" in end.message
+    assert outcomes(one, end.run_id, "frame") == {"blank": 4}
+
+
+def test_the_same_upload_twice_is_one_run() -> None:
+    one = world()
+    one.store.put("uploads/p/ein film+100%.mp4", FILM, "video/mp4")
+    event = {
+        "detail-type": "Object Created",
+        "detail": {
+            "bucket": {"name": "media"},
+            "object": {
+                "key": "uploads/p/ein film+100%.mp4",
+                "size": len(FILM),
+                "etag": one.store.head("uploads/p/ein film+100%.mp4").etag,
+                "sequencer": "0062E99A88DC407460",
+            },
+        },
+    }
+    assert one.run(event, number=1).name == "DatasetReady"
+    assert one.run(event, number=2).name == "AlreadyClaimed"
+    assert one.run(event, number=1).name == "DatasetReady", "the one that holds the claim may begin again"
+
+
+# ---- what is refused before anything is paid --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (PROJECT + "detection: {methods: [faces]}\n", NotYetAvailableError),
+        (PROJECT + "review: {mode: page}\n", NotYetAvailableError),
+        (PROJECT + "training: {target: bedrock}\n", NotYetAvailableError),
+        (PROJECT + "captions: {prompt: mine}\n", NotYetAvailableError),
+        (PROJECT + "nonsense: 1\n", SettingsInvalidError),
+        (PROJECT + "#" * 300_000, SettingsInvalidError),
+        (PROJECT.replace("cast/rosso/*", "cast/nobody/*"), ReferenceMissingError),
+    ],
+)
+def test_a_project_that_cannot_run_is_refused_unpaid(change: str, error: type[Exception]) -> None:
+    one = world(change)
+    with pytest.raises(error):
+        one.run(REQUEST)
+    assert one.paid == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("footage", "error"),
+    [
+        (["incoming/a/nothing.mp4"], FootageMissingError),
+        (["incoming/a/film.mp4", "incoming/a/film.mp4"], FootageRepeatedError),
+        (["incoming/a/film.mp4", "incoming/a/copy.mp4"], FootageRepeatedError),
+        (["incoming/a/film.mp4", "incoming/b/film.mp4"], FootageRepeatedError),
+        (["incoming/a/hollow.mp4"], FootageUnreadableError),
+        (["incoming/a/text.mp4"], FootageUnreadableError),
+    ],
+)
+def test_footage_that_cannot_be_used_is_refused_unpaid(footage: list[str], error: type[Exception]) -> None:
+    one = world()
+    one.store.put("incoming/a/copy.mp4", FILM, "video/mp4")
+    one.store.put("incoming/b/film.mp4", FILM + b"x", "video/mp4")
+    one.store.put("incoming/a/hollow.mp4", b"", "video/mp4")
+    one.store.put("incoming/a/text.mp4", b"text" * 1000, "video/mp4")
+    with pytest.raises(error):
+        one.run({"project": "p", "footage": footage})
+    assert one.paid == (0, 0, 0)
+
+
+def test_a_model_that_is_not_here_is_refused_unpaid() -> None:
+    one = world()
+    one.catalogue = type(one.catalogue)(missing=["amazon.nova-pro-v1:0"])
+    with pytest.raises(ModelNotAvailableError):
+        one.run(REQUEST)
+    assert one.paid == (0, 0, 0)
+
+
+def test_a_run_id_that_another_run_has_is_refused() -> None:
+    one = world()
+    assert one.run({**REQUEST, "run_id": "mine"}, number=1).run_id == "mine"
+    assert one.run({**REQUEST, "run_id": "mine"}, number=1).run_id == "mine"
+    with pytest.raises(RequestInvalidError, match="'mine' is taken"):
+        one.run({**REQUEST, "run_id": "mine"}, number=2)
+
+
+def test_a_reference_without_a_direction_is_named() -> None:
+    class Zero(ColourEmbedder):
+        def embed(self, picture: bytes) -> list[float]:
+            return [0.0] * 48
+
+    one = world(embedder=Zero())
+    with pytest.raises(ReferenceMissingError, match=r"cast/rosso/1\.png"):
+        one.run(REQUEST)
+
+
+def test_the_end_of_an_execution_is_recorded_and_told() -> None:
+    one = world(PROJECT + "review: {mode: page}\n")
+    with pytest.raises(NotYetAvailableError):
+        one.run(REQUEST)
+    ((arn, run_id),) = one.claims.runs.items()
+    detail = {
+        "executionArn": arn,
+        "status": "FAILED",
+        "error": "NotYetAvailableError",
+        "cause": json.dumps({"errorMessage": "not here", "errorType": "NotYetAvailableError", "stackTrace": []}),
+    }
+    ports: dict[str, Any] = {"store": one.store, "claims": one.claims, "notifier": one.notifier, "now": NOW}
+    assert record_failure(detail, **ports) == {"run_id": run_id, "status": "FAILED"}
+    run = one.record(run_id)
+    assert (run.status, run.error, run.cause) == ("failed", "NotYetAvailableError", "not here")
+    stranger = {**detail, "executionArn": "arn:x:stranger", "cause": None, "error": None, "status": "ABORTED"}
+    assert record_failure(stranger, **ports) == {"run_id": None, "status": "ABORTED"}
+    assert one.notifier.told[-1] == ("Storycast: stranger aborted", "stranger: ABORTED\nABORTED\n")
+
+
+def _curated(of: World, run_id: str) -> list[CuratedImage]:
+    return from_json_lines(of.store.get(keys.run_file(run_id, "curated.jsonl")), CuratedImage)
