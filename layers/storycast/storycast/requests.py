@@ -11,6 +11,9 @@ from storycast.names import RUN_ID_MAX_LENGTH, RUN_ID_PATTERN
 MAX_FOOTAGE = 100
 """Footage of one run; keeps the state that the machine carries far below 32 KB."""
 
+Key = Annotated[str, Field(min_length=1, max_length=1024)]
+"""A key in the bucket; S3 takes up to 1,024 bytes."""
+
 
 class RunRequest(BaseModel):
     """A run over one or more footage files, by key, newest content of each."""
@@ -18,7 +21,7 @@ class RunRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     project: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^/\x00-\x1f]+$")]
-    footage: Annotated[tuple[str, ...], Field(min_length=1, max_length=MAX_FOOTAGE)]
+    footage: Annotated[tuple[Key, ...], Field(min_length=1, max_length=MAX_FOOTAGE)]
     run_id: Annotated[str, Field(pattern=f"^{RUN_ID_PATTERN}$", max_length=RUN_ID_MAX_LENGTH)] | None = None
 
 
@@ -55,7 +58,7 @@ class Upload(BaseModel):
             raise RequestInvalidError(
                 f"'{self.key}' is not an upload to a project. Upload to {keys.UPLOADS}<project>/<file>."
             )
-        return RunRequest(project=project, footage=(self.key,))
+        return _request({"project": project, "footage": (self.key,)})
 
 
 def read_request(event: Any) -> tuple[RunRequest, Upload | None]:
@@ -85,8 +88,12 @@ def read_request(event: Any) -> tuple[RunRequest, Upload | None]:
         except (KeyError, TypeError, AttributeError, ValidationError) as error:
             raise RequestInvalidError(f"The S3 event has not the form of 'Object Created': {error}") from None
         return upload.as_request(), upload
+    return _request(event), None
+
+
+def _request(data: Any) -> RunRequest:
     try:
-        return RunRequest.model_validate(event), None
+        return RunRequest.model_validate(data)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in detail['loc']) or 'request'}: {detail['msg']}"
