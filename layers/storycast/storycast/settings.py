@@ -18,10 +18,41 @@ UNKNOWN = "unknown"
 DEFAULT_NEGATIVE_PROMPT = "text, watermark, ugly, blurry, distorted, extra limbs, low quality"
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+ModelId = Annotated[str, Field(min_length=1, max_length=2048)]
+
+
+MAX_DEPTH = 10
+"""Levels of lists and mappings in a project file; the schema has four."""
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Reads YAML without aliases, which unfold a page to gigabytes, and without a key twice in one mapping."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(None, None, "an alias (*) is not allowed in a project file", mark)
+        if self.depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(None, None, f"more than {MAX_DEPTH} levels", mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(None, None, f"the key '{key.value}' stands twice", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)
 
 
 class Character(_Strict):
@@ -76,7 +107,7 @@ class Crop(_Strict):
 class Duplicates(_Strict):
     """When two pictures count as one."""
 
-    embedding: str = "amazon.titan-embed-image-v1"
+    embedding: ModelId = "amazon.titan-embed-image-v1"
     threshold: Annotated[float, Field(gt=0.0, le=1.0)] | Literal["auto"] = "auto"
 
 
@@ -90,7 +121,7 @@ class Selection(_Strict):
 class Captions(_Strict):
     """How pictures are captioned."""
 
-    model: str = "amazon.nova-pro-v1:0"
+    model: ModelId = "amazon.nova-pro-v1:0"
     words: tuple[Annotated[int, Field(ge=1, le=150)], Annotated[int, Field(ge=1, le=150)]] = (20, 30)
     prompt: str | None = None
 
@@ -203,7 +234,7 @@ def read_settings(text: str | bytes, source: str) -> Settings:
             The message names every such key.
     """
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, _PlainLoader)  # noqa: S506 - a SafeLoader that allows less
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise SettingsInvalidError(f"{source} is not YAML: {reason}. Mend the file and start again.") from None
