@@ -36,8 +36,9 @@ class Emulator:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What `sam local` needs in its environment to give the functions credentials that lead nowhere else."""
+        """What `sam local` needs in its environment: it asks who it is, and hands its credentials on to functions."""
         return {
+            "AWS_ENDPOINT_URL": self.local_url,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_DEFAULT_REGION": REGION,

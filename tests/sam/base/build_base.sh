@@ -42,7 +42,7 @@ libraries() { { ldd "$@" 2>/dev/null || true; } | awk '$2 == "=>" && $3 ~ /^\// 
   libraries "$R"/usr/bin/*
   LD_LIBRARY_PATH=$R/var/lang/lib libraries "$R/var/lang/bin/python3.13" "$R"/var/lang/lib/python3.13/lib-dynload/*.so
   for name in libstdc++.so.6 libgcc_s.so.1 libgomp.so.1 libatomic.so.1 libnss_dns.so.2 libnss_files.so.2 \
-      libresolv.so.2 libdl.so.2 libpthread.so.0 librt.so.1 libutil.so.1; do
+      libresolv.so.2 libmvec.so.1 libdl.so.2 libpthread.so.0 librt.so.1 libutil.so.1; do
     /sbin/ldconfig -p | awk -v name=$name '$1 == name && /x86-64/ && !done {print $NF; done = 1}'
   done
 } | { grep -v "^$R" || true; } | sort -u | while read -r file; do
