@@ -10,7 +10,7 @@ SAM     := .tools/sam/bin/sam
 CFNLINT := .tools/lint/bin/cfn-lint
 CHECKOV := .tools/lint/bin/checkov
 
-PACKAGES := $(wildcard cli local layers/storycast/storycast functions tests benchmarks)
+PACKAGES := $(wildcard cli local layers/storycast/storycast functions checks tests benchmarks)
 LOCKS    := requirements/uv.txt requirements/cli.txt requirements/dev.txt requirements/ministack.txt \
             requirements/sam.txt requirements/lambda.txt requirements/lint.txt \
             layers/storycast/requirements.txt layers/imaging/requirements.txt \
@@ -108,13 +108,17 @@ check-style: setup ## style, and the walls between modules
 check-types: setup ## mypy, strict
 	$(VENV)/mypy $(PACKAGES) --exclude '^tests/local/app/'
 
-# cfn-lint reads the template as written and as SAM translates it, since it does not look into what SAM expands.
-check-templates: setup ## the template, as written and as translated
+# The linters read the template as written and as SAM translates it: into what SAM expands they do not look.
+check-templates: setup ## the template and the state machines, as written and as translated
 	AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint --template-file template.yaml --config-env default
 	$(CFNLINT) template.yaml
-	AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/python local/translate.py template.yaml > .storycast/translated.json
+	AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/python checks/translate.py template.yaml > .storycast/translated.json
 	$(CFNLINT) .storycast/translated.json
-	$(CHECKOV) --quiet --compact --skip-download --framework cloudformation --file template.yaml
+	.tools/lint/bin/python checks/state_machines.py statemachine/*.asl.json
+	$(CHECKOV) --file template.yaml
+	$(CHECKOV) --file .storycast/translated.json
+	$(CHECKOV) --file functions/sample_frames/Dockerfile
+	$(VENV)/python -m pytest -q tests/workflow
 
 graph: setup ## draw the README's graph of the workflow anew
 	$(VENV)/python statemachine/draw.py

@@ -1,11 +1,10 @@
-"""Prints a SAM template as the CloudFormation that SAM makes of it, with each definition inlined, for cfn-lint.
+"""Prints a SAM template as the CloudFormation that SAM makes of it, with each state machine's definition inlined.
 
-`.tools/sam/bin/python local/translate.py template.yaml`: SAM's translator is in that environment.
-cfn-lint alone does not look into what SAM expands: roles, rules and permissions.
+`.tools/sam/bin/python checks/translate.py template.yaml`: SAM's translator is in that environment.
+cfn-lint and checkov do not look into what SAM expands: roles, rules, permissions and definitions.
 """
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,8 @@ _IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/repository:tag"
 def translate(path: Path) -> Any:
     """Return the translated form of a template."""
     template = yaml_parse(path.read_text())
-    for resource in template["Resources"].values():
+    definitions: dict[str, str] = {}
+    for logical_id, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::LayerVersion":
             properties["ContentUri"] = _CODE
@@ -30,15 +30,15 @@ def translate(path: Path) -> Any:
             image = properties.get("PackageType") == "Image"
             properties["ImageUri" if image else "CodeUri"] = _IMAGE if image else _CODE
         elif resource["Type"] == "AWS::Serverless::StateMachine":
-            properties["Definition"] = _definition(path.parent / properties.pop("DefinitionUri"))
-    translator = Translator(managed_policy_map={}, sam_parser=Parser())
-    return translator.translate(template, parameter_values={})
-
-
-def _definition(path: Path) -> Any:
-    return json.loads(
-        re.sub(r"\$\{\w+Arn\}", "arn:aws:lambda:us-east-1:000000000000:function:f", path.read_text())
-    )
+            definitions[logical_id] = (path.parent / properties["DefinitionUri"]).read_text()
+            properties["DefinitionUri"] = _CODE
+    translated = Translator(managed_policy_map={}, sam_parser=Parser()).translate(template, parameter_values={})
+    for logical_id, definition in definitions.items():
+        # One plain string: of the pieces that SAM would join, cfn-lint reads nothing.
+        properties = translated["Resources"][logical_id]["Properties"]
+        del properties["DefinitionS3Location"]
+        properties["DefinitionString"] = json.dumps(json.loads(definition))
+    return translated
 
 
 if __name__ == "__main__":
