@@ -1,4 +1,4 @@
-"""What the tests share: an engine, the built application, an AWS that containers reach, and a run in its bucket."""
+"""What the tests share: an engine, the built application, an AWS that containers reach, a run in its bucket."""
 
 import json
 import shutil

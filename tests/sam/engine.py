@@ -55,14 +55,18 @@ def an_engine(folder: Path) -> Iterator[Engine]:
         NoEngineError: There is none; the message says what to install or start.
     """
     if shutil.which("docker") is None:
-        raise NoEngineError("`docker` is not installed. Install Docker, or as root: apt-get install docker.io iptables")
+        raise NoEngineError(
+            "`docker` is not installed. Install Docker, or as root `apt-get install docker.io iptables`."
+        )
     running = run(["docker", "version", "--format", "{{.Server.Version}}"], timeout_s=20, check=False)
     if running.returncode == 0:
         yield Engine(None, own=False)
         return
     said = running.stderr.strip().splitlines()
     if os.environ.get("DOCKER_HOST"):
-        raise NoEngineError(f"No Docker engine answers at DOCKER_HOST: {said[-1:]}. Start it, or unset DOCKER_HOST.")
+        raise NoEngineError(
+            f"No Docker engine answers at DOCKER_HOST ({said[-1:]}). Start it, or unset DOCKER_HOST."
+        )
     missing = [name for name in ("dockerd", "iptables", "setpriv") if not _program(name)]
     if missing or os.geteuid() != 0:
         raise NoEngineError(
@@ -159,8 +163,11 @@ class _Network:
 
     def __init__(self) -> None:
         saved = run([_program("iptables-save") or "iptables-save"], check=False)
-        self._rules = "" if saved.returncode else saved.stdout + "".join(
-            rules for table, rules in self._EMPTY.items() if f"*{table}\n" not in saved.stdout
+        self._rules = (
+            ""
+            if saved.returncode
+            else saved.stdout
+            + "".join(rules for table, rules in self._EMPTY.items() if f"*{table}\n" not in saved.stdout)
         )
         self._forward = self._FORWARD.read_text()
         self._had_bridge = self._BRIDGE.exists()

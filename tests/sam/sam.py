@@ -56,8 +56,10 @@ def build(
     values = {"Architecture": architecture(), **parameters}
     run(
         [
-            *(Tools().sam, "build", *resources, "--template-file", template, "--base-dir", REPOSITORY),
-            *("--no-cached", "--build-dir", folder, "--config-file", Tools().sam_settings),
+            *(Tools().sam, "build"),
+            *resources,
+            *("--template-file", template, "--base-dir", REPOSITORY, "--no-cached"),
+            *("--build-dir", folder, "--config-file", Tools().sam_settings),
             *("--parameter-overrides", *(f"{name}={value}" for name, value in values.items())),
         ],
         env={**engine.env, **_quiet(), "PATH": f"{sys.base_prefix}/bin{os.pathsep}{os.environ.get('PATH', '')}"},
