@@ -47,6 +47,10 @@ class MemoryStore:
         self._deleted.discard(key)
         self.writes[key] += 1
 
+    def put_version(self, key: str, content: bytes, etag: str, version_id: str) -> None:
+        """Put an object whose ETag and version the test chooses, as events written in files name them."""
+        self._objects[key] = [_Version(content, etag, version_id, "application/octet-stream")]
+
     def head(self, key: str) -> StoredObject:
         newest = self._newest(key)
         return StoredObject(key, len(newest.content), newest.etag, newest.version_id)

@@ -82,10 +82,13 @@ class World:
         )
         if not prepared["claimed"]:
             return End("AlreadyClaimed", "")
-        run_id = prepared["run_id"]
-        plan = read_plan(self.store, run_id)
-        for footage in prepared["footage"]:
-            probe_footage(plan, footage["footage_id"], store=self.store)
+        return self.go_on(read_plan(self.store, prepared["run_id"]))
+
+    def go_on(self, plan: RunPlan) -> End:
+        """Go through all states after ``PrepareRun``."""
+        run_id = plan.run_id
+        for footage in plan.footage:
+            probe_footage(plan, footage.source.footage_id, store=self.store)
         check_plan(plan, store=self.store, catalogue=self.catalogue, now=NOW)
         self._about_to("sample_frames", plan)
         for segment in self._lines(run_id, "segments.jsonl", Segment):

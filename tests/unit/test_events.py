@@ -1,0 +1,225 @@
+"""The events in ``events/``: each valid one passes its function, each invalid one is refused by name."""
+
+import importlib.util
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+import storycast.errors
+from storycast.adapters import environment
+from storycast.cast import Cast
+from storycast.errors import StorycastError
+from storycast.footage import FootageSource
+from storycast.keys import run_file
+from storycast.plan import FootagePlan, RunPlan, read_plan, write_plan
+from storycast.requests import read_request
+from storycast.runs import Run, write_run
+from storycast.settings import read_settings
+from tests.fakes.film import encoded, film
+from tests.fakes.workflow import BLUE, NOW, RED, World, scene
+
+ROOT = Path(__file__).parents[2]
+EVENTS = ROOT / "events"
+FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
+VALID = sorted(path for name in FUNCTIONS for path in (EVENTS / name).glob("valid_*.json"))
+INVALID = sorted(path for name in FUNCTIONS for path in (EVENTS / name).glob("invalid_*.json"))
+NAMES = {name for name, one in vars(storycast.errors).items() if isinstance(one, type)}
+NOT_OURS_YET = {"ValidationError", "KeyError"}
+"""Names under which functions behind PrepareRun refuse an event that no state of ours sends."""
+
+RUN_ID = "the-long-way-home-20260102-5f3a1c"
+EXECUTION = "arn:aws:states:eu-central-1:111122223333:execution:storycast-build-dataset:6c2f9a1e"
+FOOTAGE_ID = "8d1f0c2ab34e"
+KEY = "uploads/the long way home/Länge & Kürze + 100%.mp4"
+ETAG = "9b2cf535f27731c974343645a3985328"
+VERSION_ID = "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrH"
+PROJECT = """
+characters:
+  - name: Mara
+    references: [cast/mara/*]
+  - name: Old Tom
+    references: [cast/tom/*]
+sampling: {frames_per_second: 2, pick: fixed}
+duplicates: {threshold: 0.995}
+"""
+
+
+def make_world() -> tuple[World, RunPlan]:
+    """Return a bucket in which the run that the events name has gone through all its states."""
+    world = World()
+    pictures = [scene(n, ground=90, shapes={RED: 20, BLUE: 180}) for n in range(24)]
+    content = film(pictures)
+    world.store.put_version(KEY, content, ETAG, VERSION_ID)
+    world.store.put_version(f"incoming/{RUN_ID}/still.png", encoded(pictures[3], "PNG"), "0" * 32, "v1")
+    world.store.put("projects/the long way home/project.yaml", PROJECT.encode(), "application/yaml")
+    for name, colour in (("mara", RED), ("tom", BLUE)):
+        picture = scene(0, ground=100, shapes={colour: 100})[60:180, 75:195]
+        world.store.put(f"projects/the long way home/cast/{name}/1.png", encoded(picture, "PNG"), "image/png")
+    source = FootageSource(
+        footage_id=FOOTAGE_ID,
+        name=KEY.rsplit("/", 1)[-1],
+        key=KEY,
+        size_bytes=len(content),
+        etag=ETAG,
+        version_id=VERSION_ID,
+    )
+    plan = RunPlan(
+        run_id=RUN_ID,
+        project="the long way home",
+        settings=read_settings(PROJECT, "project.yaml"),
+        footage=(FootagePlan(source=source, frames="f" * 12, detections="d" * 12, crops="c" * 12),),
+    )
+    write_plan(world.store, plan)
+    write_run(
+        world.store,
+        Run(
+            run_id=RUN_ID,
+            project=plan.project,
+            status="running",
+            execution_arn=EXECUTION,
+            started_at=NOW.isoformat(),
+            footage=(source,),
+        ),
+    )
+    world.claims.register(EXECUTION, RUN_ID)
+    assert world.go_on(plan).name == "DatasetReady"
+    return world, plan
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return make_world()[0]
+
+
+@pytest.fixture
+def handler_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[[Any, Any], Any]]:
+    """Return a function that imports a handler by its path, with fakes where its adapters would be."""
+    for name in ("store", "claims", "notifier"):
+        monkeypatch.setattr(environment, name, lambda name=name: getattr(world, name))
+    monkeypatch.setattr(environment, "plan", lambda run_id: read_plan(world.store, run_id))
+    monkeypatch.setattr(
+        environment,
+        "cast",
+        lambda run_id: Cast.model_validate_json(world.store.get(run_file(run_id, "cast.json"))),
+    )
+    for name, value in {
+        "MEDIA_BUCKET": "media",
+        "TABLE_NAME": "table",
+        "TOPIC_ARN": "arn:aws:sns:eu-central-1:111122223333:topic",
+        "POWERTOOLS_SERVICE_NAME": "storycast",
+    }.items():
+        monkeypatch.setenv(name, value)
+    services = {
+        "BedrockEmbedder": lambda _: world.embedder,
+        "ConverseCaptioner": lambda _: world.captioner,
+        "RekognitionLabels": lambda _: world.detector,
+        "BedrockCatalogue": lambda: world.catalogue,
+    }
+
+    def load(name: str) -> Callable[[Any, Any], Any]:
+        module = _imported(name)
+        for service, fake in services.items():
+            if hasattr(module, service):
+                monkeypatch.setattr(module, service, fake)
+        handler: Callable[[Any, Any], Any] = module.handler
+        return handler
+
+    return load
+
+
+def _imported(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"{name}_app", ROOT / "functions" / name / "app.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+CONTEXT = SimpleNamespace(
+    function_name="function",
+    memory_limit_in_mb=512,
+    invoked_function_arn="arn:aws:lambda:eu-central-1:111122223333:function:function",
+    aws_request_id="52fdfc07-2182-154f-163f-5f0f9a621d72",
+)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_has_events_of_both_kinds(name: str) -> None:
+    assert list((EVENTS / name).glob("valid_*.json"))
+    assert list((EVENTS / name).glob("invalid_*.json"))
+
+
+def test_every_event_belongs_to_a_function_or_is_a_trigger() -> None:
+    files = {path for path in EVENTS.rglob("*") if path.is_file()}
+    triggers = set((EVENTS / "triggers").glob("*.json"))
+    assert files == {*VALID, *INVALID, *triggers}
+    assert len(triggers) >= 3
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_valid_event_passes(path: Path, handler_of: Callable[[str], Callable[[Any, Any], Any]]) -> None:
+    answer = handler_of(path.parent.name)(json.loads(path.read_text(encoding="utf-8")), CONTEXT)
+    assert isinstance(answer, dict)
+    size = len(json.dumps(answer).encode())
+    assert size <= 32 * 1024, "no state passes on more than 32 KB"
+
+
+@pytest.mark.parametrize("path", INVALID, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_an_invalid_event_is_refused_by_name(
+    path: Path, handler_of: Callable[[str], Callable[[Any, Any], Any]]
+) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - the name is what is looked at
+        handler_of(path.parent.name)(json.loads(path.read_text(encoding="utf-8")), CONTEXT)
+    name = type(caught.value).__name__
+    if path.parent.name == "prepare_run":
+        assert isinstance(caught.value, StorycastError), name
+    assert name in NAMES | NOT_OURS_YET
+    assert str(caught.value)
+
+
+def test_the_same_upload_event_again_is_not_claimed(
+    handler_of: Callable[[str], Callable[[Any, Any], Any]],
+) -> None:
+    event = json.loads((EVENTS / "prepare_run/valid_upload.json").read_text(encoding="utf-8"))
+    first = handler_of("prepare_run")(event, CONTEXT)
+    assert first["claimed"] is True
+    again = handler_of("prepare_run")({**event, "execution_arn": f"{EXECUTION}-2"}, CONTEXT)
+    assert again == {"claimed": False, "held_by": event["execution_arn"]}
+
+
+def test_triggers_have_the_form_that_eventbridge_sends() -> None:
+    for path in (EVENTS / "triggers").glob("*.json"):
+        event = json.loads(path.read_text(encoding="utf-8"))
+        assert {
+            "version",
+            "id",
+            "detail-type",
+            "source",
+            "account",
+            "time",
+            "region",
+            "resources",
+            "detail",
+        } == set(event)
+        assert re.fullmatch(r"\d{12}", event["account"])
+
+
+def test_the_upload_trigger_is_a_request() -> None:
+    event = json.loads((EVENTS / "triggers/s3_object_created.json").read_text(encoding="utf-8"))
+    request, upload = read_request(event)
+    assert request.footage == (KEY,)
+    assert upload is not None
+
+
+def test_the_status_triggers_are_what_record_failure_takes(
+    handler_of: Callable[[str], Callable[[Any, Any], Any]],
+) -> None:
+    for path in sorted((EVENTS / "triggers").glob("step_functions_*.json")):
+        recorded = handler_of("record_failure")(json.loads(path.read_text(encoding="utf-8")), CONTEXT)
+        assert recorded["status"] in {"FAILED", "TIMED_OUT", "ABORTED"}
