@@ -60,7 +60,8 @@ def read_segment_list(content: bytes) -> tuple[SegmentReport, list[Frame]]:
     Raises:
         ValueError: The content is no such list.
     """
-    first, *rest = content.decode().splitlines()
+    # Split as bytes: text would also be split at U+2028 and its like, which JSON leaves in file names.
+    first, *rest = content.splitlines()
     return SegmentReport.model_validate_json(first), [Frame.model_validate_json(line) for line in rest]
 
 
