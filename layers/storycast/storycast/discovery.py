@@ -38,8 +38,9 @@ def discover(
     means = np.stack([vectors[members[track]].mean(axis=0) for track in numbers])
     means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
     clusters = complete_linkage(means @ means.T, same_cosine)
-    sizes = [(sum(len(members[numbers[row]]) for row in cluster), cluster) for cluster in clusters]
-    sizes.sort(key=lambda sized: (-sized[0], min(sightings[members[numbers[sized[1][0]]][0]].crop_id)))
+    crops = {row: [sightings[index].crop_id for index in members[numbers[row]]] for row in range(len(numbers))}
+    sizes = [(sum(len(crops[row]) for row in cluster), cluster) for cluster in clusters]
+    sizes.sort(key=lambda sized: (-sized[0], min(crop for row in sized[1] for crop in crops[row])))
     named = list(sightings)
     found = 0
     for size, cluster in sizes:

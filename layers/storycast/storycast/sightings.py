@@ -137,7 +137,8 @@ def _pairs(
             cosine = float(vectors[earlier] @ vectors[later])
             place = overlap_ratio(sightings[earlier].box, sightings[later].box)
             if cosine >= ALIKE_ELSEWHERE or (cosine >= ALIKE_HERE and place >= SAME_PLACE_RATIO):
-                candidates.append((-(cosine + place), sightings[later].crop_id, earlier, later))
+                crops = (sightings[later].crop_id, sightings[earlier].crop_id)
+                candidates.append((-(cosine + place), crops, earlier, later))
     taken: set[int] = set()
     links = []
     for _, _, earlier, later in sorted(candidates):

@@ -1,0 +1,463 @@
+"""Embeddings, tracks, naming, discovery, duplicates and curation."""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from storycast import duplicates
+from storycast.cast import Cast, CastMember, Reference
+from storycast.curation import CuratedImage, Verdict, curate
+from storycast.cuts import TRAINING_SIDE_PX
+from storycast.discovery import MIN_SIGHTINGS, complete_linkage, discover
+from storycast.duplicates import find_duplicates
+from storycast.embeddings import (
+    DEFAULT_THRESHOLDS,
+    MIN_CALIBRATION_PAIRS,
+    THRESHOLDS,
+    Vectors,
+    calibrate,
+    decode,
+    encode,
+    stack,
+    thresholds_of,
+    unit,
+)
+from storycast.naming import name_by_cast
+from storycast.sightings import Sighting, link_tracks, neighbour_and_stranger_cosines
+
+TITAN = "amazon.titan-embed-image-v1"
+
+
+def seen(number: int, **changes: Any) -> Sighting:
+    """Return a sighting; ``number`` tells it apart and is its time in seconds."""
+    facts: dict[str, Any] = {
+        "crop_id": f"f-{number:09d}-00",
+        "key": f"footage/f/crops/{number}.jpg",
+        "frame_id": f"f-{number:09d}",
+        "frame_key": f"footage/f/frames/{number}.jpg",
+        "footage_id": "f",
+        "time_ms": number * 1000,
+        "shot": 0,
+        "width_px": 1920,
+        "height_px": 1080,
+        "left": 0.4,
+        "top": 0.3,
+        "width": 0.2,
+        "height": 0.4,
+        "left_px": 700,
+        "top_px": 300,
+        "side_px": 500,
+        "confidence": 90.0,
+        "labels": (),
+        "sharpness": 100.0,
+        "light": 0.5,
+        "contrast": 0.5,
+    }
+    return Sighting.model_validate({**facts, **changes})
+
+
+def direction(degrees: float) -> Any:
+    return unit([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
+
+
+def directions(*degrees: float) -> Vectors:
+    return stack([direction(one) for one in degrees])
+
+
+# ---- embeddings -----------------------------------------------------------------------------------
+
+
+@given(st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=20))
+def test_a_vector_has_length_one_and_survives_its_text(values: list[float]) -> None:
+    assume(np.linalg.norm(np.asarray(values, np.float32)) > 1e-6)
+    vector = unit(values)
+    assert float(np.linalg.norm(vector)) == pytest.approx(1.0, abs=1e-5)
+    assert np.array_equal(decode(encode(vector)), vector)
+
+
+@pytest.mark.parametrize("values", [[], [0.0, 0.0], [float("nan"), 1.0], [float("inf"), 1.0], [[1.0], [2.0]]])
+def test_what_has_no_direction_is_refused(values: Any) -> None:
+    with pytest.raises(ValueError, match="finite components"):
+        unit(values)
+
+
+def test_vectors_of_different_models_do_not_stack() -> None:
+    assert stack([]).shape == (0, 1)
+    with pytest.raises(ValueError, match="different lengths"):
+        stack([unit([1.0]), unit([1.0, 0.0])])
+
+
+def test_thresholds_belong_to_the_model_whatever_region_it_is_asked_in() -> None:
+    for model_id, thresholds in THRESHOLDS.items():
+        assert thresholds_of(model_id) is thresholds_of(f"us.{model_id}") is thresholds
+        assert -1 < thresholds.known < thresholds.same_character < thresholds.duplicate < 1
+    assert thresholds_of("someone.else-v1") is DEFAULT_THRESHOLDS
+
+
+def test_calibration_lies_between_neighbours_and_strangers_and_says_so() -> None:
+    made = calibrate([0.9] * 20, [0.5] * 20, TITAN)
+    assert made.threshold == pytest.approx(0.7)
+    assert "20 neighbours" in made.source
+    assert (made.neighbour_median, made.stranger_p95) == (0.9, 0.5)
+
+
+def test_a_few_twins_among_strangers_do_not_spoil_the_calibration() -> None:
+    made = calibrate([0.9] * 40, [0.4] * 97 + [0.999] * 3, TITAN)
+    assert made.threshold == pytest.approx(0.65)
+
+
+@pytest.mark.parametrize(
+    ("neighbours", "strangers", "words"),
+    [
+        ([0.9] * (MIN_CALIBRATION_PAIRS - 1), [0.5] * 50, "too few pairs"),
+        ([0.9] * 50, [], "too few pairs"),
+        ([0.8] * 50, [0.9] * 50, "too alike"),
+    ],
+)
+def test_footage_that_tells_nothing_takes_the_tables_value_and_says_so(
+    neighbours: list[float], strangers: list[float], words: str
+) -> None:
+    made = calibrate(neighbours, strangers, TITAN)
+    assert made.threshold == THRESHOLDS[TITAN].duplicate
+    assert words in made.source
+    assert "first guess" in made.source
+
+
+# ---- duplicates -----------------------------------------------------------------------------------
+
+
+def by_hand(vectors: Vectors, order: Sequence[int], threshold: float) -> tuple[list[int], dict[int, float]]:
+    """The rule as one would say it: take the best, drop what is like something taken."""
+    kept: list[int] = []
+    dropped: dict[int, float] = {}
+    for index in order:
+        cosines = [float(vectors[index].astype(float) @ vectors[one].astype(float)) for one in kept]
+        if cosines and max(cosines) >= threshold:
+            dropped[index] = max(cosines)
+        else:
+            kept.append(index)
+    return kept, dropped
+
+
+@st.composite
+def _pictures(draw: st.DrawFn) -> tuple[Vectors, list[int], float]:
+    raw = draw(arrays.arrays(np.int8, st.tuples(st.integers(1, 14), st.just(3)), elements=st.integers(-4, 4)))
+    raw = raw[np.abs(raw).sum(axis=1) > 0]
+    assume(len(raw))
+    vectors = stack([unit(row.astype(float)) for row in raw])
+    order = draw(st.permutations(range(len(vectors))))
+    threshold = draw(st.floats(0.5, 0.995))
+    cosines = vectors.astype(float) @ vectors.astype(float).T
+    assume(np.abs(cosines - threshold).min() > 1e-5)
+    return vectors, order, threshold
+
+
+@pytest.mark.parametrize("block_rows", [1, 3, 1024])
+@given(pictures=_pictures())
+def test_duplicates_are_what_the_rule_says(pictures: tuple[Vectors, list[int], float], block_rows: int) -> None:
+    vectors, order, threshold = pictures
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duplicates, "BLOCK_ROWS", block_rows)
+        found = find_duplicates(vectors, order, threshold)
+    kept, dropped = by_hand(vectors, order, threshold)
+    assert [one.dropped for one in found] == [index for index in order if index in dropped]
+    for one in found:
+        assert one.kept in kept
+        assert one.cosine == pytest.approx(dropped[one.dropped], abs=1e-4)
+        assert float(vectors[one.dropped] @ vectors[one.kept]) >= threshold - 1e-6
+    pairs = [(a, b) for a in kept for b in kept if a < b]
+    assert all(float(vectors[a] @ vectors[b]) < threshold for a, b in pairs)
+    assert find_duplicates(vectors, kept, threshold) == []
+
+
+@given(pictures=_pictures(), rng=st.randoms(use_true_random=False))
+def test_duplicates_do_not_depend_on_the_rows_order(pictures: tuple[Vectors, list[int], float], rng: Any) -> None:
+    vectors, order, threshold = pictures
+    rows = list(range(len(vectors)))
+    rng.shuffle(rows)
+    moved = np.empty_like(vectors)
+    moved[rows] = vectors
+    there = find_duplicates(moved, [rows[index] for index in order], threshold)
+    here = find_duplicates(vectors, order, threshold)
+    assert [one.dropped for one in there] == [rows[one.dropped] for one in here]
+    assert [one.cosine for one in there] == pytest.approx([one.cosine for one in here], abs=2e-4)
+
+
+def test_duplicates_do_not_chain() -> None:
+    steps = directions(0, 10, 20, 30, 40)
+    found = find_duplicates(steps, [0, 1, 2, 3, 4], float(np.cos(np.radians(11))))
+    assert [(one.dropped, one.kept) for one in found] == [(1, 0), (3, 2)]
+
+
+def test_rows_that_are_not_in_the_order_are_passed_over() -> None:
+    assert find_duplicates(directions(0, 0, 0), [2], 0.9) == []
+    assert find_duplicates(directions(0, 0, 0), [], 0.9) == []
+
+
+# ---- tracks ---------------------------------------------------------------------------------------
+
+
+def test_a_thing_is_followed_through_its_shot_and_not_beyond() -> None:
+    sightings = [seen(0), seen(1, left=0.45), seen(2, left=0.5), seen(3, shot=1, left=0.5)]
+    assert link_tracks(sightings, directions(0, 5, 10, 10)) == [0, 0, 0, 1]
+
+
+def test_two_things_of_one_frame_are_two_tracks_however_alike() -> None:
+    pair = [
+        seen(time, crop_id=f"f-{time:09d}-{side:02d}", left=0.1 + 0.6 * side) for time in (0, 1) for side in (0, 1)
+    ]
+    assert link_tracks(pair, directions(0, 0, 0, 0)) == [0, 1, 0, 1]
+
+
+def test_another_thing_in_the_same_place_is_another_track() -> None:
+    assert link_tracks([seen(0), seen(1)], directions(0, 60)) == [0, 1]
+    assert link_tracks([seen(0), seen(1, left=0.0)], directions(0, 40)) == [0, 1]
+    assert link_tracks([seen(0), seen(1, left=0.0)], directions(0, 20)) == [0, 0]
+
+
+def _crowd(draw: st.DrawFn) -> tuple[list[Sighting], Vectors]:
+    sightings, degrees = [], []
+    for time in range(draw(st.integers(1, 4))):
+        for side in range(draw(st.integers(1, 3))):
+            place = draw(st.sampled_from([0.0, 0.1, 0.5]))
+            sightings.append(
+                seen(time, crop_id=f"f-{time:09d}-{side:02d}", left=place, shot=draw(st.integers(0, 1)))
+            )
+            degrees.append(draw(st.sampled_from([0, 0, 15, 40, 90])))
+    return sightings, directions(*degrees)
+
+
+crowds = st.composite(_crowd)()
+
+
+@given(crowds, st.randoms(use_true_random=False))
+def test_tracks_do_not_depend_on_the_order_of_sightings(crowd: tuple[list[Sighting], Vectors], rng: Any) -> None:
+    sightings, vectors = crowd
+    tracks = link_tracks(sightings, vectors)
+    rows = list(range(len(sightings)))
+    rng.shuffle(rows)
+    again = link_tracks([sightings[row] for row in rows], vectors[rows])
+    assert again == [tracks[row] for row in rows]
+    per_frame = Counter((one.shot, one.frame_id, track) for one, track in zip(sightings, tracks, strict=True))
+    assert set(per_frame.values()) == {1}
+
+
+def test_neighbours_are_of_one_track_and_strangers_of_two_shots() -> None:
+    sightings = [seen(0), seen(1), seen(2, shot=1), seen(3, shot=1)]
+    neighbours, strangers = neighbour_and_stranger_cosines(sightings, [0, 0, 1, 2], directions(0, 60, 90, 90))
+    assert neighbours == pytest.approx([0.5], abs=1e-6)
+    assert strangers == pytest.approx([0.0, 0.0, np.sqrt(0.75), np.sqrt(0.75)], abs=1e-6)
+    _, few = neighbour_and_stranger_cosines(sightings, [0, 0, 1, 2], directions(0, 60, 90, 90), most=2)
+    assert len(few) <= 2
+
+
+# ---- naming ---------------------------------------------------------------------------------------
+
+
+def member(name: str, *degrees: float, labels: tuple[str, ...] = ()) -> CastMember:
+    references = tuple(
+        Reference(key=f"cast/{name}/{number}.jpg", content="0", embedding=encode(direction(one)))
+        for number, one in enumerate(degrees)
+    )
+    return CastMember(name=name, description="", labels=labels, references=references)
+
+
+def named(
+    sightings: Sequence[Sighting],
+    degrees: Sequence[float],
+    *members: CastMember,
+    tracks: Sequence[int] | None = None,
+) -> list[Sighting]:
+    cast = Cast(embedding_model=TITAN, members=members)
+    tracks = tracks if tracks is not None else list(range(len(sightings)))
+    return name_by_cast(sightings, tracks, directions(*degrees), cast, known_cosine=0.7)
+
+
+def test_the_likest_reference_names_a_sighting_and_the_reason_has_its_cosine() -> None:
+    (one,) = named([seen(0)], [10], member("Mara", 80, 20), member("Tom", 60))
+    assert (one.character, one.outcome) == ("Mara", "named")
+    assert one.score == pytest.approx(np.cos(np.radians(10)), abs=1e-4)
+    assert "cosine 0.98 over one frame" in one.reason
+
+
+def test_a_track_has_one_name_whatever_one_odd_frame_says() -> None:
+    names = [
+        one.character
+        for one in named(
+            [seen(n) for n in range(4)], [0, 5, 0, 80], member("Mara", 0), member("Tom", 90), tracks=[0, 0, 0, 0]
+        )
+    ]
+    assert names == ["Mara"] * 4
+
+
+def test_nobody_is_like_it_says_who_was_nearest() -> None:
+    (one,) = named([seen(0)], [0], member("Mara", 60))
+    assert (one.character, one.outcome) == ("", "unknown")
+    assert "likest is Mara, cosine 0.50 over one frame, below 0.70" in one.reason
+
+
+def test_a_label_that_one_character_claims_decides_where_references_do_not() -> None:
+    rabbit = seen(0, labels=(("RABBIT", 90.0),))
+    (one,) = named([rabbit], [0], member("Mara", 60), member("Tom", labels=("Rabbit",)))
+    assert (one.character, one.reason) == ("Tom", "a label of Tom over one frame")
+    (two,) = named([rabbit], [0], member("Mara", labels=("rabbit",)), member("Tom", labels=("Rabbit",)))
+    assert two.character == ""
+    assert "labels of several characters: Mara, Tom" in two.reason
+
+
+def test_a_frame_shows_a_character_once() -> None:
+    twins = [seen(0), seen(0, crop_id="f-000000000-01", left=0.1)]
+    first, second = named(twins, [0, 10], member("Mara", 0))
+    assert first.character == "Mara"
+    assert (second.character, second.outcome) == ("", "repeated")
+    assert "f-000000000-00" in second.reason
+
+
+@given(crowds, st.randoms(use_true_random=False))
+def test_names_do_not_depend_on_the_order_of_sightings(crowd: tuple[list[Sighting], Vectors], rng: Any) -> None:
+    sightings, vectors = crowd
+    tracks = link_tracks(sightings, vectors)
+    cast = Cast(embedding_model=TITAN, members=(member("Mara", 0), member("Tom", 90)))
+    here = name_by_cast(sightings, tracks, vectors, cast, known_cosine=0.7)
+    rows = list(range(len(sightings)))
+    rng.shuffle(rows)
+    there = name_by_cast(
+        [sightings[row] for row in rows], [tracks[row] for row in rows], vectors[rows], cast, known_cosine=0.7
+    )
+    assert [one.character for one in there] == [here[row].character for row in rows]
+    per_frame = Counter((one.frame_id, one.character) for one in here if one.character)
+    assert not per_frame or set(per_frame.values()) == {1}
+
+
+# ---- discovery ------------------------------------------------------------------------------------
+
+
+def test_who_returns_gets_a_working_name_by_how_often() -> None:
+    sightings = [seen(n, shot=n) for n in range(9)]
+    found = discover(sightings, list(range(9)), directions(0, 90, 1, 91, 2, 92, 93, 45, 180), same_cosine=0.9)
+    assert [one.character for one in found] == [
+        "Character 2",
+        "Character 1",
+        "Character 2",
+        "Character 1",
+        "Character 2",
+        "Character 1",
+        "Character 1",
+        "",
+        "",
+    ]
+    assert f"seen 1 of the {MIN_SIGHTINGS} times" in found[7].reason
+
+
+def test_clusters_of_one_size_are_numbered_by_their_first_crop_whatever_the_tracks_numbers() -> None:
+    sightings = [seen(n, shot=n) for n in range(6)]
+    vectors = directions(0, 90, 0, 90, 0, 90)
+    for tracks in ([0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [9, 2, 7, 1, 8, 0]):
+        found = discover(sightings, tracks, vectors, same_cosine=0.9)
+        assert [one.character for one in found] == ["Character 1", "Character 2"] * 3
+
+
+@given(
+    st.lists(st.integers(0, 180), min_size=1, max_size=10),
+    st.floats(0.3, 0.99),
+)
+def test_clusters_never_chain(degrees: list[int], least: float) -> None:
+    vectors = directions(*degrees).astype(float)
+    similar = vectors @ vectors.T
+    assume(np.abs(similar - least).min() > 1e-5)
+    clusters = complete_linkage(similar.astype(np.float32), least)
+    assert sorted(row for cluster in clusters for row in cluster) == list(range(len(degrees)))
+    for cluster in clusters:
+        assert all(similar[a, b] >= least - 1e-6 for a in cluster for b in cluster)
+    for number, one in enumerate(clusters):
+        for other in clusters[number + 1 :]:
+            assert min(similar[a, b] for a in one for b in other) < least + 1e-6, "they could be merged"
+
+
+# ---- curation -------------------------------------------------------------------------------------
+
+
+def curated(
+    sightings: Sequence[Sighting], degrees: Sequence[float], *, threshold: float = 0.999, budget: int = 30
+) -> tuple[list[CuratedImage], dict[str, Verdict]]:
+    images, verdicts = curate(
+        sightings, directions(*degrees), threshold=threshold, images_per_character=budget, padding=0.15
+    )
+    assert len({verdict.crop_id for verdict in verdicts}) == len(verdicts)
+    return images, {verdict.crop_id: verdict for verdict in verdicts}
+
+
+def test_of_twins_the_better_picture_stays_and_names_the_other() -> None:
+    blurred, sharp = seen(0, character="Mara", sharpness=10.0), seen(1, character="Mara", sharpness=90.0)
+    (image,), verdicts = curated([blurred, sharp], [0, 0])
+    assert image.crop_id == sharp.crop_id
+    assert image.duplicates == (blurred.crop_id,)
+    assert verdicts[blurred.crop_id].outcome == "duplicate"
+    assert sharp.crop_id in verdicts[blurred.crop_id].reason
+
+
+def test_the_budget_is_spent_shot_by_shot() -> None:
+    sightings = [seen(n, character="Mara", shot=0 if n < 5 else n, sharpness=100.0 - n) for n in range(8)]
+    images, verdicts = curated(sightings, [n * 20 for n in range(8)], budget=4)
+    assert {image.shot for image in images} == {0, 5, 6, 7}
+    assert Counter(verdict.outcome for verdict in verdicts.values()) == {"curated": 4, "not_selected": 4}
+
+
+def test_who_has_no_name_is_left_out_without_a_verdict() -> None:
+    images, verdicts = curated([seen(0), seen(1, character="Mara")], [0, 90])
+    assert [image.character for image in images] == ["Mara"]
+    assert list(verdicts) == ["f-000000001-00"]
+
+
+def test_a_small_box_grows_with_its_surroundings_and_a_small_frame_is_marked() -> None:
+    small = seen(0, character="Mara", width=0.05, height=0.05)
+    tiny = seen(1, character="Mara", width_px=400, height_px=300, footage_id="g")
+    images, _ = curated([small, tiny], [0, 90])
+    assert [(image.side_px, image.enlarged) for image in images] == [(TRAINING_SIDE_PX, False), (300, True)]
+
+
+def test_all_who_are_in_the_picture_are_named_whom_it_is_of_first() -> None:
+    mara = seen(0, character="Mara")
+    left = seen(0, crop_id="f-000000000-01", character="Tom", left=0.36, width=0.05)
+    right = seen(0, crop_id="f-000000000-02", character="Ann", left=0.58, width=0.03)
+    far = seen(0, crop_id="f-000000000-03", character="Zoe", left=0.9, width=0.05)
+    images, _ = curated([right, far, mara, left], [0, 40, 80, 120])
+    assert next(image for image in images if image.character == "Mara").in_picture == ("Mara", "Tom", "Ann")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "Mara", "Tom"]), st.integers(0, 3), st.integers(0, 170), st.integers(1, 50)
+        ),
+        max_size=10,
+    ),
+    st.integers(1, 4),
+    st.integers(),
+)
+def test_curation_does_not_depend_on_the_order_of_sightings(
+    crowd: list[tuple[str, int, int, int]], budget: int, seed: int
+) -> None:
+    sightings = [
+        seen(number, character=name, shot=shot, sharpness=float(sharp))
+        for number, (name, shot, _, sharp) in enumerate(crowd)
+    ]
+    degrees = [float(degree) for _, _, degree, _ in crowd]
+    assume(sightings)
+    rows = list(range(len(sightings)))
+    random.Random(seed).shuffle(rows)
+    images, verdicts = curated(sightings, degrees, threshold=0.9, budget=budget)
+    again, verdicts_again = curated(
+        [sightings[r] for r in rows], [degrees[r] for r in rows], threshold=0.9, budget=budget
+    )
+    assert again == images
+    assert verdicts_again == verdicts
+    assert set(verdicts) == {one.crop_id for one in sightings if one.character}
+    assert all(count <= budget for count in Counter(image.character for image in images).values())
