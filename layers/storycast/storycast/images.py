@@ -4,7 +4,7 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from storycast.cuts import Cut
 
@@ -28,7 +28,7 @@ class Look:
 
 
 def open_picture(content: bytes) -> Image.Image:
-    """Decode a PNG or JPEG as RGB.
+    """Decode a PNG or JPEG as RGB, upright as its EXIF data says.
 
     Raises:
         PictureUnreadableError: It is neither, it is damaged, or it has more than :data:`MAX_PIXELS`.
@@ -36,10 +36,16 @@ def open_picture(content: bytes) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(content), formats=("PNG", "JPEG"))
         if picture.width * picture.height <= MAX_PIXELS:
-            return picture.convert("RGB")
+            upright = ImageOps.exif_transpose(picture)
+            return (_eight_bits(upright) if upright.mode.startswith("I") else upright).convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise PictureUnreadableError(f"it is no readable PNG or JPEG ({error})") from None
     raise PictureUnreadableError(f"it has {picture.width} x {picture.height} px, more than {MAX_PIXELS:,} in all")
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    # Pillow's own conversion keeps the lower byte of a 16-bit grey, which is noise.
+    return Image.fromarray((np.asarray(picture) // 256).astype(np.uint8))
 
 
 def cut_out(picture: Image.Image, cut: Cut, *, least_px: int = 1, most_px: int = 4096) -> Image.Image:

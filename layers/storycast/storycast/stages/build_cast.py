@@ -17,7 +17,7 @@ from storycast.ports import Embedder, ObjectStore
 from storycast.runs import read_run, write_run
 from storycast.stages.reading import read_own, write_record
 
-VERSION = 1
+VERSION = 2
 MAX_REFERENCE_SIDE_PX = 2048
 """Titan takes no larger picture."""
 MAX_REFERENCES = 50
