@@ -4,7 +4,7 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from storycast.cuts import Cut
 
@@ -12,6 +12,17 @@ MAX_PIXELS = 64_000_000
 """A picture with more is refused before it is decoded: a small file can unpack to gigabytes."""
 JPEG_QUALITY = 95
 SHARPNESS_SIDE_PX = 256
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What to do to a picture of each EXIF orientation; 1 is upright."""
 
 
 class PictureUnreadableError(ValueError):
@@ -36,8 +47,10 @@ def open_picture(content: bytes) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(content), formats=("PNG", "JPEG"))
         if picture.width * picture.height <= MAX_PIXELS:
-            upright = ImageOps.exif_transpose(picture)
-            return (_eight_bits(upright) if upright.mode.startswith("I") else upright).convert("RGB")
+            # Not ImageOps.exif_transpose: it writes the EXIF data anew and stumbles over damaged ones.
+            turn = _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+            plain = _eight_bits(picture) if picture.mode.startswith("I") else picture.convert("RGB")
+            return (plain if turn is None else plain.transpose(turn)).convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise PictureUnreadableError(f"it is no readable PNG or JPEG ({error})") from None
     raise PictureUnreadableError(f"it has {picture.width} x {picture.height} px, more than {MAX_PIXELS:,} in all")
