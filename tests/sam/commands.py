@@ -1,10 +1,14 @@
 """Running programs so that none outlives the tests."""
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+#: Put before a command: should these tests be killed, it is told to end, too. Linux alone has it.
+TIED = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 
 
 class CommandError(Exception):
@@ -31,7 +35,7 @@ def run(
     Raises:
         CommandError: It failed, or took too long.
     """
-    words = [str(word) for word in command]
+    words = [*TIED, *(str(word) for word in command)]
     with subprocess.Popen(
         words,
         env={**os.environ, **(env or {})},
@@ -49,6 +53,7 @@ def run(
         finally:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
     if check and process.returncode:
         raise CommandError(f"{' '.join(words)}\nended with {process.returncode}:\n{(out + err)[-6000:]}")
     return subprocess.CompletedProcess(words, process.returncode, out, err)

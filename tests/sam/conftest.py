@@ -1,9 +1,9 @@
 """What the tests share: an engine, the built application, an AWS that containers reach, a run in its bucket."""
 
+import fcntl
 import json
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -58,16 +58,20 @@ def say(request: pytest.FixtureRequest) -> Say:
 
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
-    """A folder on the checkout's disk for all that is built; removed at the end."""
-    (REPOSITORY / ".storycast").mkdir(exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix="sam-", dir=REPOSITORY / ".storycast"))
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
+    """A folder on the checkout's disk for all that is built, of one test run at a time; removed at the end."""
+    made = REPOSITORY / ".storycast/sam"
+    made.parent.mkdir(exist_ok=True)
+    with made.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir()
+        yield made
+        shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def engine(folder: Path, say: Say) -> Iterator[Engine]:
-    for number in (signal.SIGTERM, signal.SIGHUP):  # else nothing would be cleaned up
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):  # else nothing would be cleaned up
         signal.signal(number, _interrupt)
     try:
         with an_engine(folder / "engine") as found:

@@ -16,6 +16,7 @@ import boto3
 
 from local.tools import Tools
 from tests.sam.base import IMAGE
+from tests.sam.commands import TIED
 from tests.sam.engine import Engine
 
 REGION = "us-east-1"
@@ -78,7 +79,7 @@ def an_emulator(engine: Engine, folder: Path) -> Iterator[Emulator]:
     }
     with (folder / "emulator.log").open("wb") as log:
         process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", Tools().ministack] if _has_setpriv() else [Tools().ministack],
+            [*TIED, Tools().ministack],
             env=environment,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -97,10 +98,6 @@ def an_emulator(engine: Engine, folder: Path) -> Iterator[Emulator]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _has_setpriv() -> bool:
-    return any((Path(folder) / "setpriv").exists() for folder in os.get_exec_path())
 
 
 def _host_as_containers_see_it(engine: Engine) -> str:

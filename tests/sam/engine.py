@@ -6,16 +6,19 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from tests.sam.commands import CommandError, run
+from tests.sam.commands import TIED, CommandError, run
 
+#: Of an engine of our own, which root alone can start. Paths of sockets must be short.
+_SOCKETS = Path("/run/storycast-docker")
 _START_S = 60
 _STOP_S = 30
+_TURN_S = 900
 
 
 class NoEngineError(Exception):
@@ -85,32 +88,44 @@ def _program(name: str) -> str | None:
 @contextlib.contextmanager
 def _own_engine(folder: Path) -> Iterator[Engine]:
     # Two engines would share the bridge and the firewall, so they take turns; dockerd holds the lock itself.
-    with (Path(tempfile.gettempdir()) / "storycast-docker.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _remove(folder)
-        folder.mkdir(parents=True)
-        sockets = Path(tempfile.mkdtemp(prefix="storycast-docker-"))  # paths of sockets must be short
+    with _SOCKETS.with_suffix(".lock").open("w") as lock:
+        _take_turns(lock)
+        for left in (_SOCKETS, folder):  # of tests that were killed
+            _remove(left)
+            left.mkdir(parents=True)
         network = _Network()
-        process = _start(folder, sockets, lock.fileno())
+        process = _start(folder, lock.fileno())
         try:
-            engine = Engine(f"unix://{sockets}/docker.sock", own=True)
+            engine = Engine(f"unix://{_SOCKETS}/docker.sock", own=True)
             _wait(engine, process, folder / "dockerd.log")
             yield engine
         finally:
             _stop(process)
             network.restore()
-            _remove(sockets)
+            _remove(_SOCKETS)
             _remove(folder)
 
 
-def _start(folder: Path, sockets: Path, lock: int) -> subprocess.Popen[bytes]:
-    # setpriv: should these tests be killed, the engine is told to end, and takes its children along.
-    command = ["setpriv", "--pdeathsig", "TERM", _program("dockerd") or "dockerd"]
+def _take_turns(lock: IO[str]) -> None:
+    deadline = time.monotonic() + _TURN_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise NoEngineError(f"Another run's engine has held {lock.name} for {_TURN_S} s.") from None
+            time.sleep(1)
+        else:
+            return
+
+
+def _start(folder: Path, lock: int) -> subprocess.Popen[bytes]:
+    command = [*TIED, _program("dockerd") or "dockerd"]
     options = {
         "--data-root": folder / "data",
-        "--exec-root": sockets / "exec",
-        "--pidfile": sockets / "docker.pid",
-        "--host": f"unix://{sockets}/docker.sock",
+        "--exec-root": _SOCKETS / "exec",
+        "--pidfile": _SOCKETS / "docker.pid",
+        "--host": f"unix://{_SOCKETS}/docker.sock",
     }
     with (folder / "dockerd.log").open("wb") as log:
         return subprocess.Popen(
