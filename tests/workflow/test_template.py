@@ -1,241 +1,122 @@
-"""Facts of the template that a deployment would only show later, or never."""
+"""What the template promises, beyond what linters look at."""
 
-import json
 import re
 from typing import Any
 
 import pytest
 
-from tests.workflow.files import ROOT, resources, template
-from tests.workflow.test_state_machines import TASKS, _function
+from tests.workflow.definition import ROOT, machine, template
 
-FUNCTIONS = resources("AWS::Serverless::Function")
-MACHINES = resources("AWS::Serverless::StateMachine")
-TEXT = (ROOT / "template.yaml").read_text()
-
-
-def _statements(resource: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        statement
-        for policy in resource["Properties"]["Policies"]
-        if isinstance(policy, dict)
-        for statement in policy["Statement"]
-    ]
+RESOURCES = template()["Resources"]
+FUNCTIONS = {name: r for name, r in RESOURCES.items() if r["Type"] == "AWS::Serverless::Function"}
+MACHINE = RESOURCES["BuildDatasetStateMachine"]["Properties"]
 
 
-def _list(value: Any) -> list[Any]:
+def statements(resource: dict[str, Any]) -> list[dict[str, Any]]:
+    policies = resource.get("Properties", resource)["Policies"]
+    return [statement for policy in policies for statement in policy["Statement"]]
+
+
+def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _property(function: dict[str, Any], name: str) -> Any:
-    return function["Properties"].get(name, template()["Globals"]["Function"].get(name))
+def granted(resource: dict[str, Any]) -> set[str]:
+    return {action for statement in statements(resource) for action in as_list(statement["Action"])}
 
 
-# ---- the bucket -----------------------------------------------------------------------------------
+def test_the_bucket_is_private_versioned_encrypted_and_tells_of_uploads() -> None:
+    bucket = RESOURCES["MediaBucket"]["Properties"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert bucket["NotificationConfiguration"]["EventBridgeConfiguration"] == {"EventBridgeEnabled": True}
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert all(bucket["PublicAccessBlockConfiguration"].values())
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    rules = {rule["Id"]: rule for rule in bucket["LifecycleConfiguration"]["Rules"]}
+    assert rules["footage-results"]["Prefix"] == "footage/"
+    assert "AbortIncompleteMultipartUpload" in rules["old-versions-and-broken-uploads"]
+    assert set(bucket["CorsConfiguration"]["CorsRules"][0]["AllowedMethods"]) == {"GET", "HEAD"}
+    assert RESOURCES["MediaBucket"]["DeletionPolicy"] == "Retain"
 
 
-def test_the_bucket() -> None:
-    bucket = template()["Resources"]["MediaBucket"]
-    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
-    facts = bucket["Properties"]
-    assert "BucketName" not in facts, "a fixed name can be deployed once in the world"
-    assert facts["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert facts["NotificationConfiguration"]["EventBridgeConfiguration"]["EventBridgeEnabled"] is True
-    (rule,) = facts["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
-    assert set(facts["PublicAccessBlockConfiguration"].values()) == {True}
-    assert len(facts["PublicAccessBlockConfiguration"]) == 4
-    assert facts["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
-
-
-def test_only_what_can_be_made_again_expires() -> None:
-    rules = template()["Resources"]["MediaBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
-    assert all(rule["Status"] == "Enabled" for rule in rules)
-    expiring = {rule.get("Prefix", "") for rule in rules if "ExpirationInDays" in rule}
-    assert expiring == {"footage/", "incoming/"}
-    assert any("NoncurrentVersionExpiration" in rule for rule in rules)
-    assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
-
-
-def test_browsers_may_only_read_and_only_from_the_reviews_origin() -> None:
-    (rule,) = template()["Resources"]["MediaBucket"]["Properties"]["CorsConfiguration"]["CorsRules"]
-    assert set(rule["AllowedMethods"]) == {"GET", "HEAD"}
-    assert rule["AllowedOrigins"] == [{"Ref": "ReviewOrigin"}]
-
-
-def test_the_bucket_takes_no_plain_http() -> None:
-    policy = template()["Resources"]["MediaBucketPolicy"]["Properties"]["PolicyDocument"]
-    (statement,) = [one for one in policy["Statement"] if one["Effect"] == "Deny"]
-    assert statement["Principal"] == "*"
-    assert statement["Action"] == "s3:*"
+def test_plain_http_is_denied_to_everyone() -> None:
+    (statement,) = RESOURCES["MediaBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert len(statement["Resource"]) == 2
 
 
-# ---- functions ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_each_function_has_a_role_of_its_own(name: str) -> None:
-    facts = FUNCTIONS[name]["Properties"]
-    assert "Role" not in facts
-    assert facts["Policies"], "SAM makes a role of these"
-    assert all(isinstance(policy, dict) for policy in facts["Policies"]), "no managed policy"
-    for statement in _statements(FUNCTIONS[name]):
-        assert statement["Effect"] == "Allow"
-        assert re.fullmatch(r"[A-Za-z0-9]+", statement["Sid"])
-        assert not any(action.endswith("*") for action in _list(statement["Action"]))
-
-
-def test_a_wildcard_resource_has_its_reason_beside_it() -> None:
-    lines = [line for line in TEXT.splitlines() if re.search(r"Resource: \"?\*", line)]
-    assert lines
-    for line in lines:
-        assert re.search(r"# \S+ \S+ \S+", line), line
-    assert not re.search(r"^\s+- \"\*\"\s*$", TEXT, re.MULTILINE)
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_runs_python_or_the_image(name: str) -> None:
-    facts = FUNCTIONS[name]["Properties"]
-    folder = re.sub(r"(?<!^)(?=[A-Z])", "_", name.removesuffix("Function")).lower()
-    if facts.get("PackageType") == "Image":
-        assert facts["ImageConfig"]["Command"] == [f"{folder}.app.handler"]
-        assert (ROOT / FUNCTIONS[name]["Metadata"]["Dockerfile"]).is_file()
-    else:
-        assert facts["Runtime"] == "python3.13"
-        assert facts["Handler"] == "app.handler"
-        assert facts["CodeUri"] == f"functions/{folder}"
-        assert facts["Layers"][0] == {"Ref": "StorycastLayer"}
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_has_the_environment_and_layers_that_its_code_needs(name: str) -> None:
-    facts = FUNCTIONS[name]["Properties"]
-    folder = re.sub(r"(?<!^)(?=[A-Z])", "_", name.removesuffix("Function")).lower()
-    code = (ROOT / "functions" / folder / "app.py").read_text()
-    variables = {
-        **template()["Globals"]["Function"]["Environment"]["Variables"],
-        **facts.get("Environment", {}).get("Variables", {}),
-    }
-    assert ("TABLE_NAME" in variables) == ("environment.claims()" in code)
-    assert ("TOPIC_ARN" in variables) == ("environment.notifier()" in code)
-    assert variables["MEDIA_BUCKET"] == {"Ref": "MediaBucket"}
-
-
-@pytest.mark.parametrize("task", TASKS, ids=str)
-def test_a_function_ends_no_later_than_its_state_waits(task: Any) -> None:
-    assert _property(FUNCTIONS[_function(task)], "Timeout") <= task.body["TimeoutSeconds"]
-
-
-def test_functions_are_traced_and_log_json_for_a_limited_time() -> None:
-    facts = template()["Globals"]["Function"]
-    assert facts["Tracing"] == "Active"
-    assert facts["LoggingConfig"]["LogFormat"] == "JSON"
-    for name, group in resources("AWS::Logs::LogGroup").items():
-        assert "RetentionInDays" in group["Properties"], name
-
-
-SERVICE_OF_ADAPTER = {
-    "RekognitionLabels": "rekognition:DetectLabels",
-    "BedrockEmbedder": "bedrock:InvokeModel",
-    "ConverseCaptioner": "bedrock:InvokeModel",
-    "BedrockCatalogue": "bedrock:GetFoundationModel",
-    "environment.notifier()": "sns:Publish",
-}
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_may_call_what_it_calls_and_nothing_else(name: str) -> None:
-    folder = re.sub(r"(?<!^)(?=[A-Z])", "_", name.removesuffix("Function")).lower()
-    code = (ROOT / "functions" / folder / "app.py").read_text()
-    allowed = {action for statement in _statements(FUNCTIONS[name]) for action in _list(statement["Action"])}
-    needed = {action for adapter, action in SERVICE_OF_ADAPTER.items() if adapter in code}
-    paid = {action for action in allowed if not action.startswith(("s3:", "dynamodb:"))}
-    assert paid == needed
-
-
-def test_the_models_of_the_defaults_may_be_invoked() -> None:
-    from storycast.settings import Settings
-
-    for name, model in (
-        ("BuildCastFunction", Settings().duplicates.embedding),
-        ("CropCharactersFunction", Settings().duplicates.embedding),
-        ("CaptionImagesFunction", Settings().captions.model),
-    ):
-        assert f"foundation-model/{model}" in json.dumps(_statements(FUNCTIONS[name])), name
-
-
-# ---- the state machine ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", MACHINES)
-def test_the_machine_has_a_fixed_name_that_its_policies_use(name: str) -> None:
-    facts = MACHINES[name]["Properties"]
-    words = re.sub(r"(?<!^)(?=[A-Z])", "-", name.removesuffix("StateMachine")).lower()
-    fixed = f"${{AWS::StackName}}-{words}"
-    assert facts["Name"] == {"Fn::Sub": fixed}
-    assert facts["DefinitionUri"] == f"statemachine/{words.replace('-', '_')}.asl.json"
-    by_action = {action: one for one in _statements(MACHINES[name]) for action in _list(one["Action"])}
-    arn = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}"
-    assert by_action["states:StartExecution"]["Resource"] == {"Fn::Sub": f"{arn}:stateMachine:{fixed}"}
-    for action in ("states:DescribeExecution", "states:StopExecution", "states:RedriveExecution"):
-        named = json.dumps(by_action[action]["Resource"])
-        assert f"execution:{fixed}/*" in named, "children of a map are executions of <machine>/<label>"
-
-
-@pytest.mark.parametrize("name", MACHINES)
-def test_the_machine_is_traced_and_logs_no_execution_data(name: str) -> None:
-    facts = MACHINES[name]["Properties"]
-    assert facts["Type"] == "STANDARD"
-    assert facts["Tracing"] == {"Enabled": True}
-    assert facts["Logging"]["IncludeExecutionData"] is False
-    assert facts["Logging"]["Level"] in {"ERROR", "ALL"}
-    group = facts["Logging"]["Destinations"][0]["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0]
-    log_name = template()["Resources"][group]["Properties"]["LogGroupName"]["Fn::Sub"]
-    assert log_name.startswith("/aws/vendedlogs/states/"), "others fill the resource policy of CloudWatch Logs"
-
-
-def test_the_machine_may_invoke_each_of_its_functions() -> None:
-    allowed = {
-        resource["Fn::GetAtt"][0]
-        for statement in _statements(MACHINES["BuildDatasetStateMachine"])
-        if statement["Action"] == "lambda:InvokeFunction"
-        for resource in statement["Resource"]
-    }
-    assert allowed == {_function(task) for task in TASKS if task.machine == "build_dataset"}
-
-
-def test_uploads_alone_start_the_machine() -> None:
-    (event,) = MACHINES["BuildDatasetStateMachine"]["Properties"]["Events"].values()
-    pattern = event["Properties"]["Pattern"]
-    assert pattern["source"] == ["aws.s3"]
+def test_only_uploads_with_content_start_a_run() -> None:
+    pattern = MACHINE["Events"]["Upload"]["Properties"]["Pattern"]
+    assert pattern["detail"]["object"] == {"key": [{"prefix": "uploads/"}], "size": [{"numeric": [">", 0]}]}
     assert pattern["detail-type"] == ["Object Created"]
-    assert pattern["detail"]["bucket"]["name"] == [{"Ref": "MediaBucket"}]
-    assert pattern["detail"]["object"]["key"] == [{"prefix": "uploads/"}]
-    assert pattern["detail"]["object"]["size"] == [{"numeric": [">", 0]}]
 
 
-def test_every_bad_end_is_recorded() -> None:
-    (event,) = FUNCTIONS["RecordFailureFunction"]["Properties"]["Events"].values()
-    detail = event["Properties"]["Pattern"]["detail"]
-    assert set(detail["status"]) == {"FAILED", "TIMED_OUT", "ABORTED"}
-    watched = {arn["Fn::Sub"].rpartition(":stateMachine:")[2] for arn in detail["stateMachineArn"]}
-    assert watched == {facts["Properties"]["Name"]["Fn::Sub"] for facts in MACHINES.values()}
+def test_the_machine_has_a_fixed_name_traces_and_logs_no_execution_data() -> None:
+    assert MACHINE["Name"] == {"Fn::Sub": "${AWS::StackName}-build-dataset"}
+    assert MACHINE["Tracing"] == {"Enabled": True}
+    assert MACHINE["Logging"]["IncludeExecutionData"] is False
 
 
-# ---- table and topic ------------------------------------------------------------------------------
+def test_the_machine_may_do_what_a_distributed_map_needs_and_invoke_its_functions_alone() -> None:
+    by_sid = {statement["Sid"]: statement for statement in statements(RESOURCES["BuildDatasetStateMachine"])}
+    own = "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:%s:${AWS::StackName}-build-dataset"
+    assert by_sid["StartChildrenOfMaps"]["Action"] == "states:StartExecution"
+    assert by_sid["StartChildrenOfMaps"]["Resource"] == {"Fn::Sub": own % "stateMachine"}
+    assert set(by_sid["FollowChildrenOfMaps"]["Action"]) >= {"states:DescribeExecution", "states:StopExecution"}
+    assert by_sid["FollowChildrenOfMaps"]["Resource"] == {"Fn::Sub": f"{own % 'execution'}/*"}
+    invoked = {resource["Fn::GetAtt"][0] for resource in by_sid["InvokeFunctions"]["Resource"]}
+    placeholders = set(re.findall(r"\$\{(\w+)Arn\}", str(machine())))
+    assert invoked == placeholders
+    assert "s3:PutObject" in by_sid["WriteMapResults"]["Action"]
 
 
-def test_the_table_forgets_and_can_be_restored() -> None:
-    facts = template()["Resources"]["Table"]["Properties"]
-    assert facts["TimeToLiveSpecification"] == {"AttributeName": "expires_at_s", "Enabled": True}
-    assert facts["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert facts["BillingMode"] == "PAY_PER_REQUEST"
-    assert facts["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_has_statements_of_its_own_and_no_managed_policy(name: str) -> None:
+    function = FUNCTIONS[name]
+    assert "Role" not in function["Properties"]
+    for statement in statements(function):
+        assert statement["Effect"] == "Allow"
+        assert all("*" not in action for action in as_list(statement["Action"]))
 
 
-def test_every_skipped_check_has_its_reason() -> None:
-    for name, one in template()["Resources"].items():
-        for skip in one.get("Metadata", {}).get("checkov", {}).get("skip", ()):
-            assert len(skip["comment"]) > 20, (name, skip["id"])
+def test_wildcard_resources_have_a_reason_beside_them() -> None:
+    for line in (ROOT / "template.yaml").read_text().splitlines():
+        if re.match(r'\s*Resource: "\*"', line):
+            assert "# " in line, line
+
+
+@pytest.mark.parametrize(
+    ("function", "actions"),
+    {
+        "PrepareRunFunction": {"dynamodb:PutItem"},
+        "CheckPlanFunction": {"bedrock:GetFoundationModel"},
+        "DetectCharactersFunction": {"rekognition:DetectLabels"},
+        "BuildCastFunction": {"bedrock:InvokeModel"},
+        "CropCharactersFunction": {"bedrock:InvokeModel"},
+        "CaptionImagesFunction": {"bedrock:InvokeModel"},
+        "ApplyReviewFunction": {"sns:Publish"},
+        "RecordFailureFunction": {"dynamodb:GetItem", "sns:Publish"},
+    }.items(),
+)
+def test_only_those_who_need_it_may_do_more_than_storage(function: str, actions: set[str]) -> None:
+    storage = {"s3:ListBucket", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"}
+    assert granted(FUNCTIONS[function]) - storage == actions
+
+
+def test_no_other_function_may() -> None:
+    storage = {"s3:ListBucket", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"}
+    others = [name for name in FUNCTIONS if granted(FUNCTIONS[name]) - storage]
+    assert len(others) == 8
+
+
+def test_video_needs_the_image_and_nothing_else_does() -> None:
+    images = {name for name, function in FUNCTIONS.items() if function["Properties"].get("PackageType") == "Image"}
+    assert images == {"ProbeFootageFunction", "SampleFramesFunction"}
+    for name in images:
+        assert FUNCTIONS[name]["Metadata"]["Dockerfile"] == "functions/sample_frames/Dockerfile"
+    dockerfile = (ROOT / "functions/sample_frames/Dockerfile").read_text()
+    assert "FROM public.ecr.aws/lambda/python:3.13" in dockerfile
+    assert re.search(r"^USER (?!root|0)", dockerfile, re.MULTILINE)
+    assert "--require-hashes" in dockerfile
