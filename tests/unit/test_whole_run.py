@@ -532,6 +532,23 @@ def test_a_reference_without_a_direction_is_named() -> None:
         one.run(REQUEST)
 
 
+def test_no_picture_is_sent_to_the_embedder_that_is_larger_than_it_takes() -> None:
+    class Particular(ColourEmbedder):
+        def embed(self, picture: bytes) -> list[float]:
+            if max(Image.open(io.BytesIO(picture)).size) > 2048:
+                raise FrameRefusedError("InvokeModel: ValidationException")
+            return super().embed(picture)
+
+    one = world(PROJECT + "crop: {max_size: 4096}\n", embedder=Particular())
+    boxes = scene(0, ground=60, shapes={})
+    boxes[5:235, 40:280] = RED
+    large = encoded(np.kron(boxes, np.ones((10, 10, 1), np.uint8)), "JPEG")
+    one.store.put("incoming/a/large.jpg", large, "image/jpeg")
+    end = one.run({"project": "p", "footage": ["incoming/a/large.jpg"]})
+    assert end.name == "DatasetReady"
+    assert outcomes(one, end.run_id, "crop") == {"in_dataset": 1}
+
+
 def test_the_end_of_an_execution_is_recorded_and_told() -> None:
     one = world(PROJECT + "review: {mode: page}\n")
     with pytest.raises(NotYetAvailableError):

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+MAX_PICTURE_SIDE_PX = 2048
+"""Titan takes no larger picture."""
+
 Vectors = NDArray[np.float32]
 """Unit vectors, one a row."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from storycast import keys
 from storycast.cast import Cast, CastMember, Reference
-from storycast.embeddings import encode, unit
+from storycast.embeddings import MAX_PICTURE_SIDE_PX, encode, unit
 from storycast.errors import FrameRefusedError, ReferenceMissingError
 from storycast.fingerprint import fingerprint
 from storycast.footage import Record
@@ -18,8 +18,6 @@ from storycast.runs import read_run, write_run
 from storycast.stages.reading import read_own, write_record
 
 VERSION = 2
-MAX_REFERENCE_SIDE_PX = 2048
-"""Titan takes no larger picture."""
 MAX_REFERENCES = 50
 """Of one character; more cost money and tell nothing new."""
 
@@ -109,7 +107,7 @@ def _embed(
     known = read_own(store, own_key, ReferenceEmbedding, model_mark)
     if known is None:
         try:
-            picture = fitted(padded_square(open_picture(content)), MAX_REFERENCE_SIDE_PX)
+            picture = fitted(padded_square(open_picture(content)), MAX_PICTURE_SIDE_PX)
             vector = unit(embedder.embed(to_jpeg(picture)))
         except (ValueError, FrameRefusedError) as error:
             raise ReferenceMissingError(

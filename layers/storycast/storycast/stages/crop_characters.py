@@ -8,10 +8,10 @@ from storycast import keys, names
 from storycast.crops import Crop, FrameCrops
 from storycast.cuts import plan_cut
 from storycast.detections import Detection, FrameDetections
-from storycast.embeddings import encode, unit
+from storycast.embeddings import MAX_PICTURE_SIDE_PX, encode, unit
 from storycast.errors import FrameRefusedError
 from storycast.frames import KeptFrame
-from storycast.images import PictureUnreadableError, cut_out, measure, open_picture, to_jpeg
+from storycast.images import PictureUnreadableError, cut_out, fitted, measure, open_picture, to_jpeg
 from storycast.plan import RunPlan
 from storycast.ports import Embedder, ObjectStore
 from storycast.stages.reading import read_own, write_record
@@ -74,7 +74,10 @@ def _with_crop(
     crop_key = keys.crop(frame.footage_id, record.fingerprint, crop_id)
     store.put(crop_key, content, "image/jpeg")
     try:
-        embedding = encode(unit(embedder.embed(content)))
+        shown = (
+            content if max(picture.size) <= MAX_PICTURE_SIDE_PX else to_jpeg(fitted(picture, MAX_PICTURE_SIDE_PX))
+        )
+        embedding = encode(unit(embedder.embed(shown)))
     except (FrameRefusedError, ValueError) as error:
         return record.model_copy(update={"refused": (*record.refused, (crop_id, str(error)))})
     crop = Crop(
