@@ -79,7 +79,8 @@ def test_a_row_says_what_was_claimed_and_expires() -> None:
 
 @pytest.mark.usefixtures("aws")
 def test_the_topic_gets_a_plain_short_subject() -> None:
-    sns, sqs = (boto3.client(service, region_name="us-east-1") for service in ("sns", "sqs"))
+    sns: Any = boto3.client("sns", region_name="us-east-1")
+    sqs: Any = boto3.client("sqs", region_name="us-east-1")
     topic = sns.create_topic(Name="told")["TopicArn"]
     queue = sqs.create_queue(QueueName="heard")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

@@ -72,8 +72,8 @@ def _claim(client: Any) -> object:
     return DynamoClaims("claims", client).claim("item", "me", {})
 
 
-def _tell(client: Any) -> object:
-    return SnsNotifier("arn:aws:sns:us-east-1:123456789012:topic", client).tell("s", "m")
+def _tell(client: Any) -> None:
+    SnsNotifier("arn:aws:sns:us-east-1:123456789012:topic", client).tell("s", "m")
 
 
 CALLS: dict[str, tuple[str, str, Callable[[Any], object]]] = {
@@ -180,7 +180,9 @@ def test_a_broken_connection_is_a_dependency(error: Exception) -> None:
         raise error
 
 
-@pytest.mark.parametrize("error", [SSLError(endpoint_url="https://x", error="cert"), RuntimeError("ours")])
+@pytest.mark.parametrize(
+    "error", [SSLError(endpoint_url="https://x", error=OSError("cert")), RuntimeError("ours")]
+)
 def test_what_no_repetition_mends_stays_itself(error: Exception) -> None:
     with pytest.raises(type(error)), translated("asking"):
         raise error
@@ -232,7 +234,8 @@ def test_detection_keeps_the_instances_with_boxes() -> None:
         stubber.add_response("detect_labels", answer, expected)
         found = RekognitionLabels("media", client).detect("footage/ä b.jpg", min_confidence=55.0, only=())
     assert [(one.label, one.confidence) for one in found.boxes] == [("Rabbit", 96.5), ("Animal", 91.0)]
-    assert (found.boxes[0].box.left, found.boxes[0].box.bottom) == (0.1, pytest.approx(0.6))
+    assert found.boxes[0].box.left == 0.1
+    assert found.boxes[0].box.bottom == pytest.approx(0.6)
     assert found.model_version == "3.0"
 
 

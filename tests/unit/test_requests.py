@@ -119,7 +119,7 @@ def test_an_upload_to_an_impossible_project_is_refused_by_name(key: str) -> None
 @pytest.mark.parametrize("missing", ["sequencer", "etag", "key"])
 def test_an_event_without_a_part_is_refused_by_name(missing: str) -> None:
     with pytest.raises(RequestInvalidError, match=missing):
-        read_request(event(**{missing: None}))
+        read_request(event(**{missing: None}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

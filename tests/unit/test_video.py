@@ -362,5 +362,5 @@ def test_an_error_of_the_store_is_not_taken_for_a_broken_film(error: Exception) 
 
 
 def _grey(jpeg: bytes) -> Any:
-    with av.open(io.BytesIO(jpeg)) as picture:
+    with av.open(io.BytesIO(jpeg), "r") as picture:
         return next(picture.decode(video=0)).to_ndarray(format="gray")

@@ -78,7 +78,7 @@ def _attempts_s(task: State) -> float:
             wait = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2) ** attempt
             waits += min(wait, retrier.get("MaxDelaySeconds", wait))
             attempts += 1
-    return attempts * task.body["TimeoutSeconds"] + waits
+    return float(attempts * task.body["TimeoutSeconds"] + waits)
 
 
 # ---- the graph ------------------------------------------------------------------------------------
