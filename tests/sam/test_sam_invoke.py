@@ -2,10 +2,12 @@
 
 import io
 import json
+from typing import Any
 
 import numpy as np
 import pytest
 
+from local.tools import REPOSITORY
 from storycast import keys
 from storycast.adapters.s3 import S3Store
 from storycast.footage import Probe, Segment, plan_segments
@@ -84,10 +86,10 @@ def test_the_image_pays_once(
     assert again.payload == {**sampled.payload, "reused": True}
 
 
-def test_the_image_answers_a_bad_event_with_an_error(invoke: Invoke, plan: RunPlan) -> None:
-    answer = invoke("SampleFramesFunction", {"run_id": plan.run_id})
+def test_the_image_answers_a_bad_event_with_an_error(invoke: Invoke) -> None:
+    answer = invoke("SampleFramesFunction", _event("sample_frames/invalid_segment_without_end"))
     assert answer.error == "ValidationError"
-    assert "segment" in answer.payload["errorMessage"]
+    assert "end_ms" in answer.payload["errorMessage"]
 
 
 def test_the_image_names_footage_that_changed(invoke: Invoke, plan: RunPlan, segment: Segment) -> None:
@@ -98,13 +100,19 @@ def test_the_image_names_footage_that_changed(invoke: Invoke, plan: RunPlan, seg
 
 
 def test_a_zip_with_a_layer_prepares_a_run(invoke: Invoke, store: S3Store) -> None:
-    request = {"project": "Häschen & Bär", "footage": [FILM_KEY], "run_id": "prepared"}
-    event = {"request": request, "execution_arn": EXECUTION, "started_at": "2026-01-02T03:04:05Z"}
-    answer = invoke("PrepareRunFunction", event)
-    assert answer.payload["claimed"] is True
-    assert answer.payload["run_id"] == "prepared"
-    assert read_plan(store, "prepared").footage[0].source.key == FILM_KEY
-    assert read_run(store, "prepared").execution_arn == EXECUTION
+    event = _event("prepare_run/valid_upload")
+    film = store.head(FILM_KEY)
+    event["request"]["detail"]["object"].update(
+        {"key": FILM_KEY, "size": film.size_bytes, "etag": film.etag, "version-id": film.version_id}
+    )
+    first, again = (
+        invoke("PrepareRunFunction", event | {"execution_arn": arn}) for arn in (EXECUTION, f"{EXECUTION}2")
+    )
+    assert first.payload["claimed"] is True
+    run_id = first.payload["run_id"]
+    assert read_plan(store, run_id).footage[0].source.key == FILM_KEY
+    assert read_run(store, run_id).execution_arn == EXECUTION
+    assert again.payload == {"claimed": False, "held_by": EXECUTION}
 
 
 def test_a_zip_with_a_layer_lists_frames(frames: list[KeptFrame]) -> None:
@@ -113,14 +121,15 @@ def test_a_zip_with_a_layer_lists_frames(frames: list[KeptFrame]) -> None:
 
 
 def test_a_zip_answers_an_unknown_run_with_an_error(invoke: Invoke) -> None:
-    answer = invoke("ListFramesFunction", {"run_id": "no-such-run"})
+    event = _event("list_frames/invalid_unknown_run")
+    answer = invoke("ListFramesFunction", event)
     assert answer.error == "KeyError"
-    assert "runs/no-such-run/settings.json" in answer.payload["errorMessage"]
+    assert f"runs/{event['run_id']}/settings.json" in answer.payload["errorMessage"]
 
 
 def test_a_zip_answers_a_bad_request_with_our_error(invoke: Invoke) -> None:
-    event = {"request": {"project": "p"}, "execution_arn": EXECUTION, "started_at": "2026-01-02T03:04:05Z"}
-    assert invoke("PrepareRunFunction", event).error == "RequestInvalidError"
+    answer = invoke("PrepareRunFunction", _event("prepare_run/invalid_request_empty"))
+    assert answer.error == "RequestInvalidError"
 
 
 def test_a_zip_with_both_layers_curates(
@@ -140,6 +149,10 @@ def test_a_zip_with_both_layers_curates(
     report = json.loads(store.get(keys.run_file(plan.run_id, "curation.json")))
     assert report["outcomes"]["duplicate"] == 1
     assert report["pictures"] == {"Square": answer.payload["image_count"]}
+
+
+def _event(name: str) -> Any:
+    return json.loads((REPOSITORY / f"events/{name}.json").read_text())
 
 
 def _sighting(frame: KeptFrame, number: int) -> Sighting:
