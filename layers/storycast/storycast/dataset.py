@@ -38,7 +38,8 @@ def dataset_image(image: CuratedImage, caption: Caption) -> DatasetImage:
 
 def made_by(run: Run) -> list[str]:
     """Return in a line each who stands behind the run's models; stand-ins say so in their provider's name."""
-    return [f"{model.model_id}: {model.name} ({model.provider})" for model in run.models]
+    models = [f"{model.model_id}: {model.name} ({model.provider})" for model in run.models]
+    return [*(f"Rekognition labels: model {name}" for name in run.chosen.get("label_models", ())), *models]
 
 
 def dataset_card(run: Run, images: Sequence[DatasetImage], problems: Sequence[str]) -> str:

@@ -32,6 +32,7 @@ class _Gathered:
         self.lost = 0
         self.paid_detections = 0
         self.paid_embeddings = 0
+        self.label_models: set[str] = set()
 
     def frame(self, frame: KeptFrame, outcome: str, reason: str) -> None:
         self.lost += outcome == "lost"
@@ -72,7 +73,7 @@ def name_characters(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
         paid_detections=gathered.paid_detections,
         paid_embeddings=gathered.paid_embeddings,
     )
-    write_run(store, run)
+    write_run(store, run.with_chosen(label_models=sorted(gathered.label_models)))
     refuse_losses("frames", gathered.lost, len(frames), plan.settings.max_lost_share)
     return {"sightings": len(named), "named": with_name, "message": _message(len(frames), len(named), cast)}
 
@@ -105,6 +106,7 @@ def _gather(plan: RunPlan, frames: Sequence[KeptFrame], store: ObjectStore) -> _
             gathered.frame(frame, "lost", "detection left no result")
             continue
         gathered.paid_detections += found.paid_by == plan.run_id
+        gathered.label_models |= {found.model_version} - {""}
         if found.refused:
             gathered.frame(frame, "refused", found.refused)
         elif not found.detections:
