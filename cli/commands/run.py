@@ -35,7 +35,7 @@ def run(
     \b
     Examples:
       storycast run film.mp4
-      storycast run film.mp4 stills/*.jpg --project bunny/project.yaml --out out/
+      storycast run film.mp4 stills/*.jpg --project my-film/project.yaml --out out/
       storycast run film.mp4 --target aws --review auto
     """  # noqa: D301 -- \b is typer's mark for lines to leave as they are
     # boto3 and the video libraries take a second to import; --help does without them.

@@ -32,8 +32,8 @@ def upload(
 
     \b
     Examples:
-      storycast upload film.mp4 --project bunny/project.yaml --follow --out out/
-      storycast upload film.mp4 --project-name bunny --target aws
+      storycast upload film.mp4 --project my-film/project.yaml --follow --out out/
+      storycast upload film.mp4 --project-name my-film --target aws
     """  # noqa: D301 -- \b is typer's mark for lines to leave as they are
     from cli.running import check_input  # noqa: PLC0415 -- see run
     from cli.running import upload as upload_it  # noqa: PLC0415

@@ -21,7 +21,8 @@ class Placed:
 
 
 def machine() -> dict[str, Any]:
-    return json.loads((ROOT / "statemachine/build_dataset.asl.json").read_text())
+    definition: dict[str, Any] = json.loads((ROOT / "statemachine/build_dataset.asl.json").read_text())
+    return definition
 
 
 def template() -> dict[str, Any]:
