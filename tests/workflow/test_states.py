@@ -36,7 +36,7 @@ def leaves(root: type[BaseException]) -> set[str]:
 
 def function_of(placed: Placed) -> str:
     (name,) = re.findall(r"\$\{(\w+)FunctionArn\}", placed.state["Parameters"]["FunctionName"])
-    return name
+    return str(name)
 
 
 def folder_of(name: str) -> str:
