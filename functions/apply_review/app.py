@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from storycast.adapters import environment
-from storycast.requests import RunEvent
+from storycast.requests import RunEvent, read_event
 from storycast.stages.apply_review import apply_review
 
 logger = Logger(service="apply_review")
@@ -16,7 +16,7 @@ logger = Logger(service="apply_review")
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return where the approved manifest is."""
-    asked = RunEvent.model_validate(event)
+    asked = read_event(event, RunEvent)
     applied = apply_review(
         environment.plan(asked.run_id),
         store=environment.store(),

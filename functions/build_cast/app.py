@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from storycast.adapters import environment
 from storycast.adapters.bedrock_runtime import BedrockEmbedder
-from storycast.requests import RunEvent
+from storycast.requests import RunEvent, read_event
 from storycast.stages.build_cast import build_cast
 
 logger = Logger(service="build_cast")
@@ -16,7 +16,7 @@ logger = Logger(service="build_cast")
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return how many characters and references there are."""
-    asked = RunEvent.model_validate(event)
+    asked = read_event(event, RunEvent)
     plan = environment.plan(asked.run_id)
     embedder = BedrockEmbedder(plan.settings.duplicates.embedding)
     built = build_cast(plan, store=environment.store(), embedder=embedder)

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from storycast.adapters import environment
 from storycast.adapters.bedrock_runtime import ConverseCaptioner
 from storycast.curation import CuratedImage
+from storycast.requests import read_event
 from storycast.stages.caption_images import caption_images
 
 logger = Logger(service="caption_images")
@@ -24,7 +25,7 @@ class Event(BaseModel):
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return whether the picture has a caption."""
-    asked = Event.model_validate(event)
+    asked = read_event(event, Event)
     plan = environment.plan(asked.run_id)
     captioned = caption_images(
         plan,

@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from storycast.adapters import environment
 from storycast.adapters.bedrock import BedrockCatalogue
-from storycast.requests import RunEvent
+from storycast.requests import RunEvent, read_event
 from storycast.stages.check_plan import check_plan
 
 logger = Logger(service="check_plan")
@@ -17,7 +17,7 @@ logger = Logger(service="check_plan")
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return where the list of segments is."""
-    asked = RunEvent.model_validate(event)
+    asked = read_event(event, RunEvent)
     checked = check_plan(
         environment.plan(asked.run_id),
         store=environment.store(),

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from storycast.adapters import environment
 from storycast.adapters.bedrock_runtime import BedrockEmbedder
 from storycast.frames import KeptFrame
+from storycast.requests import read_event
 from storycast.stages.crop_characters import crop_characters
 
 logger = Logger(service="crop_characters")
@@ -24,7 +25,7 @@ class Event(BaseModel):
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return how many crops the frame has."""
-    asked = Event.model_validate(event)
+    asked = read_event(event, Event)
     plan = environment.plan(asked.run_id)
     embedder = BedrockEmbedder(plan.settings.duplicates.embedding)
     cropped = crop_characters(plan, asked.frame, store=environment.store(), embedder=embedder)

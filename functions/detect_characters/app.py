@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from storycast.adapters import environment
 from storycast.adapters.rekognition import RekognitionLabels
 from storycast.frames import KeptFrame
+from storycast.requests import read_event
 from storycast.stages.detect_characters import detect_characters
 
 logger = Logger(service="detect_characters")
@@ -24,7 +25,7 @@ class Event(BaseModel):
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return how many detections the frame has."""
-    asked = Event.model_validate(event)
+    asked = read_event(event, Event)
     store = environment.store()
     detector = RekognitionLabels(store.bucket)
     found = detect_characters(environment.plan(asked.run_id), asked.frame, store=store, detector=detector)

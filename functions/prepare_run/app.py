@@ -8,6 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from storycast.adapters import environment
+from storycast.requests import read_event
 from storycast.stages.prepare_run import prepare_run
 
 logger = Logger(service="prepare_run")
@@ -24,7 +25,7 @@ class Event(BaseModel):
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return what the following states need to know of the run."""
-    asked = Event.model_validate(event)
+    asked = read_event(event, Event)
     prepared = prepare_run(
         asked.request,
         execution_arn=asked.execution_arn,

@@ -7,6 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from storycast.adapters import environment
+from storycast.requests import read_event
 from storycast.stages.probe_footage import probe_footage
 
 logger = Logger(service="probe_footage")
@@ -22,7 +23,7 @@ class Event(BaseModel):
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return the footage's id and duration."""
-    asked = Event.model_validate(event)
+    asked = read_event(event, Event)
     probed = probe_footage(environment.plan(asked.run_id), asked.footage_id, store=environment.store())
     logger.info("probed", run_id=asked.run_id, **probed)
     return probed

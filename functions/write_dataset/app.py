@@ -6,7 +6,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from storycast.adapters import environment
-from storycast.requests import RunEvent
+from storycast.requests import RunEvent, read_event
 from storycast.stages.write_dataset import write_dataset
 
 logger = Logger(service="write_dataset")
@@ -15,7 +15,7 @@ logger = Logger(service="write_dataset")
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return where the manifest is."""
-    asked = RunEvent.model_validate(event)
+    asked = read_event(event, RunEvent)
     written = write_dataset(environment.plan(asked.run_id), store=environment.store())
     logger.info("written", run_id=asked.run_id, **written)
     return written

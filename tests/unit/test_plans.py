@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from storycast import keys, names
+from storycast.errors import RequestInvalidError
 from storycast.fingerprint import FINGERPRINT_LENGTH, canonical_json, fingerprint
 from storycast.footage import FootageSource, Probe, Segment, plan_segments
 from storycast.frames import (
@@ -270,7 +271,7 @@ def test_a_plan_is_read_as_it_was_written() -> None:
     write_plan(store, plan)
     assert read_plan(store, "run-1") == plan
     assert plan.of(SOURCE.footage_id).source == SOURCE
-    with pytest.raises(KeyError, match="no footage other"):
+    with pytest.raises(RequestInvalidError, match="no footage other"):
         plan.of("other")
     with pytest.raises(KeyError):
         read_plan(store, "run-2")

@@ -141,9 +141,9 @@ def test_a_request_names_its_footage() -> None:
 @pytest.mark.parametrize(
     ("request_", "named"),
     [
-        (None, "request"),
-        ([], "request"),
-        ("film.mp4", "request"),
+        (None, "all of it"),
+        ([], "all of it"),
+        ("film.mp4", "all of it"),
         ({}, "project"),
         ({"project": "p"}, "footage"),
         ({"project": "p", "footage": []}, "footage"),

@@ -31,7 +31,7 @@ from storycast.frames import from_json_lines
 from storycast.ledger import FINAL_OUTCOMES
 from storycast.plan import RunPlan, read_plan
 from storycast.ports import Answer
-from storycast.stages.record_failure import record_failure
+from storycast.stages.record_failure import ExecutionEnd, record_failure
 from tests.fakes.film import encoded, film
 from tests.fakes.services import ColourDetector, ColourEmbedder, NamingCaptioner
 from tests.fakes.workflow import BLUE, NOW, RED, World, scene
@@ -561,11 +561,11 @@ def test_the_end_of_an_execution_is_recorded_and_told() -> None:
         "cause": json.dumps({"errorMessage": "not here", "errorType": "NotYetAvailableError", "stackTrace": []}),
     }
     ports: dict[str, Any] = {"store": one.store, "claims": one.claims, "notifier": one.notifier, "now": NOW}
-    assert record_failure(detail, **ports) == {"run_id": run_id, "status": "FAILED"}
+    assert record_failure(ExecutionEnd.model_validate(detail), **ports) == {"run_id": run_id, "status": "FAILED"}
     run = one.record(run_id)
     assert (run.status, run.error, run.cause) == ("failed", "NotYetAvailableError", "not here")
     stranger = {**detail, "executionArn": "arn:x:stranger", "cause": None, "error": None, "status": "ABORTED"}
-    assert record_failure(stranger, **ports) == {"run_id": None, "status": "ABORTED"}
+    assert record_failure(ExecutionEnd.model_validate(stranger), **ports) == {"run_id": None, "status": "ABORTED"}
     assert one.notifier.told[-1] == ("Storycast: stranger aborted", "stranger: ABORTED\nABORTED\n")
 
 

@@ -10,6 +10,9 @@ from storycast.embeddings import Vectors
 BLOCK_ROWS = 1024
 """Candidates that are compared with all kept ones in one matrix product; bounds the memory it takes."""
 
+ROUNDING = 1e-6
+"""Products of float32 unit vectors miss by as much, so that equal pictures may stay below a threshold of 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
@@ -44,7 +47,7 @@ def find_duplicates(vectors: Vectors, order: Sequence[int], threshold: float) ->
         kept_here: list[int] = []
         for row, index in enumerate(block):
             cosines = np.concatenate([earlier[row], within[row, kept_here]])
-            if cosines.size and float(cosines.max()) >= threshold:
+            if cosines.size and float(cosines.max()) >= threshold - ROUNDING:
                 nearest = int(cosines.argmax())
                 twin = kept[nearest] if nearest < len(kept) else block[kept_here[nearest - len(kept)]]
                 dropped.append(Duplicate(index, twin, round(float(cosines.max()), 4)))

@@ -24,6 +24,7 @@ FINAL_OUTCOMES: dict[Kind, tuple[str, ...]] = {
         "duplicate",
         "not_selected",
         "caption_refused",
+        "over_limit",
         "lost",
         "in_dataset",
     ),

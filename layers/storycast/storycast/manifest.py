@@ -9,6 +9,7 @@ from storycast.footage import Record
 MIN_RECORDS, MAX_RECORDS = 5, 10_000
 MIN_SIDE_PX, MAX_SIDE_PX = 512, 4096
 MAX_PICTURE_BYTES = 50 * 1024 * 1024
+MAX_PIXELS = 12_582_912
 
 KEY_NAMES: dict[str, tuple[str, str]] = {
     "bedrock": ("image-ref", "caption"),
@@ -36,6 +37,17 @@ def write_manifest(records: Iterable[ManifestRecord], keys: Literal["bedrock", "
         json.dumps({image_key: record.image_uri, caption_key: record.caption}, ensure_ascii=False) + "\n"
         for record in records
     ).encode()
+
+
+def picture_problem(width_px: int, height_px: int, size_bytes: int) -> str:
+    """Return in words why a picture can't be in a manifest for training; empty when it can."""
+    if not all(MIN_SIDE_PX <= side_px <= MAX_SIDE_PX for side_px in (width_px, height_px)):
+        return f"{width_px} x {height_px} px, training takes sides of {MIN_SIDE_PX} to {MAX_SIDE_PX} px"
+    if width_px * height_px > MAX_PIXELS:
+        return f"{width_px} x {height_px} px, training takes at most {MAX_PIXELS:,} in all"
+    if size_bytes > MAX_PICTURE_BYTES:
+        return f"{size_bytes:,} bytes, training takes at most {MAX_PICTURE_BYTES:,}"
+    return ""
 
 
 def problems(record_count: int) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from storycast import keys
+from storycast.errors import RequestInvalidError
 from storycast.fingerprint import fingerprint
 from storycast.footage import FootageSource, Record
 from storycast.ports import ObjectStore
@@ -10,7 +11,7 @@ from storycast.settings import Settings
 
 FRAMES_VERSION = 2
 """Raised when sampling chooses other frames for the same settings; likewise the next two."""
-DETECTIONS_VERSION = 1
+DETECTIONS_VERSION = 2
 CROPS_VERSION = 1
 
 
@@ -35,18 +36,19 @@ class RunPlan(Record):
         """Return the plan of one footage.
 
         Raises:
-            KeyError: The run has no such footage.
+            RequestInvalidError: The run has no such footage.
         """
         for footage in self.footage:
             if footage.source.footage_id == footage_id:
                 return footage
-        raise KeyError(f"run {self.run_id} has no footage {footage_id}")
+        raise RequestInvalidError(f"The run {self.run_id} has no footage {footage_id}.")
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels to look for: those of the characters where each has some, else none, which means all."""
         characters = self.settings.characters
-        if not characters or not all(character.labels for character in characters):
+        labels_name = "labels" in self.settings.detection.methods
+        if not labels_name or not characters or not all(character.labels for character in characters):
             return ()
         return tuple(sorted({label for character in characters for label in character.labels}))
 
@@ -62,7 +64,6 @@ def make_plan(run_id: str, project: str, settings: Settings, sources: Sequence[F
         detections = fingerprint(
             version=DETECTIONS_VERSION,
             frames=frames,
-            methods=[method for method in settings.detection.methods if method != "references"],
             min_confidence=settings.detection.min_confidence,
             labels=list(bare.labels),
         )
@@ -86,6 +87,9 @@ def read_plan(store: ObjectStore, run_id: str) -> RunPlan:
     """Read a run's plan.
 
     Raises:
-        KeyError: There is no such run.
+        RequestInvalidError: There is no such run.
     """
-    return RunPlan.model_validate_json(store.get(keys.run_file(run_id, "settings.json")))
+    try:
+        return RunPlan.model_validate_json(store.get(keys.run_file(run_id, "settings.json")))
+    except KeyError:
+        raise RequestInvalidError(f"There is no run '{run_id}'.") from None

@@ -91,15 +91,30 @@ def read_request(event: Any) -> tuple[RunRequest, Upload | None]:
     return _request(event), None
 
 
+def read_event[E: BaseModel](event: Any, kind: type[E]) -> E:
+    """Read the event of a function.
+
+    Raises:
+        RequestInvalidError: It has not the form of ``kind``; the message says which part is wrong.
+    """
+    try:
+        return kind.model_validate(event)
+    except ValidationError as error:
+        raise RequestInvalidError(f"The event is not valid: {_problems(error)}.") from None
+
+
+def _problems(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in detail['loc']) or 'all of it'}: {detail['msg']}"
+        for detail in error.errors()
+    )
+
+
 def _request(data: Any) -> RunRequest:
     try:
         return RunRequest.model_validate(data)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in detail['loc']) or 'request'}: {detail['msg']}"
-            for detail in error.errors()
-        )
         raise RequestInvalidError(
-            f"The request is not valid: {problems}. "
+            f"The request is not valid: {_problems(error)}. "
             'It needs {"project": "<name>", "footage": ["<key>", ...]} and may have a "run_id".'
         ) from None

@@ -42,6 +42,7 @@ def build_cast(plan: RunPlan, *, store: ObjectStore, embedder: Embedder) -> dict
         ReferenceMissingError: A pattern matches nothing, or a picture can't be used.
     """
     model_mark = fingerprint(version=VERSION, model=embedder.model_id)
+    methods = plan.settings.detection.methods
     available = (
         [stored.key for stored in store.list(keys.project_folder(plan.project))]
         if plan.settings.has_references
@@ -50,7 +51,8 @@ def build_cast(plan: RunPlan, *, store: ObjectStore, embedder: Embedder) -> dict
     members, paid = [], 0
     for character in plan.settings.characters:
         references = []
-        for key in _matches(plan.project, character.name, character.references, available):
+        patterns = character.references if "references" in methods else ()
+        for key in _matches(plan.project, character.name, patterns, available):
             reference, was_paid = _embed(key, model_mark, plan, store, embedder)
             references.append(reference)
             paid += was_paid
@@ -58,7 +60,7 @@ def build_cast(plan: RunPlan, *, store: ObjectStore, embedder: Embedder) -> dict
             CastMember(
                 name=character.name,
                 description=character.description,
-                labels=character.labels,
+                labels=character.labels if "labels" in methods else (),
                 references=tuple(references),
             )
         )

@@ -40,8 +40,8 @@ def check_plan(plan: RunPlan, *, store: ObjectStore, catalogue: ModelCatalogue, 
     for footage in plan.footage:
         try:
             probe = Probe.model_validate_json(store.get(keys.probe(footage.source.footage_id)))
-        except KeyError:
-            raise DependencyUnavailableError(f"the probe of {footage.source.name} is missing") from None
+        except (KeyError, ValueError):
+            raise DependencyUnavailableError(f"the probe of {footage.source.name} is missing or damaged") from None
         segments += plan_segments(
             footage.source,
             probe,
@@ -87,7 +87,15 @@ def _living(facts: ModelFacts, now: datetime) -> ModelUsed:
 
 
 def _warnings(settings: Settings) -> list[str]:
-    return [
+    default = Settings()
+    idle = {
+        "detection.economy": settings.detection.economy != default.detection.economy,
+        "selection.pairs_share": settings.selection.pairs_share != default.selection.pairs_share,
+        "review.minimum_per_character": settings.review.minimum_per_character
+        != default.review.minimum_per_character,
+    }
+    without_effect = [f"{name} has no effect in this release" for name, is_set in idle.items() if is_set]
+    return without_effect + [
         f"{character.name} has neither references nor labels, so no picture can be named so"
         for character in settings.characters
         if not character.references and not character.labels

@@ -47,6 +47,8 @@ def prepare_run(
     """
     request, upload = read_request(event)
     run_id = request.run_id or names.run_id(request.footage[0], started_at, execution_arn)
+    if upload and upload.bucket != store.bucket:
+        raise RequestInvalidError(f"The event is of the bucket '{upload.bucket}', not of '{store.bucket}'.")
     if upload:
         holder = claims.claim(upload.claim, execution_arn, _claim_details(upload, run_id))
         if holder != execution_arn:

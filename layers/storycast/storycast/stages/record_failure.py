@@ -4,19 +4,32 @@ import json
 from datetime import datetime
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from storycast.ports import Claims, Notifier, ObjectStore
 from storycast.runs import Run, read_run, write_run
 
 
+class ExecutionEnd(BaseModel):
+    """The ``detail`` of a ``Step Functions Execution Status Change`` event."""
+
+    model_config = ConfigDict(frozen=True)
+
+    execution_arn: str = Field(alias="executionArn")
+    status: str
+    error: str | None = None
+    cause: str | None = None
+
+
 def record_failure(
-    detail: dict[str, Any], *, store: ObjectStore, claims: Claims, notifier: Notifier, now: datetime
+    end: ExecutionEnd, *, store: ObjectStore, claims: Claims, notifier: Notifier, now: datetime
 ) -> dict[str, Any]:
     """Record the end of an execution that failed, timed out or was stopped.
 
     Some failures pass every Catch, so this is started by the status event of the execution itself.
 
     Args:
-        detail: The ``detail`` of a ``Step Functions Execution Status Change`` event.
+        end: How it ended.
         store: The bucket.
         claims: Knows which run the execution is.
         notifier: Whom to tell.
@@ -25,9 +38,9 @@ def record_failure(
     Returns:
         The run's id, None where the execution failed before it had a run.
     """
-    arn, status = str(detail["executionArn"]), str(detail["status"])
-    error = str(detail.get("error") or status)
-    cause = _cause(detail.get("cause"))
+    arn, status = end.execution_arn, end.status
+    error = end.error or status
+    cause = _cause(end.cause)
     run = _run_of(store, claims, arn)
     if run is not None:
         update = {"status": "failed", "ended_at": now.isoformat(), "error": error, "cause": cause}
@@ -48,9 +61,9 @@ def _run_of(store: ObjectStore, claims: Claims, execution_arn: str) -> Run | Non
         return None
 
 
-def _cause(cause: object) -> str:
+def _cause(cause: str | None) -> str:
     """Return the message in a cause; a function's cause is JSON with a stack trace that helps nobody here."""
-    text = str(cause or "")
+    text = cause or ""
     try:
         return str(json.loads(text)["errorMessage"])
     except (ValueError, KeyError, TypeError):

@@ -15,7 +15,7 @@ from storycast.errors import CaptionsFailedError
 from storycast.frames import from_json_lines
 from storycast.images import PictureUnreadableError, cut_out, open_picture, to_png
 from storycast.ledger import Entry, record_entries, refuse_losses
-from storycast.manifest import ManifestRecord, problems, write_manifest
+from storycast.manifest import ManifestRecord, picture_problem, problems, write_manifest
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
 from storycast.runs import Run, read_run, write_run
@@ -53,8 +53,12 @@ def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
         except (KeyError, PictureUnreadableError) as error:
             entries.append(_entry(image, "lost", f"its frame can't be read again: {error}"))
             continue
-        made = dataset_image(image, caption)
-        store.put(_image_key(plan.run_id, made), to_png(picture), "image/png")
+        made, content = dataset_image(image, caption), to_png(picture)
+        problem = picture_problem(picture.width, picture.height, len(content))
+        if problem:
+            entries.append(_entry(image, "over_limit", problem))
+            continue
+        store.put(_image_key(plan.run_id, made), content, "image/png")
         small = picture.resize((TILE_SOURCE_PX, TILE_SOURCE_PX))
         tiles.append(Tile(small, f"{image.character} · {image.framing}", made.caption))
         images.append(made)
@@ -91,6 +95,7 @@ def _close(
     paid = [caption for caption in captions if caption is not None and caption.paid_by == plan.run_id]
     run = read_run(store, plan.run_id).with_counts(
         dataset_images=len(images),
+        pictures_over_limit=sum(entry.outcome == "over_limit" for entry in entries),
         captions_refused=sum(entry.outcome == "caption_refused" for entry in entries),
         captions_lost=sum(entry.outcome == "lost" for entry in entries),
         paid_captions=len(paid),
