@@ -273,7 +273,7 @@ def test_a_plan_is_read_as_it_was_written() -> None:
     assert plan.of(SOURCE.footage_id).source == SOURCE
     with pytest.raises(RequestInvalidError, match="no footage other"):
         plan.of("other")
-    with pytest.raises(KeyError):
+    with pytest.raises(RequestInvalidError):
         read_plan(store, "run-2")
 
 
