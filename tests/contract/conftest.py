@@ -62,7 +62,7 @@ def s3_url(objects: dict[str, bytes]) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def environment(s3_url: str) -> Iterator[pytest.MonkeyPatch]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "AKIACONTRACT")
@@ -74,13 +74,13 @@ def environment(s3_url: str) -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def standins(environment: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandinServer]:
     with running(tmp_path_factory.mktemp("standins")) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(standins: StandinServer) -> Callable[[str], BaseClient]:
     """Real clients by service name; they neither retry nor check parameters themselves."""
     made: dict[str, BaseClient] = {}

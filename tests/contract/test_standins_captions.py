@@ -5,11 +5,11 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from standin_pictures import jpeg
 
 from local.standins.composer import compose
 from local.standins.conversation import COMPOSED
 from local.standins.facts import PictureFacts
+from tests.contract.standin_pictures import jpeg
 
 NOVA = "us.amazon.nova-pro-v1:0"
 FACTS = st.builds(

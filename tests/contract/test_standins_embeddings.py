@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from PIL import Image
-from standin_pictures import encoded, jpeg, padded_png, plain_png, scene
+
+from tests.contract.standin_pictures import encoded, jpeg, padded_png, plain_png, scene
 
 TITAN = "amazon.titan-embed-image-v1"
 NOVA = "amazon.nova-2-multimodal-embeddings-v1:0"

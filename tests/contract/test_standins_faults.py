@@ -6,10 +6,10 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
-from standin_pictures import jpeg
 
 from local.standins.server import SERVICES
 from local.standins.service import Service
+from tests.contract.standin_pictures import jpeg
 
 BODY = json.dumps({"inputImage": base64.b64encode(jpeg()).decode("ascii")})
 ASKS = {

@@ -1,10 +1,10 @@
 """DetectLabels through a real client: what comes back, the limits, the errors."""
 
 import pytest
-from standin_pictures import encoded, figure_box, jpeg, padded_png, plain_png, scene
 
 from local.standins.nanodet import coco_classes
 from local.standins.rekognition import BYTES_LIMIT, LABEL_MODEL_VERSION, OBJECT_BYTES_LIMIT, SALIENT, wanted
+from tests.contract.standin_pictures import encoded, figure_box, jpeg, padded_png, plain_png, scene
 
 PICTURE = jpeg(3)
 

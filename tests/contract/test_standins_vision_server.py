@@ -8,11 +8,11 @@ import time
 import httpx
 import pytest
 from botocore.exceptions import ClientError
-from conftest import serving
-from standin_pictures import jpeg
 
 from local.standins import vision_server
 from local.standins.vision_server import VisionServer
+from tests.contract.conftest import serving
+from tests.contract.standin_pictures import jpeg
 
 NOVA = "amazon.nova-pro-v1:0"
 PICTURE = jpeg(7)
