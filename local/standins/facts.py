@@ -14,6 +14,7 @@ from local.standins.image_properties import picture_sharpness
 from local.standins.saliency import saliency_map, salient_boxes
 
 SIDE_PX = 96
+SALIENCY_SIDE_PX = 160
 _SALIENT = 0.5
 _BACKGROUND = 0.2
 #: A background colour is named from this share of the background on.
@@ -49,7 +50,7 @@ class PictureFacts:
 
 def measure(rgb: NDArray[np.uint8]) -> PictureFacts:
     """Measure a picture, ``(height, width, 3)``, 8 bits RGB."""
-    saliency = saliency_map(rgb)
+    saliency = saliency_map(rgb, SALIENCY_SIDE_PX)
     boxes = salient_boxes(saliency)
     small = np.asarray(cv2.resize(rgb, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA), dtype=np.uint8)
     reduced = cv2.resize(saliency, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)

@@ -242,7 +242,7 @@ def _interval_at(time_ms: int, interval_ms: float) -> int:
 
 def _watch(file: IO[bytes], name: str, plan: Plan, sample: Sample) -> Iterator[tuple[_Seen, bool]]:
     """Yield each decoded frame from just before the segment on, and whether it begins a shot."""
-    before: NDArray[np.int16] | None = None
+    before: NDArray[np.uint8] | None = None
     usual = 0.0
     ends_ms: int | None = None
     try:
@@ -257,14 +257,14 @@ def _watch(file: IO[bytes], name: str, plan: Plan, sample: Sample) -> Iterator[t
                 time_ms = _time_ms(frame, index, stream) - origin
                 ends_ms = time_ms + _lasts_ms(frame)
                 luma = _luma(frame)
-                difference = 0.0 if before is None else float(np.abs(luma - before).mean())
+                difference = 0.0 if before is None else float(cv2.absdiff(luma, before).mean())
                 cut = before is not None and difference > max(CUT_DIFFERENCE, CUT_CONTRAST * usual)
                 usual = difference if cut else 0.8 * usual + 0.2 * difference
                 before = luma
                 if cut and plan.start_ms <= time_ms < plan.end_ms:
                     sample.cuts_ms.append(time_ms)
                 if time_ms >= plan.start_ms - LEAD_MS:
-                    yield _Seen(frame, max(time_ms, 0), _sharpness(luma), float(luma.std()), index), cut
+                    yield _Seen(frame, max(time_ms, 0), _sharpness(luma), _deviation(luma), index), cut
             says_ms = _duration_ms(container, stream)
             if (ends_ms or 0) + BROKEN_OFF_MS < min(says_ms, plan.end_ms):
                 sample.complete = False
@@ -314,14 +314,18 @@ def _duration_ms(container: "av.container.InputContainer", stream: VideoStream) 
     return round(container.duration / 1000) if container.duration else 0
 
 
-def _luma(frame: VideoFrame) -> NDArray[np.int16]:
+def _luma(frame: VideoFrame) -> NDArray[np.uint8]:
     height = max(round(LUMA_WIDTH_PX * frame.height / frame.width), 16)
     small = frame.reformat(width=LUMA_WIDTH_PX, height=height, format="gray")
-    return small.to_ndarray().astype(np.int16)
+    return small.to_ndarray().astype(np.uint8, copy=False)
 
 
-def _sharpness(luma: NDArray[np.int16]) -> float:
-    return float(cv2.Laplacian(luma.astype(np.uint8), cv2.CV_32F).var())
+def _sharpness(luma: NDArray[np.uint8]) -> float:
+    return _deviation(cv2.Laplacian(luma, cv2.CV_16S)) ** 2
+
+
+def _deviation(plane: "cv2.typing.MatLike") -> float:
+    return float(cv2.meanStdDev(plane)[1][0, 0])
 
 
 def _shown_size(frame: VideoFrame) -> tuple[int, int]:
