@@ -13,7 +13,7 @@ from local.standins.pictures import PictureUnreadableError, read_header, read_pi
 from local.standins.saliency import saliency_map, salient_boxes
 from local.standins.service import Call, Params, Service, paid
 
-LABEL_MODEL_VERSION = "local-stand-in nanodet-g-416 + u2netp"
+LABEL_MODEL_VERSION = "local-stand-in nanodet-g-416 + u2netp-256"
 #: U2Netp says that a region stands out, and no more.
 SALIENT = "Salient Object"
 SALIENT_CATEGORY = "Saliency"
