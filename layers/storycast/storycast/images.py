@@ -26,6 +26,9 @@ _TURNS = {
 }
 """What to do to a picture of each EXIF orientation; 1 is upright."""
 
+type Picture = Image.Image
+"""A decoded picture. Who handles pictures without looking into them needs no other name of Pillow."""
+
 
 class PictureUnreadableError(ValueError):
     """The bytes are no picture that can be used; the message says why."""
@@ -40,7 +43,7 @@ class Look:
     contrast: float
 
 
-def open_picture(content: bytes) -> Image.Image:
+def open_picture(content: bytes) -> Picture:
     """Decode a PNG or JPEG as RGB, upright as its EXIF data says.
 
     Raises:
@@ -58,12 +61,12 @@ def open_picture(content: bytes) -> Image.Image:
     raise PictureUnreadableError(f"it has {picture.width} x {picture.height} px, more than {MAX_PIXELS:,} in all")
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
+def _eight_bits(picture: Picture) -> Picture:
     # Pillow's own conversion keeps the lower byte of a 16-bit grey, which is noise.
     return Image.fromarray((np.asarray(picture) // 256).astype(np.uint8))
 
 
-def cut_out(picture: Image.Image, cut: Cut, *, least_px: int = 1, most_px: int = 4096) -> Image.Image:
+def cut_out(picture: Picture, cut: Cut, *, least_px: int = 1, most_px: int = 4096) -> Picture:
     """Return a square of a picture, resized only where its side is outside ``least_px..most_px``.
 
     Args:
@@ -77,7 +80,7 @@ def cut_out(picture: Image.Image, cut: Cut, *, least_px: int = 1, most_px: int =
     return square if side == cut.side_px else square.resize((side, side), Image.Resampling.LANCZOS)
 
 
-def padded_square(picture: Image.Image) -> Image.Image:
+def padded_square(picture: Picture) -> Picture:
     """Return the whole picture on a square of its mean colour, so that nothing is cut off or stretched."""
     if picture.width == picture.height:
         return picture
@@ -88,7 +91,7 @@ def padded_square(picture: Image.Image) -> Image.Image:
     return square
 
 
-def fitted(picture: Image.Image, most_px: int) -> Image.Image:
+def fitted(picture: Picture, most_px: int) -> Picture:
     """Return the picture with its longer side at most ``most_px``."""
     longer = max(picture.size)
     if longer <= most_px:
@@ -98,7 +101,7 @@ def fitted(picture: Image.Image, most_px: int) -> Image.Image:
     return picture.resize(size, Image.Resampling.LANCZOS)
 
 
-def measure(picture: Image.Image) -> Look:
+def measure(picture: Picture) -> Look:
     """Measure a picture on a plane of :data:`SHARPNESS_SIDE_PX`, so that sizes compare."""
     small = picture.convert("L").resize((SHARPNESS_SIDE_PX, SHARPNESS_SIDE_PX), Image.Resampling.BILINEAR)
     luma = np.asarray(small, dtype=np.float32)
@@ -110,14 +113,14 @@ def measure(picture: Image.Image) -> Look:
     )
 
 
-def to_jpeg(picture: Image.Image) -> bytes:
+def to_jpeg(picture: Picture) -> bytes:
     """Encode as JPEG, quality 95, no chroma subsampling."""
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return out.getvalue()
 
 
-def to_png(picture: Image.Image) -> bytes:
+def to_png(picture: Picture) -> bytes:
     """Encode as PNG."""
     out = io.BytesIO()
     picture.save(out, "PNG", compress_level=PNG_COMPRESSION)

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from PIL.Image import Image
-
 from storycast import keys, names
 from storycast.crops import Crop, FrameCrops
 from storycast.cuts import plan_cut
@@ -11,7 +9,7 @@ from storycast.detections import Detection, FrameDetections
 from storycast.embeddings import MAX_PICTURE_SIDE_PX, encode, unit
 from storycast.errors import FrameRefusedError
 from storycast.frames import KeptFrame
-from storycast.images import PictureUnreadableError, cut_out, fitted, measure, open_picture, to_jpeg
+from storycast.images import Picture, PictureUnreadableError, cut_out, fitted, measure, open_picture, to_jpeg
 from storycast.plan import RunPlan
 from storycast.ports import Embedder, ObjectStore
 from storycast.stages.reading import read_own, write_record
@@ -61,7 +59,7 @@ def _with_crop(
     record: FrameCrops,
     crop_id: str,
     detection: Detection,
-    frame_picture: Image,
+    frame_picture: Picture,
     plan: RunPlan,
     frame: KeptFrame,
     store: ObjectStore,

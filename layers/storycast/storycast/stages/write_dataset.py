@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from PIL.Image import Image
-
 from storycast import keys
 from storycast.captions import Caption
 from storycast.contact_sheet import Tile, draw_contact_sheet
@@ -13,7 +11,7 @@ from storycast.cuts import TRAINING_SIDE_PX
 from storycast.dataset import DatasetImage, dataset_card, dataset_image, made_by
 from storycast.errors import CaptionsFailedError
 from storycast.frames import from_json_lines
-from storycast.images import PictureUnreadableError, cut_out, open_picture, to_png
+from storycast.images import Picture, PictureUnreadableError, cut_out, open_picture, to_png
 from storycast.ledger import Entry, record_entries, refuse_losses
 from storycast.manifest import ManifestRecord, picture_problem, problems, write_manifest
 from storycast.plan import RunPlan
@@ -80,7 +78,7 @@ def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
     return {"manifest_key": keys.run_file(plan.run_id, keys.MANIFEST), "record_count": len(records)}
 
 
-def _cut(plan: RunPlan, image: CuratedImage, store: ObjectStore) -> Image:
+def _cut(plan: RunPlan, image: CuratedImage, store: ObjectStore) -> Picture:
     frame = open_picture(store.get(image.frame_key))
     return cut_out(frame, image.cut, least_px=TRAINING_SIDE_PX, most_px=plan.settings.crop.max_size)
 
