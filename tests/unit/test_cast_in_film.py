@@ -287,6 +287,19 @@ def test_the_likest_reference_names_a_sighting_and_the_reason_has_its_cosine() -
     assert "cosine 0.98 over one frame" in one.reason
 
 
+def test_who_is_as_like_another_gets_no_name_and_the_reason_says_between_whom() -> None:
+    mara, tom = member("Mara", 0), member("Tom", 41)
+    (between,) = named([seen(0)], [20.4], mara, tom)
+    assert (between.character, between.outcome) == ("", "unknown")
+    assert "as like Mara as Tom: cosine 0.94 and 0.94" in between.reason
+    (nearer,) = named([seen(0)], [18], mara, tom)
+    assert nearer.character == "Mara"
+    # A label that only one of them claims still decides.
+    labelled = seen(0).model_copy(update={"labels": (("Dog", 80.0),)})
+    (told,) = named([labelled], [20.4], mara, member("Tom", 41, labels=("dog",)))
+    assert told.character == "Tom"
+
+
 def test_a_track_has_one_name_whatever_one_odd_frame_says() -> None:
     names = [
         one.character

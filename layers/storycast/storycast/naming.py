@@ -9,6 +9,9 @@ from storycast.cast import Cast, CastMember
 from storycast.embeddings import Vectors, decode, stack
 from storycast.sightings import Sighting
 
+LEAST_MARGIN = 0.02
+"""Lead in cosine of the likest character over the next; with less, the vectors do not tell the two apart."""
+
 
 def name_by_cast(
     sightings: Sequence[Sighting],
@@ -22,7 +25,7 @@ def name_by_cast(
 
     A sighting's likeness to a character is its largest cosine with one of the character's references; a
     track's is the mean over its sightings, so that one odd frame does not change a name. Where no likeness
-    reaches ``known_cosine``, a label that exactly one character claims decides. A frame shows a character at
+    reaches ``known_cosine`` or leads by :data:`LEAST_MARGIN`, a label that exactly one character claims decides. A frame shows a character at
     most once: the likest sighting keeps the name.
 
     Args:
@@ -101,7 +104,8 @@ def _verdict(
     frames = "one frame" if length == 1 else f"{length} frames of its shot"
     order = np.argsort(-fused, kind="stable")
     best = float(fused[order[0]]) if len(order) else -1.0
-    if best >= known_cosine:
+    second = float(fused[order[1]]) if len(order) > 1 else -1.0
+    if best >= known_cosine and best - second >= LEAST_MARGIN:
         name = members[int(order[0])].name
         return {
             "character": name,
@@ -117,7 +121,10 @@ def _verdict(
             "outcome": "named",
             "reason": f"a label of {name} over {frames}",
         }
-    if best > -1.0:
+    if best >= known_cosine:
+        one, other = (members[int(index)].name for index in order[:2])
+        reason = f"as like {one} as {other}: cosine {best:.2f} and {second:.2f} over {frames}"
+    elif best > -1.0:
         nearest = members[int(order[0])].name
         reason = f"likest is {nearest}, cosine {best:.2f} over {frames}, below {known_cosine:.2f}"
     else:
