@@ -25,8 +25,8 @@ def name_by_cast(
 
     A sighting's likeness to a character is its largest cosine with one of the character's references; a
     track's is the mean over its sightings, so that one odd frame does not change a name. Where no likeness
-    reaches ``known_cosine`` or leads by :data:`LEAST_MARGIN`, a label that exactly one character claims decides. A frame shows a character at
-    most once: the likest sighting keeps the name.
+    reaches ``known_cosine`` or leads by :data:`LEAST_MARGIN`, a label that exactly one character claims
+    decides. A frame shows a character at most once: the likest sighting keeps the name.
 
     Args:
         sightings: In any order.
