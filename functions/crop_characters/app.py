@@ -4,28 +4,19 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
 
 from storycast.adapters import environment
 from storycast.adapters.bedrock_runtime import BedrockEmbedder
-from storycast.frames import KeptFrame
-from storycast.requests import read_event
+from storycast.requests import FrameEvent, read_event
 from storycast.stages.crop_characters import crop_characters
 
 logger = Logger(service="crop_characters")
 
 
-class Event(BaseModel):
-    """One frame of a run."""
-
-    run_id: str
-    frame: KeptFrame
-
-
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return how many crops the frame has."""
-    asked = read_event(event, Event)
+    asked = read_event(event, FrameEvent)
     plan = environment.plan(asked.run_id)
     embedder = BedrockEmbedder(plan.settings.duplicates.embedding)
     cropped = crop_characters(plan, asked.frame, store=environment.store(), embedder=embedder)

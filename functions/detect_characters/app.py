@@ -4,28 +4,19 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import BaseModel
 
 from storycast.adapters import environment
 from storycast.adapters.rekognition import RekognitionLabels
-from storycast.frames import KeptFrame
-from storycast.requests import read_event
+from storycast.requests import FrameEvent, read_event
 from storycast.stages.detect_characters import detect_characters
 
 logger = Logger(service="detect_characters")
 
 
-class Event(BaseModel):
-    """One frame of a run."""
-
-    run_id: str
-    frame: KeptFrame
-
-
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return how many detections the frame has."""
-    asked = read_event(event, Event)
+    asked = read_event(event, FrameEvent)
     store = environment.store()
     detector = RekognitionLabels(store.bucket)
     found = detect_characters(environment.plan(asked.run_id), asked.frame, store=store, detector=detector)

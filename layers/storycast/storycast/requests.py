@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from storycast import keys
 from storycast.errors import RequestInvalidError
+from storycast.frames import KeptFrame
 from storycast.names import RUN_ID_MAX_LENGTH, RUN_ID_PATTERN
 
 MAX_FOOTAGE = 100
@@ -29,6 +30,12 @@ class RunEvent(BaseModel):
     """Input of the states that work on a whole run."""
 
     run_id: str
+
+
+class FrameEvent(RunEvent):
+    """Input of the states that work on one frame of a run."""
+
+    frame: KeptFrame
 
 
 class Upload(BaseModel):
