@@ -31,6 +31,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         plan,
         environment.cast(asked.run_id),
         asked.image,
+        model=environment.model(asked.run_id, plan.settings.captions.model),
         store=environment.store(),
         captioner=ConverseCaptioner(plan.settings.captions.model),
     )

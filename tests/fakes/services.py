@@ -113,12 +113,13 @@ class ListedModels:
         self._ends_at = dict(ends_at or {})
         self._missing = missing
         self.asked: list[str] = []
+        self.provider = "tests"
 
     def facts(self, model_id: str) -> ModelFacts:
         self.asked.append(model_id)
         if model_id in self._missing:
             raise ModelNotAvailableError(f"GetFoundationModel {model_id}: not here")
-        return ModelFacts(model_id, f"Fake {model_id}", "tests", "ACTIVE", self._ends_at.get(model_id))
+        return ModelFacts(model_id, f"Fake {model_id}", self.provider, "ACTIVE", self._ends_at.get(model_id))
 
 
 class HeardNotifier:

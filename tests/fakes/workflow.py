@@ -108,8 +108,9 @@ class World:
             return End("NoCharacters", run_id, named["message"])
         curate_dataset(plan, store=self.store)
         cast = Cast.model_validate_json(self.store.get(run_file(run_id, "cast.json")))
+        model = read_run(self.store, run_id).model(plan.settings.captions.model)
         for image in self._lines(run_id, "curated.jsonl", CuratedImage):
-            self._item(caption_images, plan, cast, image, store=self.store, captioner=self.captioner)
+            self._item(caption_images, plan, cast, image, model=model, store=self.store, captioner=self.captioner)
         self._about_to("write_dataset", plan)
         write_dataset(plan, store=self.store)
         applied = apply_review(plan, store=self.store, notifier=self.notifier, now=NOW)

@@ -18,6 +18,7 @@ from storycast.captions import (
 )
 from storycast.cast import Cast, CastMember
 from storycast.curation import CuratedImage
+from storycast.runs import ModelUsed
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 CAST = Cast(
@@ -98,17 +99,20 @@ def test_only_those_in_the_picture_are_described() -> None:
     assert "a boy" not in prompt
 
 
-def test_a_fingerprint_hangs_on_picture_prompt_and_model() -> None:
+def test_a_fingerprint_hangs_on_picture_prompt_and_who_answers() -> None:
     prompt = write_prompt(image("Mara"), CAST, (20, 30))
-    base = caption_fingerprint(image("Mara"), prompt, "m", "f")
-    assert caption_fingerprint(image("Mara", score=0.1, duplicates=("x",)), prompt, "m", "f") == base
+    model = ModelUsed(model_id="m", name="M", provider="its maker")
+    standin = model.model_copy(update={"provider": "a stand-in"})
+    base = caption_fingerprint(image("Mara"), prompt, model, "f")
+    assert caption_fingerprint(image("Mara", score=0.1, duplicates=("x",)), prompt, model, "f") == base
     others = {
-        caption_fingerprint(image("Mara", left_px=11), prompt, "m", "f"),
-        caption_fingerprint(image("Mara"), write_prompt(image("Mara"), CAST, (20, 31)), "m", "f"),
-        caption_fingerprint(image("Mara"), prompt, "n", "f"),
-        caption_fingerprint(image("Mara"), prompt, "m", "g"),
+        caption_fingerprint(image("Mara", left_px=11), prompt, model, "f"),
+        caption_fingerprint(image("Mara"), write_prompt(image("Mara"), CAST, (20, 31)), model, "f"),
+        caption_fingerprint(image("Mara"), prompt, model.model_copy(update={"model_id": "n"}), "f"),
+        caption_fingerprint(image("Mara"), prompt, standin, "f"),
+        caption_fingerprint(image("Mara"), prompt, model, "g"),
     }
-    assert len(others | {base}) == 5
+    assert len(others | {base}) == 6
 
 
 # ---- answers --------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from storycast.footage import FootageSource
 from storycast.keys import run_file
 from storycast.plan import FootagePlan, RunPlan, read_plan, write_plan
 from storycast.requests import read_request
-from storycast.runs import Run, write_run
+from storycast.runs import Run, read_run, write_run
 from storycast.settings import read_settings
 from tests.fakes.film import encoded, film
 from tests.fakes.workflow import BLUE, NOW, RED, World, scene
@@ -106,6 +106,9 @@ def handler_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
         environment,
         "cast",
         lambda run_id: Cast.model_validate_json(world.store.get(run_file(run_id, "cast.json"))),
+    )
+    monkeypatch.setattr(
+        environment, "model", lambda run_id, model_id: read_run(world.store, run_id).model(model_id)
     )
     for name, value in {
         "MEDIA_BUCKET": "media",

@@ -228,6 +228,17 @@ def test_another_threshold_pays_for_new_captions_alone() -> None:
     assert one.paid == paid
 
 
+def test_captions_of_a_stand_in_do_not_pass_for_those_of_who_answers_now() -> None:
+    one = world()
+    one.catalogue.provider = "a stand-in"
+    first = one.run(REQUEST)
+    paid = one.paid
+    one.catalogue.provider = "the maker"
+    second = one.run(REQUEST, number=2)
+    assert one.paid == (paid[0], paid[1], paid[2] + len(_curated(one, first.run_id)))
+    assert one.record(second.run_id).models[-1].provider == "the maker"
+
+
 @pytest.mark.parametrize(
     ("change", "pays"),
     [

@@ -11,6 +11,7 @@ from storycast.cast import Cast
 from storycast.curation import CuratedImage
 from storycast.fingerprint import fingerprint
 from storycast.footage import Record
+from storycast.runs import ModelUsed
 
 MAX_TOKENS = 400
 """Room for 150 words in JSON; an answer that needs more is not what was asked for."""
@@ -81,20 +82,20 @@ def write_prompt(image: CuratedImage, cast: Cast, words: tuple[int, int]) -> Pro
     )
 
 
-def caption_fingerprint(image: CuratedImage, prompt: Prompt, model_id: str, footage: str) -> str:
+def caption_fingerprint(image: CuratedImage, prompt: Prompt, model: ModelUsed, footage: str) -> str:
     """Return the fingerprint of all that a caption depends on.
 
     Args:
         image: The picture.
         prompt: What is asked.
-        model_id: Who is asked.
+        model: Who is asked, and who answers for it: a stand-in's captions are not the model's.
         footage: Fingerprint of the frames that the picture is cut from.
     """
     return fingerprint(
         frames=footage,
         cut=[image.frame_key, image.left_px, image.top_px, image.side_px],
         prompt=prompt.model_dump(),
-        model=model_id,
+        model=model.model_dump(),
         max_tokens=MAX_TOKENS,
     )
 

@@ -39,6 +39,11 @@ class Run(Record):
     error: str | None = None
     cause: str | None = None
 
+    def model(self, model_id: str) -> ModelUsed:
+        """Return a model of the run; with its id alone where nobody looked it up."""
+        unknown = ModelUsed(model_id=model_id, name=model_id, provider="")
+        return next((model for model in self.models if model.model_id == model_id), unknown)
+
     def with_counts(self, **counts: int) -> "Run":
         """Return the run with more counts; those of the same name are replaced."""
         return self.model_copy(update={"counts": {**self.counts, **counts}})

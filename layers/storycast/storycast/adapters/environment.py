@@ -9,6 +9,7 @@ from storycast.adapters.s3 import S3Store
 from storycast.adapters.sns import SnsNotifier
 from storycast.cast import Cast
 from storycast.plan import RunPlan, read_plan
+from storycast.runs import ModelUsed, read_run
 
 
 @cache
@@ -33,6 +34,12 @@ def notifier() -> SnsNotifier:
 def plan(run_id: str) -> RunPlan:
     """Return a run's plan. It never changes once it is written, so each process reads it once."""
     return read_plan(store(), run_id)
+
+
+@cache
+def model(run_id: str, model_id: str) -> ModelUsed:
+    """Return who answers as a model in a run, which ``CheckPlan`` wrote down before anyone asks."""
+    return read_run(store(), run_id).model(model_id)
 
 
 @cache

@@ -20,13 +20,28 @@ from storycast.errors import FrameRefusedError
 from storycast.images import cut_out, open_picture, to_png
 from storycast.plan import RunPlan
 from storycast.ports import Captioner, ObjectStore
+from storycast.runs import ModelUsed
 from storycast.stages.reading import read_own, write_record
 
 
 def caption_images(
-    plan: RunPlan, cast: Cast, image: CuratedImage, *, store: ObjectStore, captioner: Captioner
+    plan: RunPlan,
+    cast: Cast,
+    image: CuratedImage,
+    *,
+    model: ModelUsed,
+    store: ObjectStore,
+    captioner: Captioner,
 ) -> dict[str, Any]:
     """Caption the very picture that training will see.
+
+    Args:
+        plan: The run's plan.
+        cast: The run's cast.
+        image: The picture.
+        model: Who answers as the project's caption model.
+        store: The bucket.
+        captioner: Asks that model.
 
     Returns:
         The crop's id, whether it has a caption, and whether the record was there already.
@@ -35,9 +50,8 @@ def caption_images(
         ThrottledError: Try again later; so with ``DependencyUnavailableError``.
         ModelNotAvailableError: The model is gone.
     """
-    model_id = plan.settings.captions.model
     prompt = write_prompt(image, cast, plan.settings.captions.words)
-    mark = caption_fingerprint(image, prompt, model_id, plan.of(image.footage_id).frames)
+    mark = caption_fingerprint(image, prompt, model, plan.of(image.footage_id).frames)
     key = keys.caption(image.footage_id, mark, image.crop_id)
     record = read_own(store, key, Caption, mark)
     reused = record is not None
