@@ -15,13 +15,13 @@ from storycast.captions import (
 )
 from storycast.cast import Cast
 from storycast.curation import CuratedImage
-from storycast.cuts import TRAINING_SIDE_PX
 from storycast.errors import FrameRefusedError
-from storycast.images import cut_out, open_picture, to_png
+from storycast.images import to_png
 from storycast.plan import RunPlan
 from storycast.ports import Captioner, ObjectStore
 from storycast.runs import ModelUsed
 from storycast.stages.reading import read_own, write_record
+from storycast.stages.training_picture import training_picture
 
 
 def caption_images(
@@ -65,12 +65,7 @@ def caption_images(
 def _ask(
     plan: RunPlan, image: CuratedImage, prompt: Prompt, mark: str, store: ObjectStore, captioner: Captioner
 ) -> Caption:
-    picture = cut_out(
-        open_picture(store.get(image.frame_key)),
-        image.cut,
-        least_px=TRAINING_SIDE_PX,
-        most_px=plan.settings.crop.max_size,
-    )
+    picture = training_picture(plan, image, store=store)
     record = Caption(
         crop_id=image.crop_id,
         fingerprint=mark,

@@ -101,7 +101,7 @@ def _gather(plan: RunPlan, frames: Sequence[KeptFrame], store: ObjectStore) -> _
     ]
     shown = []
     read = read_records(store, detection_keys, FrameDetections)
-    for frame, (_, found) in zip(frames, read, strict=True):
+    for frame, found in zip(frames, read, strict=True):
         if found is None:
             gathered.frame(frame, "lost", "detection left no result")
             continue
@@ -114,7 +114,7 @@ def _gather(plan: RunPlan, frames: Sequence[KeptFrame], store: ObjectStore) -> _
         else:
             shown.append(frame)
     crop_keys = [keys.crops(frame.footage_id, marks[frame.footage_id].crops, frame.frame_id) for frame in shown]
-    for frame, (_, crops) in zip(shown, read_records(store, crop_keys, FrameCrops), strict=True):
+    for frame, crops in zip(shown, read_records(store, crop_keys, FrameCrops), strict=True):
         _take(gathered, plan.run_id, frame, crops)
     return gathered
 

@@ -1,6 +1,6 @@
 """Reading many small results at once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from storycast.footage import Record
@@ -10,31 +10,23 @@ WORKERS = 16
 """Requests in flight. One function's memory and S3's latency, not its rate limits, set the bound."""
 
 
-def read_records[R: Record](
-    store: ObjectStore, keys: Sequence[str], kind: type[R]
-) -> Iterable[tuple[str, R | None]]:
-    """Yield each key, in order, with its record; None where there is no such object or it is damaged."""
-
-    def read(key: str) -> R | None:
-        try:
-            return kind.model_validate_json(store.get(key))
-        except (KeyError, ValueError):
-            return None
-
-    return zip(keys, _in_parallel(read, keys), strict=True)
+def read_record[R: Record](store: ObjectStore, key: str, kind: type[R]) -> R | None:
+    """Return a record, None where there is no such object or it is damaged."""
+    try:
+        return kind.model_validate_json(store.get(key))
+    except (KeyError, ValueError):
+        return None
 
 
-def _in_parallel[T, R](work: Callable[[T], R], items: Iterable[T]) -> Iterable[R]:
+def read_records[R: Record](store: ObjectStore, keys: Sequence[str], kind: type[R]) -> Iterator[R | None]:
+    """Yield the record of each key, in order, as :func:`read_record` returns it."""
     with ThreadPoolExecutor(WORKERS) as pool:
-        yield from pool.map(work, items)
+        yield from pool.map(lambda key: read_record(store, key, kind), keys)
 
 
 def read_own[R: Record](store: ObjectStore, key: str, kind: type[R], fingerprint: str) -> R | None:
     """Return a result that was made before from the very same input, else None."""
-    try:
-        record = kind.model_validate_json(store.get(key))
-    except (KeyError, ValueError):
-        return None
+    record = read_record(store, key, kind)
     return record if getattr(record, "fingerprint", None) == fingerprint else None
 
 

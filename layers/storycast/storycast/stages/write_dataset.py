@@ -7,17 +7,17 @@ from storycast import keys
 from storycast.captions import Caption
 from storycast.contact_sheet import Tile, draw_contact_sheet
 from storycast.curation import CuratedImage
-from storycast.cuts import TRAINING_SIDE_PX
 from storycast.dataset import DatasetImage, dataset_card, dataset_image, made_by
 from storycast.errors import CaptionsFailedError
 from storycast.frames import from_json_lines
-from storycast.images import Picture, PictureUnreadableError, cut_out, open_picture, to_png
+from storycast.images import PictureUnreadableError, to_png
 from storycast.ledger import Entry, record_entries, refuse_losses
 from storycast.manifest import ManifestRecord, picture_problem, problems, write_manifest
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
 from storycast.runs import Run, read_run, write_run
 from storycast.stages.reading import read_records
+from storycast.stages.training_picture import training_picture
 
 TILE_SOURCE_PX = 320
 """Side at which pictures are kept for the contact sheet; at full size they would fill the memory."""
@@ -38,7 +38,7 @@ def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
     images: list[DatasetImage] = []
     tiles: list[Tile] = []
     entries: list[Entry] = []
-    captions = [record for _, record in read_records(store, caption_keys, Caption)]
+    captions = list(read_records(store, caption_keys, Caption))
     for image, caption in zip(curated, captions, strict=True):
         if caption is None or caption.refused:
             outcome = "lost" if caption is None else "caption_refused"
@@ -47,7 +47,7 @@ def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
             )
             continue
         try:
-            picture = _cut(plan, image, store)
+            picture = training_picture(plan, image, store=store)
         except (KeyError, PictureUnreadableError) as error:
             entries.append(_entry(image, "lost", f"its frame can't be read again: {error}"))
             continue
@@ -76,11 +76,6 @@ def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
     _put(store, plan, "dataset/contact_sheet.jpg", _sheet(run, tiles), "image/jpeg")
     write_run(store, run.with_warnings(*obstacles))
     return {"manifest_key": keys.run_file(plan.run_id, keys.MANIFEST), "record_count": len(records)}
-
-
-def _cut(plan: RunPlan, image: CuratedImage, store: ObjectStore) -> Picture:
-    frame = open_picture(store.get(image.frame_key))
-    return cut_out(frame, image.cut, least_px=TRAINING_SIDE_PX, most_px=plan.settings.crop.max_size)
 
 
 def _close(
