@@ -1,4 +1,4 @@
-"""RecordFailure: started by a rule, not a state: writes down how an execution failed, and tells people."""
+"""RecordFailure: writes down how an execution ended that did not end by itself, and tells people."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,26 +9,27 @@ from pydantic import BaseModel
 
 from storycast.adapters import environment
 from storycast.requests import read_event
-from storycast.stages.record_failure import ExecutionEnd, record_failure
+from storycast.stages.record_failure import FailureEvent, record_failure
 
 logger = Logger(service="record_failure")
 
 
 class Event(BaseModel):
-    """A ``Step Functions Execution Status Change`` event."""
+    """The event that started the teardown."""
 
-    detail: ExecutionEnd
+    event: FailureEvent
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Return the run whose failure was recorded."""
-    recorded = record_failure(
-        read_event(event, Event).detail,
+    """Return what is to be torn down, as a request."""
+    request = record_failure(
+        read_event(event, Event).event.detail,
         store=environment.store(),
         claims=environment.claims(),
         notifier=environment.notifier(),
         now=datetime.now(UTC),
     )
+    recorded = request.model_dump(mode="json")
     logger.info("recorded", **recorded)
     return recorded

@@ -25,6 +25,10 @@ class FrameRefusedError(StorycastError):
     """A service can't use one frame or crop: the item ends with this as its reason, the run goes on."""
 
 
+class PanelRefusedError(StorycastError):
+    """The image model does not draw one prompt: the panel ends with this as its reason, the others go on."""
+
+
 class BadInputError(StorycastError):
     """The user's input cannot be used as it is; the command ends with exit code 2."""
 
@@ -65,6 +69,18 @@ class NotYetAvailableError(BadInputError):
     """The project asks for a part of the workflow that this release does not have."""
 
 
+class TrainingPlanInvalidError(BadInputError):
+    """The project asks for a training that cannot be: no budget, a dataset or values outside the limits."""
+
+
+class BudgetExceededError(BadInputError):
+    """The next step could cost more than is left of ``budget_usd``; it was not taken."""
+
+
+class ModelMissingError(BadInputError):
+    """Something is to be drawn or deleted with a trained model that the run does not have."""
+
+
 class RunFailedError(StorycastError):
     """The run cannot go on, and its input is not at fault."""
 
@@ -83,3 +99,35 @@ class TooManyLostError(RunFailedError):
 
 class CaptionsFailedError(RunFailedError):
     """Not one picture got a usable caption, so there is no dataset to write."""
+
+
+class TrainingAccessError(RunFailedError):
+    """The service cannot train here: its role, its region or a quota stands against it."""
+
+
+class TrainingFailedError(RunFailedError):
+    """The training job failed; the message is the service's."""
+
+
+class TrainingStoppedError(RunFailedError):
+    """The training job was stopped before its end."""
+
+
+class TrainingOverdueError(RunFailedError):
+    """The training job took longer than ``training.max_hours``, and is stopped."""
+
+
+class HostingFailedError(RunFailedError):
+    """The trained model could not be hosted; the message is the service's."""
+
+
+class HostingOverdueError(RunFailedError):
+    """The hosting was not in service in time, and is ended."""
+
+
+class BillingClosedError(RunFailedError):
+    """Something billed was to be made after the run's teardown had begun."""
+
+
+class StillBillingError(RunFailedError):
+    """Something that is billed by the hour could not be ended in time; the message says what and where."""

@@ -86,6 +86,31 @@ def run_file(run_id: str, name: str) -> str:
     return f"{RUNS}{run_id}/{name}"
 
 
+def training_file(run_id: str, training_id: str, session_id: str, name: str) -> str:
+    """Key of a file of one training session, such as ``plan.json``."""
+    return run_file(run_id, f"training/{training_id}/{session_id}/{name}")
+
+
+def training_output(run_id: str, training_id: str, session_id: str) -> str:
+    """Prefix under which the service that trains writes its metrics."""
+    return run_file(run_id, f"training/{training_id}/{session_id}/output/")
+
+
+def trained_model(project: str, fingerprint: str) -> str:
+    """Key of the record of a model that was trained on one dataset in one way, shared by all runs."""
+    return f"{PROJECTS}{project}/models/{fingerprint}/model.json"
+
+
+def panel(project: str, fingerprint: str, panel_fingerprint: str) -> str:
+    """Key of the record of a prompt's pictures by one model, shared by all runs; pictures lie beside it."""
+    return f"{PROJECTS}{project}/models/{fingerprint}/panels/{panel_fingerprint}.json"
+
+
+def panel_picture(project: str, fingerprint: str, panel_fingerprint: str, number: int) -> str:
+    """Key of picture ``number`` (0-based) of a prompt."""
+    return f"{PROJECTS}{project}/models/{fingerprint}/panels/{panel_fingerprint}-{number}.png"
+
+
 def run_folder(run_id: str) -> str:
     """Prefix of all that belongs to one run."""
     return f"{RUNS}{run_id}/"

@@ -41,6 +41,21 @@ def run_id(footage_name: str, started_at: datetime, execution: str) -> str:
     return f"{slug(stem, max_length=RUN_ID_MAX_LENGTH - 16)}-{started_at:%Y%m%d}-{suffix}"
 
 
+def session_id(execution: str) -> str:
+    """Return the id of one training session: six hexadecimal digits of the execution's ARN."""
+    return hashlib.sha256(execution.encode()).hexdigest()[:6]
+
+
+def training_id(fingerprint: str) -> str:
+    """Return the id of a training within a run: the same for the same dataset, base model and values."""
+    return f"t{fingerprint[:8]}"
+
+
+def job_name(run: str, training: str, session: str) -> str:
+    """Return the name of a session's job, model and throughput: at most 57 of the 63 characters."""
+    return f"{run}-{training}-{session}"
+
+
 def is_run_id(text: str) -> bool:
     """Tell whether ``text`` may serve as a run id."""
     return len(text) <= RUN_ID_MAX_LENGTH and re.fullmatch(RUN_ID_PATTERN, text) is not None

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Any, Protocol
 
+from storycast.billing import Billed
 from storycast.boxes import Box
+from storycast.storyboard import PanelRequest
+from storycast.training import JobStatus, ThroughputStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,9 @@ class Claims(Protocol):
 
     def claim(self, item: str, owner: str, details: Mapping[str, str]) -> str:
         """Claim ``item`` for ``owner`` and return who holds it."""
+
+    def release(self, item: str, owner: str) -> None:
+        """Give up a claim that ``owner`` holds; one that it does not hold stays as it is."""
 
     def register(self, execution_arn: str, run_id: str) -> None:
         """Remember which run an execution is, so that its end can be recorded wherever it fails."""
@@ -133,6 +139,10 @@ class ModelFacts:
     provider: str
     status: str
     ends_at: datetime | None = None
+    customizations: tuple[str, ...] = ()
+    """Such as ``FINE_TUNING``."""
+    inference: tuple[str, ...] = ()
+    """Such as ``ON_DEMAND`` and ``PROVISIONED``."""
 
 
 class ModelCatalogue(Protocol):
@@ -151,3 +161,162 @@ class Notifier(Protocol):
 
     def tell(self, subject: str, message: str) -> None:
         """Publish a message; ``subject`` is plain ASCII of at most 100 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomizationJob:
+    """A fine-tuning job to be made; hyperparameters are strings, as the service takes them."""
+
+    name: str
+    model_name: str
+    base_model: str
+    role_arn: str
+    manifest_uri: str
+    output_uri: str
+    hyperparameters: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What the service says of a fine-tuning job."""
+
+    name: str
+    arn: str
+    status: JobStatus
+    created_at: datetime
+    ended_at: datetime | None = None
+    model_arn: str | None = None
+    model_name: str | None = None
+    failure: str = ""
+    progress: str = ""
+    """Which part of the work is under way, in the service's words; empty where it does not say."""
+    training_loss: float | None = None
+
+
+class Customizer(Protocol):
+    """Fine-tunes foundation models: jobs, and the models that come of them."""
+
+    def create(self, job: CustomizationJob) -> str:
+        """Start a job and return its ARN. Nothing keeps a second call from making a second job: find first.
+
+        Raises:
+            TrainingAccessError: The role, the region or a quota stands against it.
+            TrainingPlanInvalidError: The service refuses the values or the dataset.
+        """
+
+    def find(self, name: str) -> JobFacts | None:
+        """Return the job of exactly this name, looked for over all pages of the list; None where there is none."""
+
+    def get(self, arn: str) -> JobFacts:
+        """Return what is known of a job."""
+
+    def stop(self, arn: str) -> None:
+        """Ask a job to stop; one that has ended already is no fault."""
+
+    def has_model(self, model_arn: str) -> bool:
+        """Whether a trained model is there and can be used."""
+
+    def delete_model(self, model_arn: str) -> None:
+        """Delete a trained model; one that is gone is no fault.
+
+        Raises:
+            DependencyUnavailableError: Hosting on it is still being ended: try again later.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class ThroughputFacts:
+    """What the service says of hosting."""
+
+    name: str
+    arn: str
+    status: ThroughputStatus
+    model_arn: str
+    model_units: int
+    created_at: datetime
+    failure: str = ""
+    commitment: str = ""
+    """Empty where it is billed by the hour."""
+
+
+class ModelHost(Protocol):
+    """Hosts trained models by the hour."""
+
+    def create(self, name: str, model_arn: str, model_units: int, tags: Mapping[str, str]) -> str:
+        """Begin to host a model, without commitment, and return the hosting's ARN.
+
+        Raises:
+            TrainingAccessError: A quota stands against it; new accounts have none for hourly hosting.
+        """
+
+    def find(self, name: str) -> ThroughputFacts | None:
+        """Return the hosting of exactly this name, over all pages; None where there is none."""
+
+    def get(self, arn: str) -> ThroughputFacts | None:
+        """Return what is known of a hosting; None where it is gone, and so no longer billed."""
+
+    def delete(self, arn: str) -> None:
+        """End a hosting; one that is gone is no fault."""
+
+    def all(self) -> Iterator[ThroughputFacts]:
+        """Yield every hosting of the account in this region."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The pictures (PNG) of one call, and why there are fewer than asked for; empty where there are not."""
+
+    pictures: tuple[bytes, ...]
+    error: str = ""
+
+
+class ImageModel(Protocol):
+    """Draws pictures of a prompt."""
+
+    def draw(self, model_id: str, request: PanelRequest) -> Drawn:
+        """Return the pictures that a model drew; ``model_id`` may be the ARN of a hosting.
+
+        Raises:
+            PanelRefusedError: The model refuses the prompt or its values.
+            ModelNotAvailableError: There is no such model, or it has ended.
+        """
+
+
+class BillingBook(Protocol):
+    """The rows of what is billed; see :mod:`storycast.billing`. All writes are conditional."""
+
+    def intend(self, billed: Billed) -> Billed:
+        """Write a row before the call that makes the resource, and return the row that is there now.
+
+        Again with the same name it changes nothing.
+
+        Raises:
+            BillingClosedError: Its end has begun, so nobody may make it any more.
+        """
+
+    def created(self, name: str, arn: str, at: datetime) -> None:
+        """Note that it was made; a row whose end has begun keeps its state and learns the ARN."""
+
+    def ending(self, name: str, reason: str) -> Billed:
+        """Let nobody make it any more, and return the row as it is now; an ended one stays so."""
+
+    def ended(self, name: str, at: datetime, reason: str) -> None:
+        """Note that it is billed no longer."""
+
+    def rows(self, run_id: str | None = None) -> list[Billed]:
+        """Return all rows, or those of one run, by ``expires_at`` and name; with all writes so far."""
+
+
+class Executions(Protocol):
+    """Executions of our own state machines."""
+
+    def stop(self, execution_arn: str, error: str, cause: str) -> None:
+        """Stop an execution; one that has ended or is unknown is no fault."""
+
+
+class RoleInspector(Protocol):
+    """Looks at roles that services are to assume."""
+
+    def problems(self, role_arn: str, service: str) -> list[str] | None:
+        """Return in words why ``service`` can't assume a role; None where we may not look."""

@@ -32,6 +32,13 @@ class RunEvent(BaseModel):
     run_id: str
 
 
+class SessionEvent(RunEvent):
+    """Input of the states that work on one training session of a run."""
+
+    training_id: str
+    session_id: str
+
+
 class FrameEvent(RunEvent):
     """Input of the states that work on one frame of a run."""
 

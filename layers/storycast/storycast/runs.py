@@ -6,10 +6,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from storycast import keys
+from storycast.billing import Billed
 from storycast.footage import FootageSource, Record
 from storycast.ports import ObjectStore
 
-RunStatus = Literal["running", "dataset_ready", "failed"]
+RunStatus = Literal["running", "dataset_ready", "training", "storyboard_ready", "failed"]
 
 
 class ModelUsed(Record):
@@ -38,6 +39,16 @@ class Run(Record):
     warnings: tuple[str, ...] = ()
     error: str | None = None
     cause: str | None = None
+    training_execution_arn: str | None = None
+    """The newest execution of ``train_model`` for this run."""
+    training_ids: tuple[str, ...] = ()
+    """Trainings of this run, oldest first."""
+    billing: tuple[Billed, ...] = ()
+    """A copy of the run's rows in the billing book, as of the last stage that wrote it."""
+    estimate: Mapping[str, Any] | None = None
+    """What the run was expected to cost; see :mod:`storycast.estimate`."""
+    cost: Mapping[str, Any] | None = None
+    """What it did cost, from its counts."""
 
     def model(self, model_id: str) -> ModelUsed:
         """Return a model of the run; with its id alone where nobody looked it up."""

@@ -15,8 +15,17 @@ from storycast.errors import SettingsInvalidError
 UNKNOWN = "unknown"
 """Name of whoever was found in a picture and could not be named; no member of the cast may have it."""
 
-DEFAULT_NEGATIVE_PROMPT = "text, watermark, ugly, blurry, distorted, extra limbs, low quality"
+DEFAULT_NEGATIVE_PROMPT = "text, ugly, blurry, distorted, low quality, pixelated, watermark, text, deformed"
+"""The walk-through's, word for word ("Build character consistent storyboards ...", part 2)."""
 
+DEFAULT_BASE_MODEL = "amazon.nova-canvas-v1:0"
+"""The walk-through's base model, which ended on 2026-09-30; trained only where nobody names another one."""
+
+MAX_PROMPTS = 40
+"""Of one storyboard; the map over them is an inline one."""
+MAX_PANEL_PIXELS = 4_194_304
+
+PromptText = Annotated[str, Field(min_length=1, max_length=1024)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 ModelId = Annotated[str, Field(min_length=1, max_length=2048)]
 
@@ -149,10 +158,18 @@ class Training(_Strict):
     step_count: Annotated[int, Field(ge=10, le=20_000)] = 14_000
     batch_size: Annotated[int, Field(ge=8, le=192)] = 64
     learning_rate: Annotated[float, Field(ge=1e-7, le=1e-4)] = 1e-6
+    max_hours: Annotated[float, Field(gt=0.0, le=72.0)] = 72.0
+    hold_out_share: Annotated[float, Field(ge=0.0, le=0.5)] = 0.1
+    """Share of the pictures, by whole shots, that is kept out of the training to grade its panels against."""
+
+    @property
+    def bedrock_base_model(self) -> str:
+        """Id of the model that is fine-tuned on Bedrock."""
+        return self.base_model or DEFAULT_BASE_MODEL
 
 
 class Hosting(_Strict):
-    """How long the trained model is hosted."""
+    """How long the trained model is hosted at most; it is taken down as soon as the storyboard is drawn."""
 
     model_units: Annotated[int, Field(ge=1, le=10)] = 1
     hours: Annotated[float, Field(gt=0.0, le=72.0)] = 2.0
@@ -161,14 +178,35 @@ class Hosting(_Strict):
 class Storyboard(_Strict):
     """What is drawn with the trained model."""
 
-    prompts: tuple[str, ...] = ()
-    negative_prompt: str = DEFAULT_NEGATIVE_PROMPT
+    prompts: Annotated[tuple[PromptText, ...], Field(max_length=MAX_PROMPTS)] = ()
+    negative_prompt: Annotated[str, Field(max_length=1024)] = DEFAULT_NEGATIVE_PROMPT
     images_per_prompt: Annotated[int, Field(ge=1, le=5)] = 3
-    seed: Annotated[int, Field(ge=0, le=858_993_459)] | None = None
+    base_images_per_prompt: Annotated[int, Field(ge=0, le=5)] = 1
+    """Pictures of the same prompt by the base model, beside which the report shows the trained one's."""
+    seed: Annotated[int, Field(ge=1, le=858_993_459)] | None = None
+    """None: one is made from the prompt and the model, so that the same storyboard is drawn and paid once."""
     quality: Literal["standard", "premium"] = "premium"
     width: Annotated[int, Field(ge=320, le=4096)] = 1024
     height: Annotated[int, Field(ge=320, le=4096)] = 1024
     cfg_scale: Annotated[float, Field(ge=1.1, le=10.0)] = 8.0
+
+    @model_validator(mode="after")
+    def _size_is_legal(self) -> "Storyboard":
+        """Amazon Nova User Guide, "Supported image resolutions": multiples of 16, 1:4 to 4:1, 4.19 million px."""
+        if self.width % 16 or self.height % 16:
+            raise ValueError(f"{self.width} x {self.height}: width and height must be multiples of 16")
+        if max(self.width, self.height) > 4 * min(self.width, self.height):
+            raise ValueError(f"{self.width} x {self.height}: the longer side has at most 4 times the shorter one")
+        if self.width * self.height > MAX_PANEL_PIXELS:
+            raise ValueError(f"{self.width} x {self.height}: a panel has at most {MAX_PANEL_PIXELS:,} pixels")
+        return self
+
+
+class Local(_Strict):
+    """What holds on the embedded AWS alone; nothing of it has any effect on AWS."""
+
+    play_as_active: tuple[ModelId, ...] = ()
+    """Models that have ended and that the stand-ins play as if they had not."""
 
 
 class Concurrency(_Strict):
@@ -201,6 +239,7 @@ class Settings(_Strict):
     hosting: Hosting = Hosting()
     storyboard: Storyboard = Storyboard()
     concurrency: Concurrency = Concurrency()
+    local: Local = Local()
     manifest: Manifest = Manifest()
     max_lost_share: Share = 0.01
 

@@ -4,12 +4,14 @@ import os
 from functools import cache
 
 from storycast import keys
+from storycast.adapters.billing_book import DynamoBillingBook
 from storycast.adapters.dynamodb import DynamoClaims
 from storycast.adapters.s3 import S3Store
 from storycast.adapters.sns import SnsNotifier
 from storycast.cast import Cast
 from storycast.plan import RunPlan, read_plan
 from storycast.runs import ModelUsed, read_run
+from storycast.training import TrainingPlan, read_training_plan
 
 
 @cache
@@ -25,6 +27,12 @@ def claims() -> DynamoClaims:
 
 
 @cache
+def book() -> DynamoBillingBook:
+    """Return the billing book, which lies in the same table."""
+    return DynamoBillingBook(os.environ["TABLE_NAME"])
+
+
+@cache
 def notifier() -> SnsNotifier:
     """Return the topic."""
     return SnsNotifier(os.environ["TOPIC_ARN"])
@@ -34,6 +42,12 @@ def notifier() -> SnsNotifier:
 def plan(run_id: str) -> RunPlan:
     """Return a run's plan. It never changes once it is written, so each process reads it once."""
     return read_plan(store(), run_id)
+
+
+@cache
+def training_plan(run_id: str, training_id: str, session_id: str) -> TrainingPlan:
+    """Return the plan of a training session, which never changes once it is written."""
+    return read_training_plan(store(), run_id, training_id, session_id)
 
 
 @cache

@@ -1,0 +1,27 @@
+"""FindUnowned: tells people of hosting in this account that no run owns."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from storycast.adapters.bedrock_hosting import BedrockHost
+from storycast.stages.find_unowned import find_unowned
+
+from storycast.adapters import environment
+
+logger = Logger(service="find_unowned")
+
+
+@logger.inject_lambda_context
+def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Return what was found."""
+    found = find_unowned(
+        book=environment.book(),
+        claims=environment.claims(),
+        host=BedrockHost(),
+        notifier=environment.notifier(),
+        now=datetime.now(UTC),
+    )
+    logger.info("looked", **found)
+    return found

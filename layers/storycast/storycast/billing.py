@@ -1,0 +1,45 @@
+"""What is billed as long as it lives: training jobs and hosting, each with a row before the call that makes it.
+
+The rows, in the table, are the truth; ``billing`` in ``run.json`` is a copy of them for readers.
+"""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from storycast.footage import Record
+
+INTENT_GRACE = timedelta(minutes=5)
+"""How long after its intent a call may still make the resource: longer than any function that makes one lives."""
+
+BilledKind = Literal["customization_job", "provisioned_throughput"]
+BilledState = Literal["intended", "live", "ending", "ended"]
+
+
+class Billed(Record):
+    """One billed resource. It only ever moves forward: intended, live, ending, ended.
+
+    ``intended``: a call which makes it may have been made. From ``ending`` on nobody may make it any more.
+    """
+
+    name: str
+    """Its name at the service, which no other resource of the account has had or will have."""
+    kind: BilledKind
+    run_id: str
+    training_id: str
+    session_id: str
+    execution_arn: str
+    state: BilledState
+    intended_at: datetime
+    expires_at: datetime
+    """When the sweep ends it, whatever its run is doing."""
+    model_units: int = 0
+    arn: str | None = None
+    created_at: datetime | None = None
+    ended_at: datetime | None = None
+    reason: str = ""
+    """Why it ended."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still be billed."""
+        return self.state != "ended"

@@ -1,0 +1,115 @@
+"""Training: what a session trains, hosts and draws; its plan, and the record of a model that came of one."""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from storycast import keys
+from storycast.errors import RequestInvalidError
+from storycast.footage import Record
+from storycast.names import RUN_ID_MAX_LENGTH, RUN_ID_PATTERN
+from storycast.settings import Settings
+
+if TYPE_CHECKING:
+    from storycast.ports import ObjectStore
+
+JobStatus = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
+ThroughputStatus = Literal["Creating", "InService", "Updating", "Failed"]
+
+
+class TrainingRequest(BaseModel):
+    """What starts ``train_model``: a run, or a manifest under a run id of its own.
+
+    The four overrides are parts of a project file; what they leave out is as in the run's own settings.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    started_by: str | None = Field(default=None, alias="AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID")
+    """The execution of ``build_dataset`` that waits for this one."""
+    run_id: Annotated[str, Field(pattern=f"^{RUN_ID_PATTERN}$", max_length=RUN_ID_MAX_LENGTH)]
+    project: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^/\x00-\x1f]+$")] | None = None
+    """Only where there is no such run yet."""
+    manifest_key: Annotated[str, Field(pattern=r"^(runs|datasets)/.+$", max_length=1024)] | None = None
+    """A manifest in the bucket; the run's approved one where there is none."""
+    draw_only: bool = False
+    """Draw with a model that is there; nothing is trained."""
+    training_id: Annotated[str, Field(pattern=r"^t[0-9a-f]{8}$")] | None = None
+    """Which model, where ``draw_only``; the run's newest where there is none."""
+    training: dict[str, Any] = Field(default_factory=dict)
+    hosting: dict[str, Any] = Field(default_factory=dict)
+    storyboard: dict[str, Any] = Field(default_factory=dict)
+    budget_usd: Annotated[float, Field(ge=0.0)] | None = None
+
+
+class TrainingPlan(Record):
+    """What every function of a session must know; ``training/<training_id>/<session_id>/plan.json``."""
+
+    run_id: str
+    training_id: str
+    session_id: str
+    project: str
+    execution_arn: str
+    settings: Settings
+    """The run's settings with the request's overrides."""
+    fingerprint: str
+    """Of the pictures, the captions, the base model and the hyperparameters: the same training, the same model."""
+    manifest_key: str
+    """The manifest that is trained on: without the shots that are held out."""
+    record_count: Annotated[int, Field(ge=0)]
+    held_out: tuple[str, ...]
+    """Crop ids of the pictures that were left out of the training to grade panels against."""
+    begun_at: datetime
+    job_name: str
+    """Also the name of the model and of the throughput."""
+
+    @property
+    def deadline_at(self) -> datetime:
+        """When a training that has not ended is stopped."""
+        return self.begun_at + timedelta(hours=self.settings.training.max_hours)
+
+
+class TrainedModel(Record):
+    """A model that was paid for; ``projects/<project>/models/<fingerprint>/model.json``."""
+
+    fingerprint: str
+    model_arn: str
+    model_name: str
+    base_model: str
+    job_name: str
+    job_arn: str
+    trained_by: str
+    """The run whose session paid for it."""
+    training_id: str
+    session_id: str
+    step_count: int
+    batch_size: int
+    learning_rate: float
+    record_count: int
+    began_at: datetime
+    ended_at: datetime | None
+    final_loss: float | None = None
+    metrics_key: str | None = None
+    """CSV with the loss by step, where the service writes one."""
+
+
+def write_training_plan(store: "ObjectStore", plan: TrainingPlan) -> None:
+    """Write a session's plan."""
+    key = keys.training_file(plan.run_id, plan.training_id, plan.session_id, "plan.json")
+    store.put(key, plan.model_dump_json(indent=1).encode() + b"\n", "application/json")
+
+
+def read_training_plan(store: "ObjectStore", run_id: str, training_id: str, session_id: str) -> TrainingPlan:
+    """Read a session's plan.
+
+    Raises:
+        RequestInvalidError: There is no such session.
+    """
+    try:
+        content = store.get(keys.training_file(run_id, training_id, session_id, "plan.json"))
+    except KeyError:
+        raise RequestInvalidError(
+            f"The run '{run_id}' has no training session {training_id}/{session_id}."
+        ) from None
+    return TrainingPlan.model_validate_json(content)
