@@ -1,13 +1,26 @@
 """The storyboard: what is asked of the image model for each prompt, and what it drew."""
 
-from typing import Literal
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
+from storycast import keys
+from storycast.fingerprint import canonical_json, fingerprint
 from storycast.footage import Record
+from storycast.training import TrainingPlan
+
+if TYPE_CHECKING:
+    from storycast.ports import ObjectStore
 
 DrawnBy = Literal["trained", "base"]
 
 COMPOSITE_MARK = "Storycast local stand-in: composite"
 """Begins the PNG text ``Software`` of pictures that nobody generated; such pictures are not graded."""
+
+MAX_SEED = 858_993_459
+"""Amazon Nova User Guide, "Request and response structure"; a project's own seed is 1 or more, too."""
+VERSION = 1
+"""Raised when the same request would be put differently, so that its pictures are paid for anew."""
 
 
 class PanelRequest(Record):
@@ -38,3 +51,84 @@ class Panels(Record):
     """Why there are fewer pictures than were asked for; empty where there are not."""
     paid_by: str
     """The session that paid; empty where nothing was paid."""
+
+
+@dataclass(frozen=True, slots=True)
+class PanelOrder:
+    """A request that the storyboard needs, by whom, and the fingerprint under which its answer is kept."""
+
+    drawn_by: DrawnBy
+    request: PanelRequest
+    fingerprint: str
+
+
+def panel_requests(plan: TrainingPlan, prompt_index: int) -> tuple[PanelOrder, ...]:
+    """Return what is asked for one prompt: of the trained model first, then of its base model if it is asked too.
+
+    The trained model counts by its training, not by its ARN: hosting has a new one in each session. Both models
+    get the same seed, so that their pictures compare.
+
+    Args:
+        plan: The session.
+        prompt_index: Place of the prompt in the storyboard, from 0.
+
+    Raises:
+        IndexError: The storyboard has no such prompt.
+    """
+    settings = plan.settings.storyboard
+    prompt = settings.prompts[prompt_index]
+    asked: list[tuple[DrawnBy, int, str]] = [("trained", settings.images_per_prompt, plan.fingerprint)]
+    if settings.base_images_per_prompt:
+        asked.append(("base", settings.base_images_per_prompt, plan.settings.training.bedrock_base_model))
+    orders = []
+    for drawn_by, image_count, model in asked:
+        request = PanelRequest(
+            prompt=prompt,
+            negative_prompt=settings.negative_prompt,
+            image_count=image_count,
+            width_px=settings.width,
+            height_px=settings.height,
+            quality=settings.quality,
+            cfg_scale=settings.cfg_scale,
+            seed=settings.seed or _seed(plan.fingerprint, prompt, prompt_index),
+        )
+        mark = fingerprint(version=VERSION, drawn_by=drawn_by, model=model, request=request.model_dump())
+        orders.append(PanelOrder(drawn_by, request, mark))
+    return tuple(orders)
+
+
+def paid_panels(store: "ObjectStore", plan: TrainingPlan, order: PanelOrder) -> Panels | None:
+    """Return what a request gave when it was made before, in whichever session; None where it was not.
+
+    A refusal is an answer too: the same model, asked for the same with the same seed, would refuse again.
+    """
+    try:
+        panels = Panels.model_validate_json(store.get(panels_key(plan, order)))
+    except (KeyError, ValueError):
+        return None
+    return panels if panels.fingerprint == order.fingerprint else None
+
+
+def panels_key(plan: TrainingPlan, order: PanelOrder) -> str:
+    """Key of the record of a request's answer, which all runs of the project share."""
+    return keys.panel(plan.project, plan.fingerprint, order.fingerprint)
+
+
+def panels_are_paid(store: "ObjectStore", plan: TrainingPlan) -> bool:
+    """Whether the trained model has answered every prompt already, so that it need not be hosted for them."""
+    return all(
+        paid_panels(store, plan, order) is not None
+        for prompt_index in range(len(plan.settings.storyboard.prompts))
+        for order in panel_requests(plan, prompt_index)
+        if order.drawn_by == "trained"
+    )
+
+
+def run_panels_key(plan: TrainingPlan, prompt_index: int, drawn_by: DrawnBy) -> str:
+    """Key of the run's own copy of a record; the pictures that it names lie beside it, numbered from 1."""
+    return keys.run_file(plan.run_id, f"storyboard/{plan.training_id}-{prompt_index + 1:02d}-{drawn_by}.json")
+
+
+def _seed(training: str, prompt: str, prompt_index: int) -> int:
+    parts = canonical_json({"training": training, "prompt": prompt, "index": prompt_index})
+    return int(hashlib.sha256(parts.encode()).hexdigest(), 16) % MAX_SEED + 1
