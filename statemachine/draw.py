@@ -1,4 +1,7 @@
-"""Draws the README's graph of the workflow from its definition: `python statemachine/draw.py` rewrites it."""
+"""Draws the graphs of the state machines from their definitions: `python statemachine/draw.py` rewrites them.
+
+The first one is the README's, the other two stand in docs/workflow.md.
+"""
 
 import json
 from collections.abc import Iterator
@@ -6,29 +9,37 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-DEFINITION = ROOT / "statemachine" / "build_dataset.asl.json"
-README = ROOT / "README.md"
-BEGIN, END = "<!-- graph: make graph -->\n", "<!-- end of graph -->"
+PAGES = {"build_dataset": "README.md", "train_model": "docs/workflow.md", "tear_down": "docs/workflow.md"}
+"""Where the graph of each machine stands."""
 
 SHAPES = {"Choice": ("{", "}"), "Fail": ("[/", "/]"), "Succeed": ("([", "])"), "Map": ("[[", "]]")}
 
 
-def draw(definition: dict[str, Any]) -> str:
+def draw(machine: dict[str, Any]) -> str:
     """Return a state machine as a Mermaid flowchart; what runs once per item is drawn with double sides."""
     lines = ["```mermaid", "flowchart TD"]
-    for name, state in definition["States"].items():
+    for name, state in machine["States"].items():
         opening, closing = SHAPES.get(state["Type"], ("[", "]"))
         lines.append(f"  {name}{opening}{_label(name, state)}{closing}")
-    for name, state in definition["States"].items():
+    for name, state in machine["States"].items():
         lines += [f"  {name} --> {target}" for target in _targets(state)]
     return "\n".join([*lines, "```"]) + "\n"
 
 
-def written(readme: str, graph: str) -> str:
-    """Return the README with the graph between its markers."""
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{graph}{END}{after}"
+def definition(machine: str) -> dict[str, Any]:
+    """Return a machine's definition."""
+    read: dict[str, Any] = json.loads((ROOT / "statemachine" / f"{machine}.asl.json").read_text())
+    return read
+
+
+def written(page: str, machine: str, graph: str) -> str:
+    """Return a page with a machine's graph between its markers."""
+    begin, end = f"<!-- graph of {machine}: make graph -->\n", f"<!-- end of {machine} -->"
+    before, found, rest = page.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise SystemExit(f"The page of {machine} lacks its markers.")
+    return f"{before}{begin}{graph}{end}{after}"
 
 
 def _label(name: str, state: dict[str, Any]) -> str:
@@ -49,9 +60,10 @@ def _targets(state: dict[str, Any]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Rewrite the README's graph."""
-    graph = draw(json.loads(DEFINITION.read_text()))
-    README.write_text(written(README.read_text(), graph))
+    """Rewrite the graphs."""
+    for machine, name in PAGES.items():
+        page = ROOT / name
+        page.write_text(written(page.read_text(), machine, draw(definition(machine))))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from tests.workflow.files import ROOT
 PACKAGE = ROOT / "layers/storycast/storycast"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HANDLERS = sorted((ROOT / "functions").glob("*/app.py"))
-MAX_HANDLER_LINES = 45
+MAX_HANDLER_LINES = 55
 
 
 def _imports(path: Path) -> set[str]:

@@ -3,12 +3,17 @@
 import re
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, get_args
 
+import botocore.session
 import pytest
 
 import storycast.errors
 from storycast.errors import RetryableError, StorycastError
+from storycast.settings import Training
+from storycast.stages import end_billed
+from storycast.teardown import TearDownRequest
+from storycast.training import JobStatus, ThroughputStatus
 from tests.workflow.files import ROOT, State, machines, resources, scopes, states
 
 LAMBDA_SERVICE_ERRORS = {
@@ -18,19 +23,30 @@ LAMBDA_SERVICE_ERRORS = {
     "Lambda.AWSLambdaException",
 }
 """What AWS's documentation tells every Task that invokes a function to retry."""
-AWS_ERRORS = LAMBDA_SERVICE_ERRORS | {
-    "Lambda.Unknown",
-    "Sandbox.Timedout",
-    "States.ALL",
-    "States.TaskFailed",
-    "States.Timeout",
-    "States.HeartbeatTimeout",
-    "States.ItemReaderFailed",
-    "States.ResultWriterFailed",
-    "States.ExceedToleratedFailureThreshold",
-    "States.DataLimitExceeded",
-    "States.Permissions",
+STEP_FUNCTIONS_ERRORS = {
+    "StepFunctions.ExecutionLimitExceededException",
+    "StepFunctions.SdkClientException",
+    "StepFunctions.AWSStepFunctionsException",
 }
+"""The same of a Task that starts an execution: the Java SDK's names, under which Step Functions reports them."""
+AWS_ERRORS = (
+    LAMBDA_SERVICE_ERRORS
+    | STEP_FUNCTIONS_ERRORS
+    | {
+        "Lambda.Unknown",
+        "Sandbox.Timedout",
+        "States.ALL",
+        "States.TaskFailed",
+        "States.Timeout",
+        "States.HeartbeatTimeout",
+        "States.ItemReaderFailed",
+        "States.ResultWriterFailed",
+        "States.ExceedToleratedFailureThreshold",
+        "States.DataLimitExceeded",
+        "States.Permissions",
+    }
+)
+MAX_TRAINING_HOURS = next(rule.le for rule in Training.model_fields["max_hours"].metadata if hasattr(rule, "le"))
 EXPRESS_LIMIT_S = 240
 """An Express child ends after five minutes whatever it does; a minute is left for cold starts."""
 
@@ -44,7 +60,10 @@ def _leaves(kind: type[StorycastError] = StorycastError) -> Iterator[type[Storyc
 LEAVES = {error.__name__ for error in _leaves()}
 RETRYABLE = {error.__name__ for error in _leaves(RetryableError)}
 STATES = states()
-TASKS = [state for state in STATES if state.body["Type"] == "Task"]
+ALL_TASKS = [state for state in STATES if state.body["Type"] == "Task"]
+TASKS = [state for state in ALL_TASKS if state.body["Resource"] == "arn:aws:states:::lambda:invoke"]
+NESTED = [state for state in ALL_TASKS if state not in TASKS]
+"""States that run another machine and wait for its end."""
 MAPS = [state for state in STATES if state.body["Type"] == "Map"]
 DISTRIBUTED = [
     state for state in MAPS if state.body["ItemProcessor"].get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"
@@ -149,11 +168,7 @@ def test_a_task_is_named_after_its_function(task: State) -> None:
 def test_every_function_is_a_task_or_started_by_a_rule() -> None:
     functions = resources("AWS::Serverless::Function")
     invoked = {_function(task) for task in TASKS}
-    by_rule = {
-        name
-        for name, one in functions.items()
-        if any(event["Type"] == "EventBridgeRule" for event in one["Properties"].get("Events", {}).values())
-    }
+    by_rule = {name for name, one in functions.items() if one["Properties"].get("Events")}
     assert invoked | by_rule == set(functions)
     assert not invoked & by_rule
     folders = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}
@@ -193,6 +208,49 @@ def test_the_leaves_of_the_error_tree_are_what_is_raised() -> None:
     for path in (ROOT / "layers/storycast/storycast").rglob("*.py"):
         raised = set(re.findall(r"raise (\w+)\(", path.read_text()))
         assert not raised & inner, path
+
+
+@pytest.mark.parametrize("task", NESTED, ids=str)
+def test_a_nested_machine_is_waited_for_longer_than_it_may_take(task: State) -> None:
+    """And it is told who started it, so that the console links the two."""
+    assert task.body["Resource"] == "arn:aws:states:::states:startExecution.sync:2"
+    assert task.body["Parameters"]["StateMachineArn"] == f"${{{task.name}StateMachine}}"
+    given = task.body["Parameters"]["Input"]
+    assert given["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$"] == "$$.Execution.Id"
+    teardown_hours = end_billed.PATIENCE.total_seconds() / 3600
+    hours = {"TrainModel": MAX_TRAINING_HOURS + teardown_hours, "TearDown": teardown_hours}[task.name]
+    assert task.body["TimeoutSeconds"] > hours * 3600
+    assert {error for retrier in task.body["Retry"] for error in retrier["ErrorEquals"]} == STEP_FUNCTIONS_ERRORS
+
+
+@pytest.mark.parametrize("state", [state for state in STATES if state.body["Type"] == "Wait"], ids=str)
+def test_a_poll_loop_waits_long_enough(state: State) -> None:
+    """25,000 events of history: nine a turn, as counted on the graph, for as long as a training may take."""
+    assert state.body["Seconds"] >= 120
+    assert MAX_TRAINING_HOURS * 3600 / state.body["Seconds"] * 9 < 25_000
+
+
+@pytest.mark.parametrize(
+    ("machine", "choice", "statuses"),
+    [
+        ("train_model", "ChooseAfterTraining", get_args(JobStatus)),
+        ("train_model", "ChooseAfterProvisioning", get_args(ThroughputStatus)),
+    ],
+)
+def test_a_poll_loop_leads_on_from_every_status_that_the_service_has(
+    machine: str, choice: str, statuses: tuple[str, ...]
+) -> None:
+    shape = {
+        "ChooseAfterTraining": "ModelCustomizationJobStatus",
+        "ChooseAfterProvisioning": "ProvisionedModelStatus",
+    }
+    model = botocore.session.get_session().get_service_model("bedrock")
+    assert set(statuses) == set(model.shape_for(shape[choice]).enum), "as botocore's model lists them"
+    state = machines()[machine]["States"][choice]
+    named = set(re.findall(r"'StringEquals': '(\w+)'", str(state["Choices"])))
+    assert named | {"Failed"} >= set(statuses), "Failed is the default's"
+    assert machines()[machine]["States"][state["Default"]]["Type"] == "Fail"
+    assert "Overdue" in named
 
 
 @pytest.mark.parametrize("state", [state for state in STATES if state.body["Type"] == "Fail"], ids=str)
@@ -257,18 +315,22 @@ def test_an_express_child_ends_within_its_time_whatever_happens(state: State) ->
 
 @pytest.mark.parametrize("task", TASKS, ids=str)
 def test_what_a_task_passes_on_is_chosen(task: State) -> None:
-    """Either nothing is kept, or a few named values are; only PrepareRun makes the whole state."""
+    """Either nothing is kept, or a few named values are; only a machine's first Task makes the whole state."""
     if task.body.get("OutputPath") == "$.Payload":
-        assert task.name == "PrepareRun"
+        assert task.name in {"PrepareRun", "CheckTrainingPlan", "RecordFailure"}
         return
     assert "ResultPath" in task.body
     assert task.body["ResultPath"] is None or "ResultSelector" in task.body
 
 
 def test_what_later_states_read_was_put_there_by_earlier_ones() -> None:
-    """Paths of the top level: each begins with a key of PrepareRun's answer or of a state's ResultPath."""
-    from_prepare = {"run_id", "footage", "concurrency", "review_mode", "training_target", "claimed"}
-    for machine in machines().values():
+    """Paths of the top level: each begins with a key of the first Task's answer or of a state's ResultPath."""
+    from_first_task = {
+        "build_dataset": {"run_id", "footage", "concurrency", "review_mode", "training_target", "claimed"},
+        "train_model": {"run_id", "training_id", "session_id", "start_with", "draws", "prompts"},
+        "tear_down": {*TearDownRequest.model_fields, "detail"},
+    }
+    for file_name, machine in machines().items():
         produced = {
             state["ResultPath"].removeprefix("$.")
             for state in machine["States"].values()
@@ -278,4 +340,4 @@ def test_what_later_states_read_was_put_there_by_earlier_ones() -> None:
             body = {key: value for key, value in state.items() if key not in {"ItemProcessor", "ResultSelector"}}
             read = set(re.findall(r"'\$\.(\w+)|\"\$\.(\w+)", str(body).replace("'", '"')))
             for key in {first or second for first, second in read} - {"Payload"}:
-                assert key in from_prepare | produced, f"{name} reads $.{key}"
+                assert key in from_first_task[file_name] | produced, f"{name} reads $.{key}"
