@@ -1,8 +1,9 @@
 """Where runs happen: AWS on this machine, or an account's."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -50,10 +51,21 @@ class Target:
     place: str
     bucket: str
     machine_arn: str
+    """The machine from footage to a dataset."""
+    train_arn: str
+    """The machine from a dataset to a storyboard."""
+    tear_down_arn: str
+    """The machine that ends what is billed."""
     table: str
     s3: "S3Client"
     stepfunctions: "SFNClient"
     dynamodb: "DynamoDBClient"
+    client: Callable[[str], Any]
+    """Gives a boto3 client of any other service, by boto3's name of it."""
+    outputs: Mapping[str, str]
+    """The stack's outputs by name."""
+    standins_url: str | None = None
+    """Where the stand-ins for the AI services listen; None on AWS."""
     stays_up: bool = True
     """Whether it is still there when this command has ended."""
 
@@ -103,7 +115,8 @@ def _local(aws: EmbeddedAws, choice: TargetChoice, *, stays_up: bool) -> Target:
         "local",
         f"the embedded AWS ({choice.state_dir})",
         aws.outputs,
-        {service: aws.client(service) for service in ("s3", "stepfunctions", "dynamodb")},
+        aws.client,
+        standins_url=aws.endpoints.standins,
         stays_up=stays_up,
     )
 
@@ -123,8 +136,7 @@ def _aws(choice: TargetChoice) -> Target:
         "aws",
         f"stack {choice.stack} in {session.region_name}",
         outputs,
-        {service: make(service, config=config) for service in ("s3", "stepfunctions", "dynamodb")},
-        stays_up=True,
+        cache(lambda service: make(service, config=config)),
     )
 
 
@@ -150,16 +162,25 @@ def target_of(
     kind: TargetKind,
     place: str,
     outputs: Mapping[str, str],
-    clients: Mapping[str, Any],
+    client: Callable[[str], Any],
     *,
-    stays_up: bool,
+    standins_url: str | None = None,
+    stays_up: bool = True,
 ) -> Target:
     """Return the target that a stack's outputs describe.
+
+    Args:
+        kind: Which kind it is.
+        place: What it is called in messages.
+        outputs: The stack's outputs by name.
+        client: Gives a boto3 client by the service's name.
+        standins_url: Where the stand-ins listen, where there are some.
+        stays_up: Whether it is still there when this command has ended.
 
     Raises:
         TargetUnusableError: An output is missing.
     """
-    names = ("MediaBucketName", "BuildDatasetArn", "TableName")
+    names = ("MediaBucketName", "BuildDatasetArn", "TableName", "TrainModelArn", "TearDownArn")
     missing = [name for name in names if name not in outputs]
     if missing:
         raise TargetUnusableError(
@@ -171,9 +192,14 @@ def target_of(
         place=place,
         bucket=outputs["MediaBucketName"],
         machine_arn=outputs["BuildDatasetArn"],
+        train_arn=outputs["TrainModelArn"],
+        tear_down_arn=outputs["TearDownArn"],
         table=outputs["TableName"],
-        s3=clients["s3"],
-        stepfunctions=clients["stepfunctions"],
-        dynamodb=clients["dynamodb"],
+        s3=client("s3"),
+        stepfunctions=client("stepfunctions"),
+        dynamodb=client("dynamodb"),
+        client=client,
+        outputs=outputs,
+        standins_url=standins_url,
         stays_up=stays_up,
     )

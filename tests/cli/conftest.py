@@ -10,9 +10,10 @@ from moto import mock_aws
 from rich.console import Console
 
 from cli.screen import Screen
-from cli.target import Target
+from cli.target import Target, target_of
+from tests.cli.bedrock import FakeBedrock
 from tests.cli.media import write_picture, write_video
-from tests.cli.stepfunctions import DEFINITION, MACHINE_ARN, FakeStepFunctions
+from tests.cli.stepfunctions import DEFINITION, MACHINE_ARN, TEAR_DOWN_ARN, TRAIN_ARN, FakeStepFunctions
 
 BUCKET = "media"
 TABLE = "claims"
@@ -47,7 +48,14 @@ def stepfunctions() -> FakeStepFunctions:
 
 
 @pytest.fixture
-def target(stepfunctions: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
+def bedrock() -> FakeBedrock:
+    return FakeBedrock()
+
+
+@pytest.fixture
+def target(
+    stepfunctions: FakeStepFunctions, bedrock: FakeBedrock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Target]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -62,6 +70,8 @@ def target(stepfunctions: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch) ->
             AttributeDefinitions=[
                 {"AttributeName": "pk", "AttributeType": "S"},
                 {"AttributeName": "key", "AttributeType": "S"},
+                {"AttributeName": "book", "AttributeType": "S"},
+                {"AttributeName": "expires_at", "AttributeType": "S"},
             ],
             BillingMode="PAY_PER_REQUEST",
             GlobalSecondaryIndexes=[
@@ -69,8 +79,28 @@ def target(stepfunctions: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch) ->
                     "IndexName": "by-key",
                     "KeySchema": [{"AttributeName": "key", "KeyType": "HASH"}],
                     "Projection": {"ProjectionType": "ALL"},
-                }
+                },
+                {
+                    "IndexName": "by-billing",
+                    "KeySchema": [
+                        {"AttributeName": "book", "KeyType": "HASH"},
+                        {"AttributeName": "expires_at", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                },
             ],
         )
-        fake: Any = stepfunctions
-        yield Target("local", "a test", BUCKET, MACHINE_ARN, TABLE, s3, fake, dynamodb)
+        clients: dict[str, Any] = {
+            "s3": s3,
+            "dynamodb": dynamodb,
+            "stepfunctions": stepfunctions,
+            "bedrock": bedrock,
+        }
+        outputs = {
+            "MediaBucketName": BUCKET,
+            "BuildDatasetArn": MACHINE_ARN,
+            "TrainModelArn": TRAIN_ARN,
+            "TearDownArn": TEAR_DOWN_ARN,
+            "TableName": TABLE,
+        }
+        yield target_of("local", "a test", outputs, clients.__getitem__)
