@@ -13,9 +13,16 @@ from storycast.adapters import environment
 logger = Logger(service="find_unowned")
 
 
+class Event(BaseModel):
+    """The sweep's request."""
+
+    request: TearDownRequest
+
+
 @logger.inject_lambda_context
-def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return what was found."""
+    read_event(event, Event)
     found = find_unowned(
         book=environment.book(),
         claims=environment.claims(),
