@@ -5,10 +5,13 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from storycast.adapters.bedrock_hosting import BedrockHost
-from storycast.stages.find_unowned import find_unowned
+from pydantic import BaseModel
 
 from storycast.adapters import environment
+from storycast.adapters.bedrock_hosting import BedrockHost
+from storycast.requests import read_event
+from storycast.stages.find_unowned import find_unowned
+from storycast.teardown import TearDownRequest
 
 logger = Logger(service="find_unowned")
 
