@@ -4,11 +4,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from storycast.adapters.bedrock_images import BedrockImages
-from storycast.stages.draw_storyboard import draw_storyboard
 
 from storycast.adapters import environment
+from storycast.adapters.bedrock_images import BedrockImages
 from storycast.requests import SessionEvent, read_event
+from storycast.stages.draw_storyboard import draw_storyboard
 
 logger = Logger(service="draw_storyboard")
 

@@ -125,3 +125,15 @@ def to_png(picture: Picture) -> bytes:
     out = io.BytesIO()
     picture.save(out, "PNG", compress_level=PNG_COMPRESSION)
     return out.getvalue()
+
+
+def png_text(content: bytes, keyword: str) -> str:
+    """Return a text that a PNG carries, such as ``Software``; empty where there is none or it is no PNG."""
+    try:
+        picture = Image.open(io.BytesIO(content), formats=("PNG",))
+        if picture.width * picture.height > MAX_PIXELS:
+            return ""
+        picture.load()  # texts may also stand behind the pixels
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return ""
+    return str(picture.info.get(keyword, ""))
