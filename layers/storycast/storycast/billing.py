@@ -33,6 +33,9 @@ class Billed(Record):
     expires_at: datetime
     """When the sweep ends it, whatever its run is doing."""
     model_units: int = 0
+    """Of hosting: each is billed by the hour."""
+    image_count: int = 0
+    """Of a job: pictures that it sees if it goes to its end, steps times batch size; each is billed."""
     arn: str | None = None
     created_at: datetime | None = None
     ended_at: datetime | None = None

@@ -6,13 +6,13 @@ from typing import Any
 from storycast.adapters.clients import client
 from storycast.adapters.faults import translated
 from storycast.errors import ModelNotAvailableError, StorycastError
+from storycast.model_ids import plain_model_id
 from storycast.ports import ModelFacts
 
 _UNKNOWN: dict[str, type[StorycastError]] = {
     "ResourceNotFoundException": ModelNotAvailableError,
     "ValidationException": ModelNotAvailableError,
 }
-_REGION_PREFIXES = ("us.", "eu.", "apac.", "jp.", "au.", "ca.", "us-gov.", "global.")
 
 
 class BedrockCatalogue:
@@ -23,10 +23,7 @@ class BedrockCatalogue:
 
     def facts(self, model_id: str) -> ModelFacts:
         """Return what is known of a model; of an inference profile, what is known of its model."""
-        plain = next(
-            (model_id.removeprefix(prefix) for prefix in _REGION_PREFIXES if model_id.startswith(prefix)),
-            model_id,
-        )
+        plain = plain_model_id(model_id)
         with translated(f"GetFoundationModel {plain}", _UNKNOWN):
             details = self._bedrock.get_foundation_model(modelIdentifier=plain)["modelDetails"]
         lifecycle = details.get("modelLifecycle", {})
@@ -37,4 +34,6 @@ class BedrockCatalogue:
             provider=details.get("providerName", ""),
             status=lifecycle.get("status", "ACTIVE"),
             ends_at=ends_at,
+            customizations=tuple(details.get("customizationsSupported", ())),
+            inference=tuple(details.get("inferenceTypesSupported", ())),
         )

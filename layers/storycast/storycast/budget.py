@@ -1,0 +1,32 @@
+"""The budget: no step begins that could cost more than is left of it."""
+
+from storycast.errors import BudgetExceededError
+
+
+def refuse_over_budget(budget_usd: float, spent_usd: float, next_usd: float, what: str) -> None:
+    """Refuse a step that could cost more than is left.
+
+    Args:
+        budget_usd: The project's ``budget_usd``; 0 means that it set none, and nothing is refused.
+        spent_usd: What the run has cost so far.
+        next_usd: What the step costs at most.
+        what: The step, and what makes it cheaper, such as ``captions for 120 pictures (fewer:
+            selection.images_per_character)``.
+
+    Raises:
+        BudgetExceededError: With the numbers.
+    """
+    if budget_usd <= 0 or spent_usd + next_usd <= budget_usd:
+        return
+    raise BudgetExceededError(
+        f"The next step could cost up to {usd(next_usd)}: {what}. {usd(spent_usd)} of budget_usd: {budget_usd:g} "
+        f"is spent, so {usd(max(budget_usd - spent_usd, 0.0))} is left. The step was not begun. Make it smaller, or "
+        f"set budget_usd to at least {usd(spent_usd + next_usd)}, and start again: what was paid is not paid twice."
+    )
+
+
+def usd(amount: float) -> str:
+    """Return an amount for people: cents, or up to four digits where cents would hide it."""
+    if 0 < abs(amount) < 1:
+        return f"${amount:.4f}"
+    return f"${amount:,.2f}"

@@ -1,0 +1,218 @@
+"""Costs: what a run did cost at list prices, from what it counted and from the billing book."""
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from storycast.billing import Billed
+from storycast.estimate import drawing
+from storycast.prices import Price, price_table
+from storycast.runs import Run
+from storycast.settings import Storyboard
+from storycast.workflow_cost import Work, workflow_price
+
+STAND_IN = "stand-in"
+"""In a model's provider where nobody at AWS answered for it."""
+
+HOSTED = "drawn by the hosted model, which is billed by the hour"
+
+COUNTED = (
+    "detections",
+    "reference_embeddings",
+    "embeddings",
+    "captions",
+    "input_tokens",
+    "output_tokens",
+    "panels_trained",
+    "panels_base",
+    "grade_detections",
+    "grade_embeddings",
+)
+"""Names of a run's counts after ``paid_``. Panels are pictures, not calls."""
+
+MOST_IMAGES = 20_000 * 192
+"""Pictures that a job sees at most: the limits of ``step_count`` and ``batch_size``."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostLine:
+    """What one stage cost."""
+
+    stage: str
+    """Name of the function, such as ``detect_characters``."""
+    what: str
+    count: float
+    price: Price
+    at_most: bool = False
+    """Whether it may have cost less, which only AWS's bill tells."""
+    note: str = ""
+
+    @property
+    def usd(self) -> float:
+        """The amount."""
+        return self.count * self.price.usd
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a run cost, stage by stage."""
+
+    as_of: str
+    """ISO date of the prices."""
+    lines: tuple[CostLine, ...]
+    charged: bool
+    """False where local stand-ins answered, who charge nobody."""
+
+    @property
+    def total_usd(self) -> float:
+        """The sum of all stages."""
+        return sum(line.usd for line in self.lines)
+
+    @property
+    def statement(self) -> str:
+        """What the amounts are, in a sentence."""
+        listed = f"At AWS's list prices of {self.as_of}"
+        if self.charged:
+            return f"{listed}, without free tiers, taxes and discounts; AWS's own bill is the truth."
+        return f"{listed}; this run used local stand-ins and nobody was charged."
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as ``Run.cost`` holds it."""
+        return {
+            "prices_as_of": self.as_of,
+            "currency": "USD",
+            "charged": self.charged,
+            "statement": self.statement,
+            "lines": [
+                {
+                    "stage": line.stage,
+                    "what": line.what,
+                    "count": round(line.count, 4),
+                    "unit": line.price.unit,
+                    "unit_usd": line.price.usd,
+                    "usd": round(line.usd, 6),
+                    "at_most": line.at_most,
+                    "price_known": line.price.known,
+                    "price_confirmed": line.price.confirmed,
+                    "note": line.note,
+                }
+                for line in self.lines
+            ],
+            "total_usd": round(self.total_usd, 6),
+        }
+
+
+def costs(
+    run: Run,
+    billing_rows: Sequence[Billed],
+    now: datetime,
+    *,
+    storyboard: Storyboard | None = None,
+    completed: Collection[str] = (),
+) -> Costs:
+    """Return what a run has cost so far.
+
+    Args:
+        run: The run's record, whose counts that begin with ``paid_`` say what it paid for.
+        billing_rows: The run's rows of the billing book.
+        now: Until when hosting that goes on is counted.
+        storyboard: How the base model's panels were asked for; None for the default.
+        completed: Names of jobs that are known to have gone to their end; the others may have cost less.
+    """
+    lines = [
+        *_dataset(run),
+        *(_job(run, row, completed) for row in billing_rows if row.kind == "customization_job"),
+        *(_hosting(run, row, now) for row in billing_rows if row.kind == "provisioned_throughput"),
+        *_panels(run, storyboard or Storyboard()),
+        _workflow(run, billing_rows),
+    ]
+    return Costs(
+        as_of=price_table().as_of,
+        lines=tuple(line for line in lines if line.count),
+        charged=not any(STAND_IN in model.provider.lower() for model in run.models),
+    )
+
+
+def spent_usd(run: Run, billing_rows: Sequence[Billed], now: datetime) -> float:
+    """Return what a run has cost so far, as :func:`costs` counts it: jobs in full, hosting by begun hours."""
+    return costs(run, billing_rows, now).total_usd
+
+
+def hosted_hours(row: Billed, now: datetime) -> int:
+    """Return how many hours of hosting are billed; each begun hour counts, none before it was made."""
+    if row.created_at is None:
+        return 0
+    seconds = ((row.ended_at or now) - row.created_at).total_seconds()
+    return max(1, math.ceil(seconds / 3600))
+
+
+def _dataset(run: Run) -> Iterator[CostLine]:
+    paid = {name: run.counts.get(f"paid_{name}", 0) for name in COUNTED}
+    yield CostLine("detect_characters", "label detection", paid["detections"], _price(run, "label_detection"))
+    yield CostLine("build_cast", "reference embeddings", paid["reference_embeddings"], _price(run, "embedding"))
+    yield CostLine("crop_characters", "embeddings", paid["embeddings"], _price(run, "embedding"))
+    asked = f"{paid['captions']:,} captions"
+    yield CostLine("caption_images", "input tokens", paid["input_tokens"], _price(run, "input_token"), note=asked)
+    yield CostLine(
+        "caption_images", "output tokens", paid["output_tokens"], _price(run, "output_token"), note=asked
+    )
+
+
+def _panels(run: Run, storyboard: Storyboard) -> Iterator[CostLine]:
+    paid = {name: run.counts.get(f"paid_{name}", 0) for name in COUNTED}
+    drawn = _price(run, drawing(storyboard))
+    hosted = drawn.model_copy(update={"usd": 0.0, "confirmed": True, "known": True, "source": HOSTED})
+    yield CostLine("draw_storyboard", "panels by the trained model", paid["panels_trained"], hosted, note=HOSTED)
+    yield CostLine("draw_storyboard", "panels by the base model", paid["panels_base"], drawn)
+    detection, embedding = _price(run, "label_detection"), _price(run, "embedding")
+    yield CostLine("grade_storyboard", "label detection", paid["grade_detections"], detection)
+    yield CostLine("grade_storyboard", "embeddings", paid["grade_embeddings"], embedding)
+
+
+def _job(run: Run, row: Billed, completed: Collection[str]) -> CostLine:
+    price = _price(run, "training_picture")
+    if row.arn is None and row.state == "ended":
+        return CostLine("start_training", row.name, 0, price)
+    known = row.name in completed
+    count, note = row.image_count, "" if known else "the job may have ended early, and cost less"
+    if not count:
+        count, note = (
+            MOST_IMAGES,
+            "nobody wrote down how much it trains: counted as the most that can be asked for",
+        )
+    return CostLine("start_training", row.name, count, price, at_most=not known, note=note)
+
+
+def _hosting(run: Run, row: Billed, now: datetime) -> CostLine:
+    hours = hosted_hours(row, now)
+    note = "" if row.ended_at else "still billed"
+    return CostLine(
+        "provision_model",
+        row.name,
+        hours * row.model_units,
+        _price(run, "hosting_hour"),
+        note=note if hours else "",
+    )
+
+
+def _workflow(run: Run, rows: Sequence[Billed]) -> CostLine:
+    work = Work(
+        segments=run.counts.get("segments", 0),
+        frames=run.counts.get("frames_kept", 0),
+        crops=run.counts.get("crops", 0),
+        captions=run.counts.get("curated", 0),
+        sessions=len({row.session_id for row in rows}),
+    )
+    return CostLine("workflow", "Step Functions, Lambda and S3, by a formula", 1, workflow_price(work))
+
+
+def _price(run: Run, item: str) -> Price:
+    """Return the price of a kind of thing from whichever of the run's models gives it."""
+    table = price_table()
+    for model in run.models:
+        if table.has(item, model.model_id):
+            return table.price(item, model.model_id)
+    strangers = [model.model_id for model in run.models if not table.knows(model.model_id)]
+    return table.price(item, ", ".join(strangers) or None)
