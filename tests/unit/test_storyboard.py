@@ -200,7 +200,7 @@ def test_a_partial_answer_keeps_what_there_is_and_the_reason() -> None:
 def test_a_base_model_that_does_not_answer_is_noted_and_asked_anew_later(error: StorycastError) -> None:
     plan = _plan()
     store = _store(plan)
-    answers = {TRAINED_ARN: Drawn((PICTURE,) * 3), BASE: error}
+    answers: dict[str, Any] = {TRAINED_ARN: Drawn((PICTURE,) * 3), BASE: error}
     drawn = draw_storyboard(plan, 0, store=store, image_model=ToldImages(answers))
     assert drawn == {"pictures": 3, "refused": f"base: {type(error).__name__}: {error}"}
     assert str(error) in _copy(store, plan, "base").refused
