@@ -1,24 +1,31 @@
 """From a started execution to an exit code: follow it, say how it ended, bring its folder home."""
 
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from botocore.exceptions import ClientError
 
+from cli.billed import lines, wait_until_ended
 from cli.claims import StartedRun
-from cli.following import SUCCEEDED, Follower, Snapshot, follow, pause_locally, pause_on_aws
-from cli.problems import DONE, FAILED, INTERRUPTED, exit_code_of_run
-from cli.progress import clock, progress_on
+from cli.following import SUCCEEDED, Follower, Snapshot, flattened
+from cli.problems import INTERRUPTED
+from cli.progress import clock
 from cli.run_copy import copy_run
 from cli.screen import Screen
-from cli.summary import RunState, read_record, show_run
+from cli.summary import REPORT, RunState, read_record, show_run, tell_bill
 from cli.target import Target
+from cli.teardown import start, wait_for
+from cli.watching import follower_of, watch
+from storycast import keys
 from storycast.runs import Run
 
 RECORD_SECONDS = 10.0
 """How long the record of a failure may take to be written."""
-PATIENCE_SECONDS = 300.0
-"""How long AWS may be out of reach before following ends; the run goes on without."""
+END_SECONDS = 60.0
+"""How long the embedded AWS stays up for what is billed to end."""
+_UNFINISHED = ("running", "training")
+_GONE = ("ExecutionDoesNotExist", "ValidationException")
 
 
 def see_through(
@@ -27,7 +34,7 @@ def see_through(
     """Follow a run to its end.
 
     An interruption leaves a run on AWS alone, and one that somebody else started; on this machine it stops
-    the run that this command started.
+    the run that this command started, and ends what is billed for it.
 
     Args:
         target: Where it runs.
@@ -39,29 +46,21 @@ def see_through(
     Returns:
         The exit code.
     """
-    follower = Follower(target.stepfunctions, started.execution_arn)
-    pause = pause_locally if target.kind == "local" else pause_on_aws
-    patience = 0.0 if target.kind == "local" else PATIENCE_SECONDS
+    follower = follower_of(target, started.execution_arn, started.run_id)
     try:
-        last = follow(follower, progress_on(screen), pause_seconds=pause, patience_seconds=patience)
+        last = watch(target, follower, screen)
     except KeyboardInterrupt:
         if target.kind == "local" and is_ours:
-            _stop(target, started, screen)
+            _stop(target, started, follower, screen)
         else:
-            again = f"storycast status {started.run_id} --follow --target {target.kind}"
-            screen.say(f"The run goes on. `{again}` shows its progress.")
+            run_id, at = started.run_id, f"--target {target.kind}"
+            screen.say(f"The run goes on. `storycast status {run_id} --follow {at}` shows its progress.")
+            screen.say(f"`storycast teardown {run_id} {at}` stops it, and ends all that is billed for it.")
         return INTERRUPTED
     _conclude(target, started, last, screen)
     if out is not None:
         bring_home(target, started.run_id, out, screen)
-    return exit_code(last)
-
-
-def exit_code(last: Snapshot) -> int:
-    """Return the exit code for an execution that has ended."""
-    if last.status == SUCCEEDED:
-        return DONE
-    return exit_code_of_run(last.error) if last.status == "FAILED" else FAILED
+    return last.exit_code
 
 
 def bring_home(target: Target, run_id: str, out: Path, screen: Screen) -> None:
@@ -72,6 +71,9 @@ def bring_home(target: Target, run_id: str, out: Path, screen: Screen) -> None:
     sheet = copy.folder / "dataset" / "contact_sheet.jpg"
     if sheet.exists():
         screen.say(f"All pictures at a glance: {sheet}")
+    report = copy.folder / REPORT
+    if report.exists():
+        screen.say(f"The report: {report}")
     for reason in copy.left_out:
         screen.warn(f"Not copied: {reason}.")
 
@@ -84,32 +86,78 @@ def _conclude(target: Target, started: StartedRun, last: Snapshot, screen: Scree
         if record:
             show_run(target, RunState(record, record.status), screen)
         return
+    if target.kind == "local":
+        _await_end(target, started.run_id, screen)
     if record:
         show_run(target, RunState(record, "failed"), screen)
-    where = next((one.stage.label for one in last.stages if one.state == "stopped"), "")
+    else:
+        tell_bill(target, started.run_id, screen)
+    where = next((one.stage.label for one in last.stopped), "")
     at = f" at '{where}'" if where else ""
     said = {"TIMED_OUT": "ran out of time", "ABORTED": "was stopped"}.get(last.status, "failed")
     detail = ": ".join(filter(None, [last.error, last.cause]))
     screen.problem(f"The run {said}{at} after {took}." + (f" {detail}" if detail else ""))
 
 
-def _settled(target: Target, run_id: str, last: Snapshot, wait_seconds: float = RECORD_SECONDS) -> Run | None:
-    """Return a run's record as it stays: a failure is written into it a moment after the execution has ended."""
-    deadline = time.monotonic() + wait_seconds
+def _settled(target: Target, run_id: str, last: Snapshot) -> Run | None:
+    """Return a run's record as it stays: what follows a failure is written a moment after the execution has ended.
+
+    That is its record, and the report, which the teardown writes last.
+    """
+    deadline = time.monotonic() + RECORD_SECONDS
     while True:
         record = read_record(target, run_id)
-        if record is None or record.status != "running" or last.status == SUCCEEDED or time.monotonic() > deadline:
+        if record is None or last.status == SUCCEEDED or time.monotonic() > deadline:
+            return record
+        if record.status not in _UNFINISHED and _is_reported(target, record):
             return record
         time.sleep(0.5)
 
 
-def _stop(target: Target, started: StartedRun, screen: Screen) -> None:
+def _is_reported(target: Target, record: Run) -> bool:
+    """Tell whether a failed run's report was written after it had failed."""
+    try:
+        head = target.s3.head_object(Bucket=target.bucket, Key=keys.run_file(record.run_id, REPORT))
+        ended_at = datetime.fromisoformat(record.ended_at or "")
+    except (ClientError, ValueError):
+        return False
+    # The bucket's times have whole seconds.
+    return head["LastModified"] >= ended_at - timedelta(seconds=1)
+
+
+def _stop(target: Target, started: StartedRun, follower: Follower, screen: Screen) -> None:
     screen.say("Stopping the run ...")
     try:
         target.stepfunctions.stop_execution(
             executionArn=started.execution_arn, error="Interrupted", cause="The user interrupted the command."
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ("ExecutionDoesNotExist", "ValidationException"):
+        if error.response["Error"]["Code"] not in _GONE:
             raise
+    if _trains(target, started, follower):
+        screen.say("Ending what is billed for it; the embedded AWS stays up for that, as AWS would ...")
+        wait_for(target, start(target, started.run_id, "the user interrupted the command"), END_SECONDS)
+        _await_end(target, started.run_id, screen)
+        tell_bill(target, started.run_id, screen)
     screen.say("Stopped. What it had finished is kept; the same command re-uses it.")
+
+
+def _trains(target: Target, started: StartedRun, follower: Follower) -> bool:
+    """Tell whether an execution has begun what may be billed by the hour."""
+    if target.train_arn.replace(":stateMachine:", ":execution:") in started.execution_arn:
+        return True
+    try:
+        stages = follower.snapshot().stages
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _GONE:
+            raise
+        return False
+    return any(one.stage.is_nested and one.state not in ("pending", "skipped") for _, _, one in flattened(stages))
+
+
+def _await_end(target: Target, run_id: str, screen: Screen) -> None:
+    """Wait on the embedded AWS until nothing of a run is billed any more: it must not go down before."""
+    if wait_until_ended(target, run_id, 0.0):
+        screen.say(f"Waiting up to {END_SECONDS:.0f} s until nothing of the run is billed any more ...")
+        for line in lines(wait_until_ended(target, run_id, END_SECONDS)):
+            screen.warn(f"Has not ended yet, and is ended by the next sweep while the embedded AWS is up. {line}")

@@ -1,15 +1,17 @@
 """Following an execution: what Step Functions tells, read again and again, as snapshots."""
 
+import json
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from botocore.exceptions import ClientError
 
 from cli.machine import Machine, Stage, read_machine
-from cli.problems import UNREACHED, message_of
+from cli.problems import DONE, FAILED, UNREACHED, exit_code_of_run, unwrapped
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions.client import SFNClient
@@ -39,6 +41,10 @@ class StageProgress:
     state: StageState
     seconds: float = 0.0
     counts: Counts | None = None
+    note: str = ""
+    """What a loop saw when it looked last."""
+    inside: tuple["StageProgress", ...] = ()
+    """Stages of the execution that a nested stage waits for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +63,37 @@ class Snapshot:
         return self.status not in (RUNNING, "PENDING_REDRIVE")
 
     @property
+    def exit_code(self) -> int:
+        """The command's exit code where the execution has ended so."""
+        if self.status == SUCCEEDED:
+            return DONE
+        return exit_code_of_run(self.error) if self.status == "FAILED" else FAILED
+
+    @property
     def running(self) -> tuple[StageProgress, ...]:
-        """The stages that are at work."""
-        return tuple(stage for stage in self.stages if stage.state == "running")
+        """The innermost stages that are at work."""
+        return tuple(_leaves(self.stages, "running"))
+
+    @property
+    def stopped(self) -> tuple[StageProgress, ...]:
+        """The innermost stages that were at work when the execution ended."""
+        return tuple(_leaves(self.stages, "stopped"))
+
+
+def _leaves(stages: Sequence[StageProgress], state: StageState) -> Iterator[StageProgress]:
+    for one in stages:
+        inner = list(_leaves(one.inside, state))
+        yield from inner or ([one] if one.state == state else [])
+
+
+def flattened(
+    stages: Sequence[StageProgress], depth: int = 0, path: str = ""
+) -> Iterator[tuple[int, str, StageProgress]]:
+    """Yield stages with those inside them below: how deep each is, a name that no other has, and the stage."""
+    for one in stages:
+        name = f"{path}{one.stage.name}"
+        yield depth, name, one
+        yield from flattened(one.inside, depth + 1, f"{name}/")
 
 
 @dataclass(slots=True)
@@ -68,6 +102,14 @@ class _Visit:
     exited_at: datetime | None = None
     counts: Counts | None = None
     map_runs: set[str] = field(default_factory=set)
+    note: str = ""
+    left_at: datetime | None = None
+    """When a loop last went on to decide whether to go on."""
+    child: "Follower | None" = None
+    inside: Snapshot | None = None
+    """Of the child, as it was seen last."""
+    is_settled: bool = False
+    """Whether the child was looked for after the stage had ended: what was not found then is not there."""
 
 
 class Follower:
@@ -78,6 +120,8 @@ class Follower:
         execution_arn: The execution.
         machine: Its stages; read from the deployed definition where None.
         now: The clock, in UTC.
+        child_of: Tells which execution the nested stage of that name may have started, where the history does
+            not; None where nobody knows.
     """
 
     def __init__(
@@ -86,11 +130,13 @@ class Follower:
         execution_arn: str,
         machine: Machine | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        child_of: Callable[[str], str | None] = lambda _name: None,
     ) -> None:
         self._stepfunctions = stepfunctions
         self.execution_arn = execution_arn
         self._machine = machine
         self._now = now
+        self._child_of = child_of
         self._visits: dict[str, _Visit] = {}
         self._last_event = 0
         self._map_run_stages: dict[str, str] = {}
@@ -108,14 +154,16 @@ class Follower:
             self._machine = self._read_machine(execution["stateMachineArn"])
         self._read_history()
         self._read_map_runs()
+        self._read_children()
         ended = execution["status"] not in (RUNNING, "PENDING_REDRIVE")
         until = execution.get("stopDate") if ended else None
+        error, cause = unwrapped(execution.get("error") or "", execution.get("cause") or "")
         return Snapshot(
             status=execution["status"],
             seconds=max(((until or self._now()) - execution["startDate"]).total_seconds(), 0.0),
             stages=self._stages(execution["status"], until),
-            error=execution.get("error") or "",
-            cause=message_of(execution.get("cause") or ""),
+            error=error,
+            cause=cause,
         )
 
     def _read_machine(self, machine_arn: str) -> Machine:
@@ -134,7 +182,7 @@ class Follower:
             page = self._stepfunctions.get_execution_history(
                 executionArn=self.execution_arn,
                 reverseOrder=True,
-                includeExecutionData=False,
+                includeExecutionData=True,
                 maxResults=1000 if self._last_event == 0 else 100,
                 **more,
             )
@@ -152,13 +200,13 @@ class Follower:
         kind = event["type"]
         assert self._machine  # noqa: S101 -- read before the history
         if kind.endswith("StateEntered"):
-            name = event["stateEnteredEventDetails"]["name"]
-            if self._machine.stage(name):
-                self._visits[name] = _Visit(event["timestamp"])
+            self._enter(event["stateEnteredEventDetails"]["name"], event["timestamp"])
         elif kind.endswith("StateExited"):
-            name = event["stateExitedEventDetails"]["name"]
-            if name in self._visits:
-                self._visits[name].exited_at = event["timestamp"]
+            self._leave(event["stateExitedEventDetails"], event["timestamp"])
+        elif kind == "TaskSubmitted" and event["taskSubmittedEventDetails"].get("resourceType") == "states":
+            arn = _object(event["taskSubmittedEventDetails"].get("output")).get("ExecutionArn")
+            if arn and (visit := self._open_nested()):
+                visit.child = Follower(self._stepfunctions, arn, now=self._now)
         elif kind == "MapStateStarted":
             if visit := self._open_map(distributed=False):
                 visit.counts = Counts(total=event["mapStateStartedEventDetails"]["length"])
@@ -174,6 +222,72 @@ class Follower:
         elif kind == "MapRunStarted" and (visit := self._open_map(distributed=True)):
             map_run = event["mapRunStartedEventDetails"]["mapRunArn"]
             self._map_run_stages[map_run] = next(name for name, known in self._visits.items() if known is visit)
+
+    def _enter(self, name: str, at: datetime) -> None:
+        assert self._machine  # noqa: S101 -- read before the history
+        stage, home = self._machine.stage(name), self._machine.home(name)
+        if stage is None or home is None:
+            return
+        if stage.kind not in ("Choice", "Pass", "Fail"):
+            # A loop has ended when something else begins; where it failed, it is where the execution stopped.
+            for other, visit in self._visits.items():
+                if other != home.name and visit.left_at and visit.exited_at is None:
+                    visit.exited_at = visit.left_at
+        known = self._visits.get(home.name)
+        if not (home.wait and known and known.exited_at is None):
+            # Taken out first, so that the visits are in the order of the last entry.
+            self._visits.pop(home.name, None)
+            self._visits[home.name] = _Visit(at)
+
+    def _leave(self, details: Mapping[str, Any], at: datetime) -> None:
+        assert self._machine  # noqa: S101 -- read before the history
+        home = self._machine.home(details["name"])
+        visit = self._visits.get(home.name) if home else None
+        if home is None or visit is None:
+            return
+        if not home.wait:
+            visit.exited_at = at
+            return
+        visit.left_at = at
+        if details["name"] == home.name:
+            seen = _object(details.get("output")).get(home.result_field)
+            visit.note = _note(seen) or visit.note
+
+    def _open_nested(self) -> _Visit | None:
+        assert self._machine  # noqa: S101 -- read before the history
+        for name, visit in reversed(self._visits.items()):
+            stage = self._machine.stage(name)
+            if visit.exited_at is None and stage and stage.is_nested:
+                return visit
+        return None
+
+    def _read_children(self) -> None:
+        """Look at the executions that nested stages wait for, or waited for when nobody looked yet."""
+        assert self._machine  # noqa: S101 -- read before the history
+        for name, visit in self._visits.items():
+            stage = self._machine.stage(name)
+            if not stage or not stage.is_nested or (visit.inside and visit.inside.has_ended) or visit.is_settled:
+                continue
+            visit.is_settled = visit.exited_at is not None
+            try:
+                visit.child = visit.child or self._guessed_child(name, visit)
+                if visit.child:
+                    visit.inside = visit.child.snapshot()
+            except ClientError as error:
+                # It can be followed without: some may not read the other machine, or it began this very moment.
+                if error.response["Error"]["Code"] not in ("AccessDeniedException", "ExecutionDoesNotExist"):
+                    raise
+
+    def _guessed_child(self, name: str, visit: _Visit) -> "Follower | None":
+        """Return the execution that somebody else thinks is the stage's, if it began during the stage."""
+        arn = self._child_of(name)
+        if arn is None:
+            return None
+        began = self._stepfunctions.describe_execution(executionArn=arn)["startDate"]
+        slack = timedelta(seconds=2)
+        if began < visit.entered_at - slack or (visit.exited_at and began > visit.exited_at + slack):
+            return None
+        return Follower(self._stepfunctions, arn, now=self._now)
 
     def _open_map(self, *, distributed: bool) -> _Visit | None:
         """Return the map that was entered last and has not ended: only one is open at the top level."""
@@ -236,7 +350,8 @@ class Follower:
         shown = []
         for number, stage in enumerate(self._machine.stages):
             visit = self._visits.get(stage.name)
-            if not stage.is_shown or (visit is None and not stage.certain):
+            is_part = self._machine.home(stage.name) != stage
+            if not stage.is_shown or is_part or (visit is None and not stage.certain):
                 continue
             if visit is None:
                 passed_over = number < furthest or status == SUCCEEDED
@@ -247,8 +362,26 @@ class Follower:
             if state == "running" and until:
                 state = "stopped"
             took = ((ends_at or self._now()) - visit.entered_at).total_seconds()
-            shown.append(StageProgress(stage, state, max(took, 0.0), visit.counts))
+            inside = visit.inside.stages if visit.inside else ()
+            shown.append(StageProgress(stage, state, max(took, 0.0), visit.counts, visit.note, inside))
         return tuple(shown)
+
+
+def _object(text: str | None) -> Mapping[str, Any]:
+    """Return the JSON object in a text; empty where there is none, such as where Step Functions cut it off."""
+    try:
+        data = json.loads(text or "")
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _note(seen: Any) -> str:
+    """Return a status and its message in words; empty where it is none."""
+    if not isinstance(seen, dict) or not isinstance(seen.get("status"), str):
+        return ""
+    status = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", seen["status"]).lower()
+    return ": ".join(filter(None, [status, str(seen.get("message") or "")]))
 
 
 class Shown(Protocol):

@@ -21,8 +21,24 @@ LABELS: Mapping[str, str] = {
     "CaptionImages": "Caption the pictures",
     "WriteDataset": "Write the dataset",
     "ApplyReview": "Apply the review",
+    "TrainModel": "Train and draw",
+    "CheckTrainingPlan": "Check the training's plan",
+    "StartTraining": "Start the training",
+    "CheckTraining": "Train the model",
+    "ProvisionModel": "Order the hosting",
+    "CheckProvisioning": "Bring the model into service",
+    "DrawStoryboard": "Draw the storyboard",
+    "TearDown": "End the hosting",
+    "GradeStoryboard": "Grade the storyboard",
+    "ReportRun": "Write the report",
+    "RecordFailure": "Write down the failure",
+    "EndBilled": "End what is billed",
+    "DeleteModel": "Delete the trained models",
+    "FindUnowned": "Look for hosting that no run owns",
 }
 """Words for states; a state that is not here is shown by its own name, in words."""
+
+_NESTED = ":states:startExecution.sync"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +51,12 @@ class Stage:
     certain: bool
     is_distributed: bool = False
     map_label: str = ""
+    is_nested: bool = False
+    """Whether it is an execution of another machine, which has stages of its own."""
+    wait: str = ""
+    """The wait of the loop that this state looks in: the two are one stage to a person."""
+    result_field: str = ""
+    """Where in its output its result is; empty where that is not a field of the top level."""
 
     @property
     def label(self) -> str:
@@ -57,6 +79,10 @@ class Machine:
         """Return the stage of this name; None for a state inside a map."""
         return next((stage for stage in self.stages if stage.name == name), None)
 
+    def home(self, name: str) -> Stage | None:
+        """Return the stage that a state belongs to: a wait in a loop to what it waits for."""
+        return next((stage for stage in self.stages if name == stage.wait), None) or self.stage(name)
+
 
 def read_machine(definition: str) -> Machine:
     """Read a definition in Amazon States Language (JSON)."""
@@ -71,10 +97,31 @@ def read_machine(definition: str) -> Machine:
     }
     # What only a Catch leads to comes last: it is shown once it is entered.
     rest = [name for name in states if name not in order]
-    return Machine(tuple(_stage(name, states[name], name in certain) for name in [*order, *rest]))
+    waits = _loops(states)
+    return Machine(
+        tuple(_stage(name, states[name], name in certain, waits.get(name, "")) for name in [*order, *rest])
+    )
 
 
-def _stage(name: str, state: Mapping[str, Any], is_certain: bool) -> Stage:
+def _loops(states: Mapping[str, Any]) -> dict[str, str]:
+    """Return, for each task to which a wait leads and which may lead back to it, that wait."""
+    found = {}
+    for name, state in states.items():
+        task = state.get("Next", "")
+        if state.get("Type") == "Wait" and states.get(task, {}).get("Type") == "Task":
+            reached, waiting = set[str](), [task]
+            while waiting:
+                here = waiting.pop()
+                if here in reached or here not in states:
+                    continue
+                reached.add(here)
+                waiting += _followers(states[here])
+            if name in reached:
+                found[task] = name
+    return found
+
+
+def _stage(name: str, state: Mapping[str, Any], is_certain: bool, wait: str) -> Stage:
     processor = state.get("ItemProcessor") or state.get("Iterator") or {}
     return Stage(
         name=name,
@@ -83,7 +130,16 @@ def _stage(name: str, state: Mapping[str, Any], is_certain: bool) -> Stage:
         certain=is_certain,
         is_distributed=processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED",
         map_label=state.get("Label", ""),
+        is_nested=_NESTED in state.get("Resource", ""),
+        wait=wait,
+        result_field=_field(state.get("ResultPath")),
     )
+
+
+def _field(path: str | None) -> str:
+    """Return the name in a path such as ``$.training``; empty where it is no field of the top level."""
+    match = re.fullmatch(r"\$\.(\w+)", path or "")
+    return match[1] if match else ""
 
 
 def _followers(state: Mapping[str, Any]) -> Iterator[str]:

@@ -10,8 +10,11 @@ from typer.core import TyperGroup
 
 from cli import options
 from cli.commands import local
+from cli.commands.draw import draw
 from cli.commands.run import run
 from cli.commands.status import status
+from cli.commands.teardown import teardown
+from cli.commands.train import train
 from cli.commands.upload import upload
 from cli.version import version
 
@@ -35,7 +38,7 @@ class _Commands(TyperGroup):
 
 app = typer.Typer(
     cls=_Commands,
-    help="Turns footage into a captioned, deduplicated dataset of its cast.",
+    help="Turns footage into a captioned, deduplicated dataset of its cast, a trained model and a storyboard.",
     epilog="Exit codes: 0 done; 1 the run failed; 2 bad input; 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
@@ -45,6 +48,9 @@ app = typer.Typer(
 app.command()(run)
 app.command()(upload)
 app.command()(status)
+app.command()(train)
+app.command()(draw)
+app.command()(teardown)
 app.add_typer(local.app)
 
 

@@ -49,6 +49,13 @@ Out = Annotated[
     typer.Option("--out", metavar="DIR", help="Copy the run's folder to DIR/<run id>, also when it failed."),
 ]
 
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id; `storycast status` lists them.")]
+Budget = Annotated[
+    float | None,
+    typer.Option("--budget", metavar="USD", help="What the run may cost at most; else the project's budget_usd."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Agree beforehand to what is asked otherwise.")]
+
 
 def is_verbose(context: typer.Context | None) -> bool:
     """Return whether the user asked for details of errors."""

@@ -51,6 +51,7 @@ _LOGIN_CODES = {
 _ACTIONS = {
     "DescribeStacks": "cloudformation:DescribeStacks",
     "Query": "dynamodb:Query",
+    "BatchGetItem": "dynamodb:BatchGetItem",
     "HeadObject": "s3:GetObject",
     "GetObject": "s3:GetObject",
     "ListObjectsV2": "s3:ListBucket",
@@ -133,6 +134,24 @@ def exit_code_of_run(error_name: str) -> int:
     """Return the exit code for a run that ended with an error of this name."""
     kind = getattr(storycast.errors, error_name, None)
     return BAD_INPUT if isinstance(kind, type) and issubclass(kind, BadInputError) else FAILED
+
+
+def unwrapped(error: str, cause: str) -> tuple[str, str]:
+    """Return the name and the message of an execution's own error.
+
+    A machine that waits for another one's execution fails as ``States.TaskFailed``, with a description of that
+    execution as its cause; what a person needs to know is the error in there, however deep.
+    """
+    try:
+        data = json.loads(cause)
+    except ValueError:
+        return error, message_of(cause)
+    if isinstance(data, dict) and data.get("ExecutionArn"):
+        if isinstance(data.get("Error"), str) and data["Error"]:
+            return unwrapped(data["Error"], str(data.get("Cause") or ""))
+        said = {"ABORTED": "was stopped", "TIMED_OUT": "ran out of time"}.get(str(data.get("Status")), "failed")
+        return error, f"the execution {data['ExecutionArn']} {said}"
+    return error, message_of(cause)
 
 
 def message_of(cause: str) -> str:

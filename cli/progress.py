@@ -7,7 +7,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cli.following import Counts, Shown, Snapshot, StageProgress
+from cli.following import Counts, Shown, Snapshot, StageProgress, flattened
 from cli.screen import Screen, printable
 
 QUIET_SECONDS = 10.0
@@ -37,6 +37,11 @@ def counted(counts: Counts | None) -> str:
     return f"{counts.done + counts.failed} of {counts.total}{failed}"
 
 
+def told(one: StageProgress) -> str:
+    """Return what is known of a stage beside its state: its counts, or what its loop saw last."""
+    return counted(one.counts) or one.note
+
+
 class PlainProgress:
     """One line per change, for logs."""
 
@@ -44,6 +49,7 @@ class PlainProgress:
         self._screen = screen
         self._states: dict[str, str] = {}
         self._counts: dict[str, tuple[Counts, float]] = {}
+        self._notes: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -53,25 +59,29 @@ class PlainProgress:
 
     def update(self, snapshot: Snapshot) -> None:
         """Print what changed since the snapshot before."""
-        for one in snapshot.stages:
-            before = self._states.get(one.stage.name, "pending")
-            self._states[one.stage.name] = one.state
+        for depth, name, one in flattened(snapshot.stages):
+            before = self._states.get(name, "pending")
+            self._states[name] = one.state
+            label = f"{'  ' * depth}{one.stage.label}"
             if one.state == before:
-                if one.state == "running" and self._is_news(one, snapshot.seconds):
-                    self._line(snapshot, one, counted(one.counts))
+                if one.state == "running" and self._is_news(name, one, snapshot.seconds):
+                    self._line(snapshot, label, told(one))
                 continue
             if one.state == "running":
-                self._line(snapshot, one, counted(one.counts) or "begins")
-                self._is_news(one, snapshot.seconds)
+                self._line(snapshot, label, told(one) or "begins")
+                self._is_news(name, one, snapshot.seconds)
             elif one.state == "done":
-                self._line(snapshot, one, ", ".join(filter(None, [counted(one.counts), _took(one)])))
+                self._line(snapshot, label, ", ".join(filter(None, [counted(one.counts), _took(one)])))
             elif one.state == "stopped":
-                self._line(snapshot, one, "stopped")
+                self._line(snapshot, label, "stopped")
 
-    def _is_news(self, one: StageProgress, seconds: float) -> bool:
+    def _is_news(self, name: str, one: StageProgress, seconds: float) -> bool:
+        if one.note != self._notes.get(name, ""):
+            self._notes[name] = one.note
+            return True
         if one.counts is None:
             return False
-        said, said_at = self._counts.get(one.stage.name, (None, 0.0))
+        said, said_at = self._counts.get(name, (None, 0.0))
         if said == one.counts:
             return False
         if said and seconds - said_at < QUIET_SECONDS:
@@ -80,11 +90,11 @@ class PlainProgress:
                 (one.counts.done + one.counts.failed) // step == (said.done + said.failed) // step
             ):
                 return False
-        self._counts[one.stage.name] = (one.counts, seconds)
+        self._counts[name] = (one.counts, seconds)
         return True
 
-    def _line(self, snapshot: Snapshot, one: StageProgress, what: str) -> None:
-        self._screen.say(f"{clock(snapshot.seconds):>7}  {one.stage.label}: {what}")
+    def _line(self, snapshot: Snapshot, label: str, what: str) -> None:
+        self._screen.say(f"{clock(snapshot.seconds):>7}  {label}: {what}")
 
 
 def _took(one: StageProgress) -> str:
@@ -112,15 +122,15 @@ class LiveProgress:
 def drawn(snapshot: Snapshot) -> RenderableType:
     """Return a snapshot as a table, with what the run waits for below it."""
     table = Table.grid(padding=(0, 2))
-    for one in snapshot.stages:
+    for depth, _, one in flattened(snapshot.stages):
         if one.state == "skipped":
             continue
         style = _STYLES[one.state]
         entered = one.state != "pending"
         table.add_row(
             Text(_MARKS[one.state], style),
-            Text(one.stage.label, style),
-            Text(counted(one.counts), style),
+            Text(f"{'  ' * depth}{one.stage.label}", style),
+            Text(printable(told(one)), style),
             Text(clock(one.seconds) if entered else "", "dim"),
         )
     parts: list[RenderableType] = [table]

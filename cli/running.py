@@ -14,6 +14,7 @@ from cli.problems import DONE, INTERRUPTED, InputRefusedError, TargetUnusableErr
 from cli.project import Overrides, Project, check_name, check_project, project_name
 from cli.run_copy import check_out
 from cli.screen import Screen
+from cli.standins import play
 from cli.target import Target, TargetChoice, opened
 from cli.uploading import incoming, upload_footage, upload_project, uploads
 from local.embedded_aws import EmbeddedAws
@@ -81,7 +82,8 @@ def run(intake: Intake, choice: TargetChoice, out: Path | None, screen: Screen) 
 def run_on(target: Target, intake: Intake, out: Path | None, screen: Screen) -> int:
     """Do :func:`run` on a target that is there."""
     run_id = names.run_id(intake.footage[0].name, datetime.now(UTC), secrets.token_hex(8))
-    upload_project(target, intake.name, intake.project, intake.overrides, screen)
+    settings = upload_project(target, intake.name, intake.project, intake.overrides, screen)
+    play(target, settings, screen)
     uploaded = upload_footage(target, incoming(run_id, intake.footage), screen)
     request = RunRequest(project=intake.name, footage=tuple(one.key for one in uploaded), run_id=run_id)
     started = target.stepfunctions.start_execution(
@@ -113,7 +115,8 @@ def upload(intake: Intake, choice: TargetChoice, *, follow: bool, out: Path | No
 
 def upload_on(target: Target, intake: Intake, *, follow: bool, out: Path | None, screen: Screen) -> int:
     """Do :func:`upload` on a target that is there."""
-    upload_project(target, intake.name, intake.project, intake.overrides, screen)
+    settings = upload_project(target, intake.name, intake.project, intake.overrides, screen)
+    play(target, settings, screen)
     uploaded = upload_footage(target, uploads(intake.name, intake.footage), screen)
     if not follow:
         screen.say("Each upload starts a run. `storycast status` lists them.")

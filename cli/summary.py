@@ -10,9 +10,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
+from cli.billed import lines, rows
+from cli.following import SUCCEEDED
+from cli.objects import listed, read
 from cli.problems import RunNotFoundError
 from cli.screen import Screen
 from cli.target import Target
+from cli.trainings import panel_counts, refusals, stored_panels
 from storycast import keys
 from storycast.names import is_run_id
 from storycast.runs import Run
@@ -21,10 +25,12 @@ _STATUS_OF_EXECUTION = {
     "FAILED": "failed",
     "TIMED_OUT": "timed out",
     "ABORTED": "stopped",
-    "SUCCEEDED": "dataset_ready",
 }
+_UNFINISHED = ("running", "training")
 
 
+REPORT = "report.html"
+"""Name of the report within a run."""
 PAID = "paid_"
 """Begins the names of counts that cost money."""
 
@@ -39,7 +45,7 @@ class RunState:
 
 def read_record(target: Target, run_id: str) -> Run | None:
     """Return a run's record, None where the run has none (yet)."""
-    content = _read(target, keys.run_file(run_id, "run.json"))
+    content = read(target, keys.run_file(run_id, "run.json"))
     if content is None:
         return None
     try:
@@ -52,20 +58,11 @@ def read_record(target: Target, run_id: str) -> Run | None:
 
 def _pictures(target: Target, run_id: str) -> dict[str, int]:
     """Return how many pictures were chosen of each character; empty before that."""
-    content = _read(target, keys.run_file(run_id, "curation.json"))
+    content = read(target, keys.run_file(run_id, "curation.json"))
     try:
         return {str(name): int(count) for name, count in json.loads(content or "{}").get("pictures", {}).items()}
     except (ValueError, AttributeError, TypeError):
         return {}
-
-
-def _read(target: Target, key: str) -> bytes | None:
-    try:
-        return target.s3.get_object(Bucket=target.bucket, Key=key)["Body"].read()
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-            return None
-        raise
 
 
 def find_run(target: Target, run_id: str) -> Run:
@@ -84,15 +81,20 @@ def find_run(target: Target, run_id: str) -> Run:
 
 def reconciled(target: Target, run: Run) -> RunState:
     """Return a run with its status as it is: a record may say ``running`` of an execution that has ended."""
-    if run.status != "running":
+    if run.status not in _UNFINISHED:
         return RunState(run, run.status)
+    arn, done = run.execution_arn, "dataset_ready"
+    if run.status == "training":
+        arn, done = run.training_execution_arn or arn, "storyboard_ready"
     try:
-        execution = target.stepfunctions.describe_execution(executionArn=run.execution_arn)
+        execution = target.stepfunctions.describe_execution(executionArn=arn)
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ExecutionDoesNotExist", "InvalidArn"):
             return RunState(run, "lost")
         raise
-    return RunState(run, _STATUS_OF_EXECUTION.get(execution["status"], "running"))
+    if execution["status"] == SUCCEEDED:
+        return RunState(run, done)
+    return RunState(run, _STATUS_OF_EXECUTION.get(execution["status"], run.status))
 
 
 def newest_runs(target: Target, limit: int) -> list[RunState]:
@@ -143,9 +145,36 @@ def show_run(target: Target, state: RunState, screen: Screen) -> None:
         screen.say(f"  Pictures chosen: {said}")
     for line in lines_of(run, bills=target.kind == "aws"):
         screen.say(f"  {line}")
+    drawn = stored_panels(target, run.run_id)
+    if drawn:
+        screen.say(f"  Storyboard: {panel_counts(drawn)}")
+    for line in refusals(drawn):
+        screen.warn(line)
     for warning in run.warnings:
         screen.warn(warning)
+    report = keys.run_file(run.run_id, REPORT)
+    if report in listed(target, report):
+        screen.say(f"  Report: {target.uri(report)}")
     screen.say(f"  Results: {target.uri(keys.run_folder(run.run_id))}")
+    tell_bill(target, run.run_id, screen)
+
+
+def tell_bill(target: Target, run_id: str, screen: Screen) -> None:
+    """Say what of a run is billed as long as it lives; nothing of a run that never had such a thing."""
+    try:
+        known = rows(target, run_id)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDeniedException":
+            raise
+        screen.warn("The billing book may not be read, so whether anything of the run is billed can't be told.")
+        return
+    still_open = [row for row in known if row.is_open]
+    for line in lines(still_open):
+        screen.warn(f"Still billed: {line}")
+    if still_open:
+        screen.say(f"`storycast teardown {run_id} --target {target.kind}` ends it.")
+    elif known:
+        screen.say("Nothing of this run is billed any more.", style="green")
 
 
 def lines_of(run: Run, *, bills: bool) -> Iterator[str]:

@@ -19,6 +19,7 @@ from cli.project import Overrides, Project
 from cli.screen import Screen, printable
 from cli.target import Target
 from storycast import keys
+from storycast.settings import Settings, read_settings
 
 PART_BYTES = 64 * 1024 * 1024
 """Size of the parts of an upload. S3's ETag depends on it, and results are shared by ETag: the same file must
@@ -80,7 +81,7 @@ def _upload(target: Target, path: Path, key: str, advance: Bar) -> Uploaded:
 
 def upload_project(
     target: Target, name: str, project: Project | None, overrides: Overrides, screen: Screen
-) -> None:
+) -> Settings:
     """Bring the bucket's copy of a project up to date: its file, and the references that it names.
 
     Objects whose content is there already are not sent again. References that this command put there earlier
@@ -93,6 +94,9 @@ def upload_project(
         overrides: What to set in the project file.
         screen: Told what was done.
 
+    Returns:
+        The settings that the bucket's copy has now.
+
     Raises:
         SettingsInvalidError: The project file in the bucket can't be used.
     """
@@ -103,13 +107,14 @@ def upload_project(
         stored = _stored(target, key)
         if stored is None and not overrides:
             screen.say(f"Project {name}: no project file here or in the bucket, so all settings are defaults.")
-            return
+            return Settings()
         if stored is not None:
             screen.say(f"Project {name}: the project file in the bucket, {key}, holds for this run.")
         content = stored or b""
     if overrides:
         content = overrides.apply(content, str(project.path) if project else key)
         screen.say(f"Project {name}: the bucket's copy of the project file says {overrides} from now on.")
+    settings = read_settings(content, key)
     sent = 0
     for reference in project.references if project else ():
         sent += _put(target, keys.project_folder(name) + reference.name, reference.path.read_bytes())
@@ -119,6 +124,7 @@ def upload_project(
         count = len(project.references) + 1
         screen.say(f"Project {name}: {count} files, {sent} of them new or changed.")
         _drop_stale(target, name, project, screen)
+    return settings
 
 
 def _put(target: Target, key: str, content: bytes) -> bool:

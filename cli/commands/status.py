@@ -24,7 +24,8 @@ def status(
 ) -> None:
     """List the runs, or show one.
 
-    Runs are listed newest first; of one run, its stages, counts, warnings and what it waits for are shown.
+    Runs are listed newest first, with all that is billed by the hour, also where no run owns it. Of one run its
+    stages, counts, training, panels, warnings and what it waits for are shown.
 
     \b
     Examples:

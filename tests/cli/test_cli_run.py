@@ -38,7 +38,7 @@ def _open_the_test_target(target: Target, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(cli.running, "opened", opened)
     monkeypatch.setattr(cli.asking, "opened", opened)
     monkeypatch.setattr(cli.following, "GRACE_SECONDS", 0.0)
-    monkeypatch.setattr("cli.ending.pause_locally", lambda _: 0.0)
+    monkeypatch.setattr("cli.watching.pause_locally", lambda _: 0.0)
     monkeypatch.setattr("cli.ending.RECORD_SECONDS", 0.0)
 
 
@@ -344,7 +344,7 @@ def test_status_lists_the_newest_runs_as_they_are_now(target: Target, stepfuncti
         execution_arn=stepfunctions.execution_arn,
     )
     stepfunctions.end("ABORTED")
-    listed = json.loads(invoke("status", "--json").stdout)
+    listed = json.loads(invoke("status", "--json").stdout)["runs"]
     assert len(listed) == 20
     assert [(run["run_id"], run["status"]) for run in listed[:2]] == [
         ("film-20261130-bbbbbb", "stopped"),

@@ -1,0 +1,70 @@
+"""`storycast train`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from cli import options
+
+
+def train(
+    run: options.Run,
+    *,
+    steps: Annotated[
+        int | None, typer.Option("--steps", metavar="N", help="Steps of the training, 10 to 20,000.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", metavar="N", help="Pictures of a step, 8 to 192.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", metavar="X", help="1e-7 to 1e-4.")
+    ] = None,
+    base_model: Annotated[
+        str | None, typer.Option("--base-model", metavar="ID", help="The model to fine-tune on Bedrock.")
+    ] = None,
+    budget: options.Budget = None,
+    no_storyboard: Annotated[
+        bool, typer.Option("--no-storyboard", help="Train only: host and draw nothing.")
+    ] = False,
+    manifest: Annotated[
+        str | None,
+        typer.Option("--manifest", metavar="KEY", help="Train on this manifest of the bucket (runs/, datasets/)."),
+    ] = None,
+    yes: options.Yes = False,
+    target: options.TargetOption = "local",
+    out: options.Out = None,
+    stack: options.Stack = "storycast",
+    state: options.State = None,
+    keep_up: options.KeepUp = False,
+    _verbose: options.Verbose = False,
+) -> None:
+    """Train a model on a run's dataset, and draw the storyboard.
+
+    The dataset stays as it is, so that other steps or another rate cost the training alone. What it costs is
+    said first. A training that was paid before, by whichever run of the project, is not paid again. Without
+    options everything is as in the run's settings.
+
+    \b
+    Examples:
+      storycast train film-20261122-1a2b3c --steps 2000 --out out/
+      storycast train film-20261122-1a2b3c --no-storyboard --budget 500 --target aws
+    """  # noqa: D301 -- \b is typer's mark for lines to leave as they are
+    from cli.screen import Screen  # noqa: PLC0415 -- see run
+    from cli.target import choose  # noqa: PLC0415
+    from cli.training import Session, do_session  # noqa: PLC0415
+
+    given: dict[str, Any] = {
+        "step_count": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "base_model": base_model,
+    }
+    session = Session(
+        run_id=run,
+        training={name: value for name, value in given.items() if value is not None},
+        storyboard={"prompts": []} if no_storyboard else {},
+        budget_usd=budget,
+        manifest_key=manifest,
+    )
+    choice = choose(target, stack, state, keep_up=keep_up)
+    raise typer.Exit(do_session(session, choice, out, Screen(), yes=yes))

@@ -1,0 +1,227 @@
+"""What `storycast train` and `storycast draw` do: a training session of a run whose dataset is there."""
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from cli.claims import StartedRun
+from cli.consent import agreed
+from cli.ending import see_through
+from cli.objects import read
+from cli.problems import DONE, InputRefusedError, TargetUnusableError
+from cli.run_copy import check_out
+from cli.screen import Screen
+from cli.standins import play
+from cli.summary import find_run
+from cli.target import Target, TargetChoice, opened
+from cli.trainings import session_plan, stored_panels
+from storycast import keys, names
+from storycast.budget import usd
+from storycast.estimate import NOTHING, Range, hosting_most_usd, hosting_usd, storyboard_usd, training_usd
+from storycast.plan import RunPlan
+from storycast.prices import price_table
+from storycast.settings import Settings
+from storycast.training import TrainingRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the user asked for: parts of a project file that hold for this session instead of the run's own.
+
+    Attributes:
+        run_id: The run.
+        training: Such as ``step_count``.
+        storyboard: Such as ``prompts``.
+        budget_usd: The most that the run may cost; the run's own where None.
+        manifest_key: A manifest in the bucket; the run's approved one where None.
+        draw_only: Whether to draw with a model that is there.
+        training_id: Which model, where nothing is trained; the newest where None.
+    """
+
+    run_id: str
+    training: Mapping[str, Any] = field(default_factory=dict)
+    storyboard: Mapping[str, Any] = field(default_factory=dict)
+    budget_usd: float | None = None
+    manifest_key: str | None = None
+    draw_only: bool = False
+    training_id: str | None = None
+
+
+def do_session(session: Session, choice: TargetChoice, out: Path | None, screen: Screen, *, yes: bool) -> int:
+    """Say what a session costs, ask, start it, follow it, and copy the run.
+
+    Args:
+        session: What to do.
+        choice: Where.
+        out: Where to copy the run's folder.
+        screen: Where to tell it.
+        yes: Whether the user agreed to the cost beforehand.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        RunNotFoundError: There is no such run.
+        InputRefusedError: A value can't be used, or it costs money and nobody can be asked.
+    """
+    if out is not None and (problems := check_out(out)):
+        raise InputRefusedError(problems)
+    with opened(choice, screen) as target:
+        return do_session_on(target, session, out, screen, yes=yes)
+
+
+def do_session_on(target: Target, session: Session, out: Path | None, screen: Screen, *, yes: bool) -> int:
+    """Do :func:`do_session` on a target that is there."""
+    run = find_run(target, session.run_id)
+    request = _request(session)
+    settings = merged(settings_of(target, session.run_id), session)
+    if settings.budget_usd <= 0:
+        raise InputRefusedError(
+            [f"Run {run.run_id} has no budget_usd, and nothing is trained or drawn without. Say --budget USD."]
+        )
+    cost = _tell_cost(target, settings, session, screen)
+    if target.kind == "aws" and cost.high > 0 and not _agreed(cost, session, screen, yes=yes):
+        screen.say("Nothing was started.")
+        return DONE
+    play(target, settings, screen)
+    started = target.stepfunctions.start_execution(
+        stateMachineArn=target.train_arn,
+        name=f"{run.run_id}-{secrets.token_hex(4)}",
+        input=json.dumps(request.model_dump(mode="json", exclude_defaults=True)),
+    )
+    arn = started["executionArn"]
+    what = "Drawing with a model of" if session.draw_only else "Training on"
+    screen.say(f"{what} run {run.run_id} began on {target.place}.")
+    code = see_through(target, StartedRun(run.run_id, arn), out, screen)
+    if code == DONE:
+        _tell_panels(target, run.run_id, arn, screen)
+    return code
+
+
+def settings_of(target: Target, run_id: str) -> Settings:
+    """Return the settings that a run has.
+
+    Raises:
+        TargetUnusableError: They are missing, or of another release.
+    """
+    key = keys.run_file(run_id, "settings.json")
+    content = read(target, key)
+    if content is None:
+        raise TargetUnusableError(
+            f"{target.uri(key)} is missing, so the run's settings are not known. Run it again."
+        )
+    try:
+        return RunPlan.model_validate_json(content).settings
+    except ValidationError as error:
+        raise TargetUnusableError(
+            f"{target.uri(key)} can't be read by this release of the command ({error.error_count()} problems, "
+            f"first: {error.errors()[0]['msg']}). Use the command of the release that the stack was deployed from."
+        ) from None
+
+
+def merged(settings: Settings, session: Session) -> Settings:
+    """Return a run's settings with those of a session in their place.
+
+    Raises:
+        InputRefusedError: What results are no valid settings.
+    """
+    data = settings.model_dump(mode="json")
+    data["training"] = {**data["training"], "target": "bedrock", **session.training}
+    data["storyboard"] = {**data["storyboard"], **session.storyboard}
+    if session.budget_usd is not None:
+        data["budget_usd"] = session.budget_usd
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        raise InputRefusedError([_problem(detail) for detail in error.errors()]) from None
+
+
+def _request(session: Session) -> TrainingRequest:
+    try:
+        return TrainingRequest.model_validate(
+            {
+                "run_id": session.run_id,
+                "manifest_key": session.manifest_key,
+                "draw_only": session.draw_only,
+                "training_id": session.training_id,
+                "training": {"target": "bedrock", **session.training},
+                "storyboard": dict(session.storyboard),
+                "budget_usd": session.budget_usd,
+            }
+        )
+    except ValidationError as error:
+        raise InputRefusedError([_problem(detail) for detail in error.errors()]) from None
+
+
+def _problem(detail: Mapping[str, Any]) -> str:
+    where = ".".join(map(str, detail["loc"]))
+    said = str(detail["msg"]).removeprefix("Value error, ")
+    given = "" if isinstance(detail["input"], dict) else f" Given: {detail['input']!r}."
+    return f"{where}: {said}.{given}"
+
+
+def _tell_cost(target: Target, settings: Settings, session: Session, screen: Screen) -> Range:
+    """Say what a session is expected to cost at most on AWS, and return it."""
+    prompts = len(settings.storyboard.prompts)
+    parts: dict[str, Range] = {}
+    if not session.draw_only:
+        seen = settings.training.step_count * settings.training.batch_size
+        parts[f"training, {seen:,} pictures seen"] = training_usd(settings, None)
+    if prompts:
+        parts[f"hosting, {usd(hosting_most_usd(settings))} at the very most"] = hosting_usd(settings)
+        parts[f"the base model's panels of {prompts} prompts"] = storyboard_usd(settings)
+    cost = sum(parts.values(), NOTHING)
+    said = "; ".join(f"{part}: {_range(amount)}" for part, amount in parts.items() if amount.high)
+    would = "It costs" if target.kind == "aws" else "AWS would charge"
+    screen.say(
+        f"{would} {_range(cost)} at list prices of {price_table().as_of}"
+        + (f" ({said})." if said else ".")
+        + (" What was paid before is not paid again." if cost.high else "")
+        + ("" if target.kind == "aws" else " On this machine it costs nothing.")
+    )
+    return cost
+
+
+def _range(amount: Range) -> str:
+    return usd(amount.low) if amount.low == amount.high else f"{usd(amount.low)} to {usd(amount.high)}"
+
+
+def _agreed(cost: Range, session: Session, screen: Screen, *, yes: bool) -> bool:
+    what = "Drawing" if session.draw_only else "Training"
+    why = f"{what} costs up to {usd(cost.high)} on AWS."
+    return agreed(f"Start it for up to {usd(cost.high)}?", why, screen, yes=yes)
+
+
+def _tell_panels(target: Target, run_id: str, execution_arn: str, screen: Screen) -> None:
+    """Say where the pictures of a session's prompts are."""
+    plan = session_plan(target, run_id, names.session_id(execution_arn))
+    if plan is None:
+        return
+    for one in stored_panels(target, run_id, plan.training_id):
+        if one.panels.request.prompt in plan.settings.storyboard.prompts:
+            screen.say(f"{one.panels.request.prompt} ({one.panels.drawn_by} model):")
+            for key in one.panels.picture_keys:
+                screen.say(f"  {target.uri(key)}")
+
+
+def prompts_of(
+    texts: Sequence[str], *, size: str | None, negative: str | None, images: int | None, seed: int | None
+) -> dict[str, Any]:
+    """Return the part of a project file that a drawing asks for; what is left out is as the run has it.
+
+    Raises:
+        InputRefusedError: The size is none.
+    """
+    asked: dict[str, Any] = {"prompts": list(texts)}
+    if size is not None:
+        width, by, height = size.lower().partition("x")
+        if not (by and width.isdecimal() and height.isdecimal()):
+            raise InputRefusedError([f"--size {size!a} is no size. Write width x height in pixels: 1280x720."])
+        asked |= {"width": int(width), "height": int(height)}
+    given = {"negative_prompt": negative, "images_per_prompt": images, "seed": seed}
+    return asked | {name: value for name, value in given.items() if value is not None}
