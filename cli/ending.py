@@ -24,7 +24,6 @@ RECORD_SECONDS = 10.0
 """How long the record of a failure may take to be written."""
 END_SECONDS = 60.0
 """How long the embedded AWS stays up for what is billed to end."""
-_UNFINISHED = ("running", "training")
 _GONE = ("ExecutionDoesNotExist", "ValidationException")
 
 
@@ -109,7 +108,7 @@ def _settled(target: Target, run_id: str, last: Snapshot) -> Run | None:
         record = read_record(target, run_id)
         if record is None or last.status == SUCCEEDED or time.monotonic() > deadline:
             return record
-        if record.status not in _UNFINISHED and _is_reported(target, record):
+        if record.status == "failed" and _is_reported(target, record):
             return record
         time.sleep(0.5)
 

@@ -1,6 +1,7 @@
 """Input files, a bucket and a table in moto, and a scripted Step Functions."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +105,20 @@ def target(
             "TableName": TABLE,
         }
         yield target_of("local", "a test", outputs, clients.__getitem__)
+
+
+@pytest.fixture
+def open_target(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each command open the test's target, and wait for nothing."""
+
+    @contextmanager
+    def opened(*_: Any) -> Iterator[Target]:
+        yield target
+
+    for module in ("asking", "running", "teardown", "training"):
+        monkeypatch.setattr(f"cli.{module}.opened", opened)
+    monkeypatch.setattr("cli.following.GRACE_SECONDS", 0.0)
+    monkeypatch.setattr("cli.watching.pause_locally", lambda _: 0.0)
+    monkeypatch.setattr("cli.watching.pause_on_aws", lambda _: 0.0)
+    monkeypatch.setattr("cli.ending.RECORD_SECONDS", 0.0)
+    monkeypatch.setattr("cli.ending.END_SECONDS", 0.0)

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-import cli.asking
-import cli.following
 import cli.running
 from cli.ending import see_through
 from cli.main import app
@@ -24,38 +21,14 @@ from cli.uploading import upload_footage, upload_project, uploads
 from storycast.names import is_run_id
 from storycast.runs import Run
 from tests.cli.media import write_picture
+from tests.cli.records import RUN_ID, put_record
 from tests.cli.stepfunctions import FakeStepFunctions
 
-RUN_ID = "film-20261122-1a2b3c"
-
-
-@pytest.fixture(autouse=True)
-def _open_the_test_target(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
-    @contextmanager
-    def opened(*_: Any) -> Iterator[Target]:
-        yield target
-
-    monkeypatch.setattr(cli.running, "opened", opened)
-    monkeypatch.setattr(cli.asking, "opened", opened)
-    monkeypatch.setattr(cli.following, "GRACE_SECONDS", 0.0)
-    monkeypatch.setattr("cli.watching.pause_locally", lambda _: 0.0)
-    monkeypatch.setattr("cli.ending.RECORD_SECONDS", 0.0)
+pytestmark = pytest.mark.usefixtures("open_target")
 
 
 def invoke(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, list(map(str, arguments)))
-
-
-def put_record(target: Target, run_id: str = RUN_ID, **fields: Any) -> None:
-    record = {
-        "run_id": run_id,
-        "project": "bunny",
-        "status": "dataset_ready",
-        "execution_arn": "arn:aws:states:us-east-1:123456789012:execution:storycast-build-dataset:run",
-        "started_at": "2026-11-22T12:00:00+00:00",
-        **fields,
-    }
-    target.s3.put_object(Bucket=target.bucket, Key=f"runs/{run_id}/run.json", Body=json.dumps(record).encode())
 
 
 def script(fake: FakeStepFunctions, target: Target, *steps: Callable[[], None], **record: Any) -> None:
