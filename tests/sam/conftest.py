@@ -114,8 +114,20 @@ def emulator(engine: Engine, base_image: Base, folder: Path) -> Iterator[Emulato
         found.client("dynamodb").create_table(
             TableName=TABLE,
             BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "book", "expires_at")
+            ],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "by-billing",
+                    "KeySchema": [
+                        {"AttributeName": "book", "KeyType": "HASH"},
+                        {"AttributeName": "expires_at", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
         )
         yield found
 
@@ -124,7 +136,13 @@ def emulator(engine: Engine, base_image: Base, folder: Path) -> Iterator[Emulato
 def invoke(engine: Engine, built: Path, emulator: Emulator, folder: Path) -> Invoke:
     """`sam local invoke` on an event, with an AWS that answers."""
     template = sam.set_environment(
-        built, {"AWS_ENDPOINT_URL": emulator.url, "MEDIA_BUCKET": BUCKET, "TABLE_NAME": TABLE}
+        built,
+        {
+            "AWS_ENDPOINT_URL": emulator.url,
+            "MEDIA_BUCKET": BUCKET,
+            "TABLE_NAME": TABLE,
+            "TOPIC_ARN": emulator.topic_arn,
+        },
     )
 
     def call(function: str, event: Any) -> sam.Answer:

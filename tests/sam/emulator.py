@@ -49,6 +49,12 @@ class Emulator:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    @property
+    def topic_arn(self) -> str:
+        """A topic that is there."""
+        arn: str = self.client("sns").create_topic(Name="storycast")["TopicArn"]  # the same one again
+        return arn
+
     def client(self, service: Any) -> Any:
         """Return a boto3 client of it."""
         return boto3.client(

@@ -151,6 +151,23 @@ def test_a_zip_with_both_layers_curates(
     assert report["pictures"] == {"Square": answer.payload["image_count"]}
 
 
+def test_a_zip_with_both_layers_reports(invoke: Invoke, plan: RunPlan, store: S3Store) -> None:
+    answer = invoke("ReportRunFunction", {"run_id": plan.run_id})
+    assert not answer.error, answer.payload
+    page = store.get(keys.run_file(plan.run_id, "report.html")).decode()
+    assert page.startswith("<!doctype html>")
+    assert plan.run_id in page
+
+
+def test_a_zip_with_a_layer_keeps_the_book(invoke: Invoke, plan: RunPlan) -> None:
+    """With nothing in it, nothing is billed, and no service is asked."""
+    event = _event("end_billed/valid_run")
+    event["request"]["run_id"] = plan.run_id
+    answer = invoke("EndBilledFunction", event)
+    assert not answer.error, answer.payload
+    assert answer.payload["status"] == "ended"
+
+
 def _event(name: str) -> Any:
     return json.loads((REPOSITORY / f"events/{name}.json").read_text())
 
