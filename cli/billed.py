@@ -13,8 +13,7 @@ from pydantic import ValidationError
 from cli.problems import TargetUnusableError
 from cli.target import Target
 from storycast.billing import Billed
-from storycast.budget import usd
-from storycast.prices import price_table
+from storycast.prices import price_table, usd
 
 INDEX = "by-billing"
 BATCH = 100

@@ -21,10 +21,9 @@ from cli.summary import find_run
 from cli.target import Target, TargetChoice, opened
 from cli.trainings import session_plan, stored_panels
 from storycast import keys, names
-from storycast.budget import usd
 from storycast.estimate import NOTHING, Range, hosting_most_usd, hosting_usd, storyboard_usd, training_usd
 from storycast.plan import RunPlan
-from storycast.prices import price_table
+from storycast.prices import price_table, usd
 from storycast.settings import Settings
 from storycast.training import TrainingRequest
 

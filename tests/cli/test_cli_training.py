@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-import cli.consent
 from cli.claims import StartedRun
+from cli.consent import agreed
 from cli.ending import see_through
 from cli.main import app
 from cli.screen import Screen
@@ -186,11 +186,16 @@ def test_a_person_at_a_terminal_is_asked_once(monkeypatch: pytest.MonkeyPatch) -
     from rich.console import Console
 
     asked: list[str] = []
-    monkeypatch.setattr(cli.consent.sys, "stdin", type("Terminal", (), {"isatty": lambda _: True})())
-    monkeypatch.setattr(cli.consent.typer, "confirm", lambda text, default: asked.append(text) or default)
+
+    def confirm(text: str, *, default: bool) -> bool:
+        asked.append(text)
+        return default
+
+    monkeypatch.setattr("sys.stdin", type("Terminal", (), {"isatty": lambda _: True})())
+    monkeypatch.setattr("typer.confirm", confirm)
     terminal = Screen(Console(force_terminal=True))
-    assert not cli.consent.agreed("Start it for up to $5?", "It costs.", terminal, yes=False)
-    assert cli.consent.agreed("Start it for up to $5?", "It costs.", terminal, yes=True)
+    assert not agreed("Start it for up to $5?", "It costs.", terminal, yes=False)
+    assert agreed("Start it for up to $5?", "It costs.", terminal, yes=True)
     assert asked == ["Start it for up to $5?"]
 
 
