@@ -1,6 +1,7 @@
 """The budget: no step begins that could cost more than is left of it."""
 
 from storycast.errors import BudgetExceededError
+from storycast.prices import usd
 
 
 def refuse_over_budget(budget_usd: float, spent_usd: float, next_usd: float, what: str) -> None:
@@ -18,15 +19,9 @@ def refuse_over_budget(budget_usd: float, spent_usd: float, next_usd: float, wha
     """
     if budget_usd <= 0 or spent_usd + next_usd <= budget_usd:
         return
+    left_usd = max(budget_usd - spent_usd, 0.0)
     raise BudgetExceededError(
         f"The next step could cost up to {usd(next_usd)}: {what}. {usd(spent_usd)} of budget_usd: {budget_usd:g} "
-        f"is spent, so {usd(max(budget_usd - spent_usd, 0.0))} is left. The step was not begun. Make it smaller, or "
-        f"set budget_usd to at least {usd(spent_usd + next_usd)}, and start again: what was paid is not paid twice."
+        f"is spent, so {usd(left_usd)} is left, and the step was not begun. Make it smaller, or set budget_usd "
+        f"to at least {usd(spent_usd + next_usd)}, and start again: what was paid is not paid twice."
     )
-
-
-def usd(amount: float) -> str:
-    """Return an amount for people: cents, or up to four digits where cents would hide it."""
-    if 0 < abs(amount) < 1:
-        return f"${amount:.4f}"
-    return f"${amount:,.2f}"

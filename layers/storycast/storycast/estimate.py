@@ -1,13 +1,54 @@
-"""Estimates: what a run is expected to cost, before anything is paid."""
+"""Estimates: what a run is expected to cost, before anything is paid.
+
+An estimate is a range whose high end is at most three times its low end, line by line and so in all. Where less is
+known than that, the high end stays and the low end is raised: too low an estimate costs money, too high a one does
+not. It takes everything as new; what an earlier run paid for is not paid again.
+"""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from storycast.prices import price_table
+from storycast.prices import Price, price_table
 from storycast.settings import Settings, Storyboard
+from storycast.workflow_cost import Work, workflow_price
+
+WIDEST = 3.0
+"""How many times its low end a range's high end is at most."""
 
 SMALL_PICTURE_PIXELS = 1024 * 1024
 """Up to this, a drawn picture has the smaller one of two prices."""
+
+KEPT_SHARE = 0.5
+"""Of the sampled frames at least. The demo's clip keeps all of them; fades, fast cuts and files that break off
+keep fewer."""
+CROPS_PER_FRAME = 2.4
+"""At most: a group of characters, at ``min_confidence: 40``. The demo's clip has 2.2, at 60 it has 0.6."""
+NEW_PICTURES_PER_SECOND = 0.75
+"""At most, of a cast that the project names: pictures of its characters that are left of a second of film without
+near-duplicates. The demo's clip, which hardly leaves its characters, has 0.5; scenes without any have none."""
+DISCOVERED_PICTURES_PER_SECOND = 0.4
+"""The same where the project names nobody; the demo's clip has 0.3."""
+NEW_PICTURES_PER_STILL = 1.5
+"""At most, of a picture that a person chose."""
+REFERENCES_PER_PATTERN = 6
+"""At most, where nobody counted the reference pictures."""
+INPUT_TOKENS = 1750
+"""Of one caption: about 450 of text (``prompts/``) and 1,300 of a picture of about 900 x 900 px, as the Amazon
+Nova User Guide has it in "Image understanding"."""
+INPUT_TOKENS_MOST = 3050
+"""The same with a picture of 1,300 x 1,300 px."""
+OUTPUT_TOKENS_PER_WORD = 1.4
+OUTPUT_TOKENS = 12
+"""The JSON round a caption."""
+WORKFLOW_SPREAD = (0.6, 1.6)
+"""Of the workflow's own cost by its formula: functions take longer or shorter than assumed."""
+HOSTING_HOURS = (1, 2)
+"""Begun hours until a storyboard of some dozens of pictures is drawn; the storyboard's calls take minutes, coming
+into service and being deleted the rest."""
+GRADED_CROPS_PER_PANEL = 3
+"""Embedded at most when a panel is graded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +64,128 @@ class Range:
     def __mul__(self, factor: float) -> "Range":
         return Range(self.low * factor, self.high * factor)
 
+    @property
+    def rounded(self) -> list[float]:
+        """Low and high, as JSON has them."""
+        return [round(self.low, 6), round(self.high, 6)]
+
 
 NOTHING = Range(0.0, 0.0)
+
+
+def up_to(high: float) -> Range:
+    """Return the widest range that ends at ``high``."""
+    return Range(high / WIDEST, high)
+
+
+def exactly(value: float) -> Range:
+    """Return a range without width."""
+    return Range(value, value)
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateLine:
+    """What one stage is expected to cost."""
+
+    stage: str
+    """Name of the function, such as ``detect_characters``; ``workflow`` is everything round them."""
+    what: str
+    count: Range
+    unit: str
+    unit_usd: float | None
+    """None where the amount is not a count times a price."""
+    usd: Range
+    price_known: bool = True
+    """False where another model's price stands for one that nobody looked up."""
+    price_confirmed: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run is expected to cost."""
+
+    as_of: str
+    """ISO date of the prices."""
+    lines: tuple[EstimateLine, ...]
+
+    @property
+    def total(self) -> Range:
+        """The sum of all lines."""
+        return sum((line.usd for line in self.lines), NOTHING)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What one must know to read the numbers: prices that are missing or unconfirmed, and what is left out."""
+        said = [line.note for line in self.lines if line.note]
+        return tuple(dict.fromkeys([*said, *GENERAL_NOTES]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as ``Run.estimate`` holds it."""
+        return {
+            "prices_as_of": self.as_of,
+            "currency": "USD",
+            "lines": [
+                {
+                    "stage": line.stage,
+                    "what": line.what,
+                    "count": [round(line.count.low, 1), round(line.count.high, 1)],
+                    "unit": line.unit,
+                    "unit_usd": line.unit_usd,
+                    "usd": line.usd.rounded,
+                    "price_known": line.price_known,
+                    "price_confirmed": line.price_confirmed,
+                }
+                for line in self.lines
+            ],
+            "total_usd": self.total.rounded,
+            "assumptions": list(ASSUMPTIONS),
+            "notes": list(self.notes),
+        }
+
+
+ASSUMPTIONS = (
+    f"{KEPT_SHARE:.0%} to 100% of the sampled frames are kept",
+    f"up to {CROPS_PER_FRAME:g} crops a frame",
+    f"up to {NEW_PICTURES_PER_SECOND:g} different pictures of a named cast a second of film, "
+    f"{DISCOVERED_PICTURES_PER_SECOND:g} of a cast that nobody named, {NEW_PICTURES_PER_STILL:g} a still",
+    "no more than selection.images_per_character of each named character",
+    f"{INPUT_TOKENS:,} tokens are read for a caption",
+    f"hosting lasts {HOSTING_HOURS[0]} to {HOSTING_HOURS[1]} begun hours",
+)
+GENERAL_NOTES = (
+    "Everything is counted as new; what an earlier run paid for is not paid again.",
+    "List prices, without free tiers, taxes and discounts.",
+    "Fewer characters than assumed cost less than the low end says.",
+)
+
+
+def estimate(settings: Settings, durations_ms: Sequence[int], *, reference_count: int | None = None) -> Estimate:
+    """Estimate a run.
+
+    Args:
+        settings: The project's settings.
+        durations_ms: Of each footage, in milliseconds; 0 for a still.
+        reference_count: Reference pictures of the project; None where nobody counted them.
+    """
+    interval_ms = 1000.0 / settings.sampling.frames_per_second
+    frames_most = sum(max(1, math.ceil(duration_ms / interval_ms)) for duration_ms in durations_ms)
+    frames = Range(KEPT_SHARE * frames_most, frames_most)
+    crops = up_to(CROPS_PER_FRAME * frames_most)
+    pictures = up_to(_pictures_most(settings, durations_ms, interval_ms))
+    embedding, captioner = settings.duplicates.embedding, settings.captions.model
+    lines = [
+        _line("detect_characters", "label detection", frames, "label_detection"),
+        _line(
+            "build_cast", "reference embeddings", _references(settings, reference_count), "embedding", embedding
+        ),
+        _line("crop_characters", "embeddings", crops, "embedding", embedding),
+        _line("caption_images", "input tokens", pictures * INPUT_TOKENS, "input_token", captioner),
+        _line("caption_images", "output tokens", pictures * _output_tokens(settings), "output_token", captioner),
+        *_training_lines(settings),
+        _workflow_line(settings, frames, crops, pictures, len(durations_ms), sum(durations_ms)),
+    ]
+    return Estimate(price_table().as_of, tuple(line for line in lines if line.count.high))
 
 
 def training_usd(settings: Settings, record_count: int | None) -> Range:
@@ -35,19 +196,12 @@ def training_usd(settings: Settings, record_count: int | None) -> Range:
         record_count: Records of the manifest, None before it is known. The price does not depend on it, but
             that nothing is trained on none.
     """
-    if record_count == 0:
-        return NOTHING
-    training = settings.training
-    price = price_table().price("training_picture", training.bedrock_base_model)
-    amount = training.step_count * training.batch_size * price.usd
-    return Range(amount, amount)
+    return NOTHING if record_count == 0 else _training_line(settings).usd
 
 
 def hosting_usd(settings: Settings) -> Range:
-    """Return what hosting is expected to cost while a storyboard is drawn; each begun hour counts."""
-    most_hours = math.ceil(settings.hosting.hours)
-    price = price_table().price("hosting_hour", settings.training.bedrock_base_model)
-    return Range(1.0, min(2.0, most_hours)) * (settings.hosting.model_units * price.usd)
+    """Return what hosting is expected to cost while the storyboard is drawn; nothing without prompts."""
+    return _hosting_line(settings).usd
 
 
 def hosting_most_usd(settings: Settings) -> float:
@@ -58,13 +212,125 @@ def hosting_most_usd(settings: Settings) -> float:
 
 def storyboard_usd(settings: Settings) -> Range:
     """Return what the base model's panels and the grading cost; a hosted model's own panels cost nothing more."""
-    storyboard = settings.storyboard
-    base = price_table().price(drawing(storyboard), settings.training.bedrock_base_model)
-    amount = len(storyboard.prompts) * storyboard.base_images_per_prompt * base.usd
-    return Range(amount, amount)
+    return sum((line.usd for line in _storyboard_lines(settings)), NOTHING)
+
+
+def frames_usd(settings: Settings, frame_count: int) -> float:
+    """Return what finding and embedding the characters of so many frames costs at most."""
+    table = price_table()
+    embedding = table.price("embedding", settings.duplicates.embedding)
+    return frame_count * (table.price("label_detection").usd + CROPS_PER_FRAME * embedding.usd)
+
+
+def captions_usd(settings: Settings, picture_count: int) -> float:
+    """Return what captions of so many pictures cost at most."""
+    table = price_table()
+    read = INPUT_TOKENS_MOST * table.price("input_token", settings.captions.model).usd
+    written = WIDEST * _output_tokens(settings) * table.price("output_token", settings.captions.model).usd
+    return picture_count * (read + written)
 
 
 def drawing(storyboard: Storyboard) -> str:
     """Return which price a storyboard's pictures have, by quality and size."""
     size = "" if storyboard.width * storyboard.height <= SMALL_PICTURE_PIXELS else "_large"
     return f"drawing_{storyboard.quality}{size}"
+
+
+def _pictures_most(settings: Settings, durations_ms: Sequence[int], interval_ms: float) -> float:
+    """Return how many pictures are chosen at most: what the footage gives, within what the project wants."""
+    stills = sum(not duration_ms for duration_ms in durations_ms)
+    seconds = sum(durations_ms) / 1000
+    sampled = sum(durations_ms) / interval_ms
+    rate = NEW_PICTURES_PER_SECOND if settings.characters else DISCOVERED_PICTURES_PER_SECOND
+    # Below one frame a second there are no more pictures than frames to choose from, at the same rate.
+    given = rate * min(seconds, sampled) + NEW_PICTURES_PER_STILL * stills
+    wanted = len(settings.characters) * settings.selection.images_per_character
+    return max(min(given, wanted) if wanted else given, 1.0)
+
+
+def _references(settings: Settings, reference_count: int | None) -> Range:
+    if "references" not in settings.detection.methods:
+        return NOTHING
+    if reference_count is not None:
+        return exactly(reference_count)
+    patterns = sum(len(character.references) for character in settings.characters)
+    return up_to(REFERENCES_PER_PATTERN * patterns)
+
+
+def _output_tokens(settings: Settings) -> float:
+    return OUTPUT_TOKENS + OUTPUT_TOKENS_PER_WORD * sum(settings.captions.words) / 2
+
+
+def _training_lines(settings: Settings) -> list[EstimateLine]:
+    if settings.training.target == "none":
+        return []
+    return [_training_line(settings), _hosting_line(settings), *_storyboard_lines(settings)]
+
+
+def _training_line(settings: Settings) -> EstimateLine:
+    training = settings.training
+    seen = exactly(training.step_count * training.batch_size)
+    return _line("start_training", "steps x batch size", seen, "training_picture", training.bedrock_base_model)
+
+
+def _hosting_line(settings: Settings) -> EstimateLine:
+    low, high = HOSTING_HOURS
+    hours = Range(low, min(high, math.ceil(settings.hosting.hours))) * settings.hosting.model_units
+    model = settings.training.bedrock_base_model
+    needed = hours if settings.storyboard.prompts else NOTHING
+    return _line("provision_model", "begun hours of hosting", needed, "hosting_hour", model)
+
+
+def _storyboard_lines(settings: Settings) -> list[EstimateLine]:
+    storyboard, embedding = settings.storyboard, settings.duplicates.embedding
+    base = exactly(len(storyboard.prompts) * storyboard.base_images_per_prompt)
+    panels = len(storyboard.prompts) * storyboard.images_per_prompt
+    model = settings.training.bedrock_base_model
+    return [
+        _line("draw_storyboard", "panels by the base model", base, drawing(storyboard), model),
+        _line("grade_storyboard", "label detection", exactly(panels), "label_detection"),
+        _line("grade_storyboard", "embeddings", up_to(GRADED_CROPS_PER_PANEL * panels), "embedding", embedding),
+    ]
+
+
+def _workflow_line(
+    settings: Settings, frames: Range, crops: Range, pictures: Range, footage_count: int, duration_ms: int
+) -> EstimateLine:
+    segments = max(footage_count, math.ceil(duration_ms / 60_000))
+    sessions = settings.training.target != "none"
+    low, high = (
+        workflow_price(Work(segments, frames_, crops_, pictures_, sessions)).usd * spread
+        for frames_, crops_, pictures_, spread in (
+            (frames.low, crops.low, pictures.low, WORKFLOW_SPREAD[0]),
+            (frames.high, crops.high, pictures.high, WORKFLOW_SPREAD[1]),
+        )
+    )
+    return EstimateLine(
+        "workflow",
+        "Step Functions, Lambda, S3",
+        exactly(1),
+        "run",
+        None,
+        Range(max(low, high / WIDEST), high),
+    )
+
+
+def _line(stage: str, what: str, count: Range, item: str, model_id: str | None = None) -> EstimateLine:
+    price = price_table().price(item, model_id)
+    return EstimateLine(
+        stage=stage,
+        what=what,
+        count=count,
+        unit=price.unit,
+        unit_usd=price.usd,
+        usd=count * price.usd,
+        price_known=price.known,
+        price_confirmed=price.confirmed,
+        note=_note(price),
+    )
+
+
+def _note(price: Price) -> str:
+    if not price.known:
+        return f"{price.source}."
+    return "" if price.confirmed else f"The price of {price.model} is not confirmed: {price.source}."

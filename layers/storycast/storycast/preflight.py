@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from storycast import manifest
-from storycast.budget import usd
 from storycast.errors import (
     BudgetExceededError,
     ModelNotAvailableError,
@@ -20,6 +19,7 @@ from storycast.errors import (
 from storycast.estimate import hosting_most_usd
 from storycast.model_ids import plain_model_id
 from storycast.ports import ModelCatalogue, ModelFacts, RoleInspector
+from storycast.prices import usd
 from storycast.settings import Settings
 
 SERVICE = "bedrock.amazonaws.com"
@@ -37,6 +37,12 @@ REGIONS: dict[str, tuple[str, ...]] = {
     "amazon.titan-image-generator-v2:0": ("us-east-1", "us-west-2"),
 }
 """Where a model can be fine-tuned, from Amazon Bedrock's User Guide, "Supported models and Regions"."""
+
+AVOID_NEGATIONS = (
+    'The Amazon Nova User Guide says "Avoid using negating words": the model may draw what they negate. Name what '
+    "you do not want, alone, in storyboard.negative_prompt."
+)
+"""From "Request and response structure for image generation"."""
 
 NEGATIONS = re.compile(r"\b(?:no|not|without|never|none)\b|\b\w+n['’]t\b", re.IGNORECASE)
 

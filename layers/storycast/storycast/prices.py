@@ -70,3 +70,8 @@ class PriceTable(Record):
 def price_table() -> PriceTable:
     """Return the table that came with this release."""
     return PriceTable.model_validate_json(files("storycast").joinpath("prices.json").read_bytes())
+
+
+def usd(amount: float) -> str:
+    """Return an amount for people: in cents, below a dollar to a hundredth of one."""
+    return f"${amount:.4f}" if 0 < amount < 1 else f"${amount:,.2f}"
