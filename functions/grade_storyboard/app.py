@@ -4,12 +4,12 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from storycast.stages.grade_storyboard import grade_storyboard
 
 from storycast.adapters import environment
 from storycast.adapters.bedrock_runtime import BedrockEmbedder
 from storycast.adapters.rekognition import RekognitionLabels
 from storycast.requests import SessionEvent, read_event
+from storycast.stages.grade_storyboard import grade_storyboard
 
 logger = Logger(service="grade_storyboard")
 

@@ -111,6 +111,11 @@ def panel_picture(project: str, fingerprint: str, panel_fingerprint: str, number
     return f"{PROJECTS}{project}/models/{fingerprint}/panels/{panel_fingerprint}-{number}.png"
 
 
+def panel_look(picture_key: str, fingerprint: str) -> str:
+    """Key of what was found in a prompt's picture; it lies beside the picture."""
+    return f"{picture_key.removesuffix('.png')}-look-{fingerprint}.json"
+
+
 def run_folder(run_id: str) -> str:
     """Prefix of all that belongs to one run."""
     return f"{RUNS}{run_id}/"

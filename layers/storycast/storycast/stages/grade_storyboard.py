@@ -1,0 +1,225 @@
+"""GradeStoryboard: tell who is in each panel, and whether it repeats a training picture."""
+
+import io
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from storycast import keys
+from storycast.cast import Cast
+from storycast.curation import CuratedImage
+from storycast.embeddings import Vectors, decode, stack, thresholds_of
+from storycast.frames import from_json_lines
+from storycast.grading import (
+    Copy,
+    Found,
+    Grade,
+    Grades,
+    PanelLook,
+    References,
+    Source,
+    Trained,
+    Verdict,
+    find_characters,
+    find_copy,
+    judge,
+    names_in,
+)
+from storycast.images import PictureUnreadableError
+from storycast.ports import Embedder, LabelDetector, ObjectStore
+from storycast.runs import read_run
+from storycast.sightings import Sighting
+from storycast.stages.panel_look import look_at_panel
+from storycast.stages.panels import copy_to_run
+from storycast.stages.reading import read_record, write_record
+from storycast.storyboard import Panels, paid_panels, panel_requests
+from storycast.training import TrainingPlan
+
+WORKERS = 4
+"""Panels that are looked at at once; new accounts have small quotas."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What panels are compared with."""
+
+    names: tuple[str, ...]
+    references: References
+    trained: Trained
+    known_cosine: float
+    copy_cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One picture of a panel."""
+
+    prompt: int
+    number: int
+    panels: Panels
+    own_key: str
+
+
+def grade_storyboard(
+    plan: TrainingPlan, *, store: ObjectStore, detector: LabelDetector, embedder: Embedder
+) -> dict[str, Any]:
+    """Grade a session's panels and write ``grades.json``, once for the session and once for the run's storyboard.
+
+    A panel is looked at once, whichever session asks; composites are never looked at. The run gets its copy of the
+    panels here too, for a session whose panels were all paid before draws nothing.
+
+    Returns:
+        How many pictures have which verdict.
+
+    Raises:
+        ThrottledError: Try again later; so with ``DependencyUnavailableError``. What was paid until then is kept.
+    """
+    known = _known(plan, store, embedder.model_id)
+    shown = _shown(plan, store)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        results = list(pool.map(lambda one: _grade(plan, one, known, store, detector, embedder), shown))
+    looks = [look for _, look in results if look is not None and look.paid_by == plan.session_id]
+    grades = Grades(
+        run_id=plan.run_id,
+        training_id=plan.training_id,
+        session_id=plan.session_id,
+        embedding_model=embedder.model_id,
+        known_cosine=known.known_cosine,
+        copy_cosine=known.copy_cosine,
+        thresholds_measured=thresholds_of(embedder.model_id).measured,
+        references={name: len(vectors) for name, vectors in known.references.vectors.items()},
+        training_pictures=len(known.trained.crop_ids),
+        grades=tuple(grade for grade, _ in results),
+        paid_detections=sum(look.paid_detections for look in looks),
+        paid_embeddings=sum(look.paid_embeddings for look in looks),
+    )
+    for key in (
+        keys.training_file(plan.run_id, plan.training_id, plan.session_id, "grades.json"),
+        keys.run_file(plan.run_id, "storyboard/grades.json"),
+    ):
+        write_record(store, key, grades)
+    verdicts = Counter(grade.verdict for grade in grades.grades)
+    return {"pictures": len(shown), "verdicts": dict(sorted(verdicts.items()))}
+
+
+def _shown(plan: TrainingPlan, store: ObjectStore) -> list[_Shown]:
+    shown = []
+    for prompt_index in range(len(plan.settings.storyboard.prompts)):
+        for order in panel_requests(plan, prompt_index):
+            panels = paid_panels(store, plan, order)
+            if panels is not None:
+                copy = copy_to_run(store, plan, prompt_index, panels)
+                shown += [
+                    _Shown(prompt_index, number, panels, own_key)
+                    for number, own_key in enumerate(copy.picture_keys)
+                ]
+    return shown
+
+
+def _known(plan: TrainingPlan, store: ObjectStore, model_id: str) -> _Known:
+    curated, vectors = _pictures(plan, store)
+    held_out = set(plan.held_out)
+    cast = read_record(store, keys.run_file(plan.run_id, "cast.json"), Cast)
+    members = cast.members if cast is not None and cast.embedding_model == model_id else ()
+    names = {character.name for character in plan.settings.characters}
+    names |= {member.name for member in members} | {image.character for image in curated}
+    by_name: dict[str, Vectors] = {}
+    sources: dict[str, Source] = {}
+    for name in sorted(names):
+        own = [vectors[one.crop_id] for one in curated if one.character == name and one.crop_id in held_out]
+        given = [decode(one.embedding) for member in members if member.name == name for one in member.references]
+        if own or given:
+            by_name[name] = stack(own or given)
+            sources[name] = "held-out pictures" if own else "reference pictures"
+    trained = [one.crop_id for one in curated if one.crop_id not in held_out]
+    thresholds = thresholds_of(model_id)
+    return _Known(
+        names=tuple(sorted(names)),
+        references=References(by_name, sources),
+        trained=Trained(tuple(trained), stack([vectors[crop_id] for crop_id in trained])),
+        known_cosine=thresholds.known,
+        copy_cosine=max(thresholds.duplicate, _duplicates_threshold(plan, store)),
+    )
+
+
+def _pictures(plan: TrainingPlan, store: ObjectStore) -> tuple[list[CuratedImage], dict[str, Any]]:
+    """Return the run's pictures and their embeddings by crop id; none where the run is a bare manifest."""
+    try:
+        curated = from_json_lines(store.get(keys.run_file(plan.run_id, "curated.jsonl")), CuratedImage)
+        sightings = from_json_lines(store.get(keys.run_file(plan.run_id, "sightings.jsonl")), Sighting)
+        rows: Vectors = np.load(
+            io.BytesIO(store.get(keys.run_file(plan.run_id, "embeddings.npy"))), allow_pickle=False
+        )
+    except KeyError:
+        return [], {}
+    vectors = {one.crop_id: row for one, row in zip(sightings, rows, strict=True)}
+    return [image for image in curated if image.crop_id in vectors], vectors
+
+
+def _duplicates_threshold(plan: TrainingPlan, store: ObjectStore) -> float:
+    try:
+        return float(read_run(store, plan.run_id).chosen.get("duplicates_threshold", 0.0))
+    except KeyError:
+        return 0.0
+
+
+def _grade(
+    plan: TrainingPlan,
+    one: _Shown,
+    known: _Known,
+    store: ObjectStore,
+    detector: LabelDetector,
+    embedder: Embedder,
+) -> tuple[Grade, PanelLook | None]:
+    expected = names_in(one.panels.request.prompt, known.names)
+    if one.panels.composite:
+        return _graded(one, known, expected, "not graded", "composite"), None
+    if not known.references.vectors and not known.trained.crop_ids:
+        reason = "there are neither held-out nor reference pictures to compare it with"
+        return _graded(one, known, expected, "not graded", reason), None
+    try:
+        look = look_at_panel(plan, one.panels.picture_keys[one.number], store, detector, embedder)
+    except (KeyError, PictureUnreadableError) as error:
+        return _graded(one, known, expected, "not graded", f"the picture is unreadable: {error}"), None
+    if not look.parts:
+        return _graded(one, known, expected, "not graded", f"no embedding of it: {look.refused}"), look
+    found = find_characters(look.parts, known.references, known_cosine=known.known_cosine)
+    copy_of = find_copy(look.parts, known.trained, copy_cosine=known.copy_cosine)
+    unknown = [name for name in expected if name not in known.references.vectors]
+    verdict, reason = judge(expected, found, copy_of)
+    if verdict != "copy" and not expected:
+        verdict, reason = "not graded", "the prompt names nobody of the cast"
+    elif verdict != "copy" and unknown:
+        verdict = "not graded"
+        reason = f"there are neither held-out nor reference pictures of {' and '.join(unknown)}"
+    return _graded(one, known, expected, verdict, reason, found, copy_of), look
+
+
+def _graded(
+    one: _Shown,
+    known: _Known,
+    expected: Sequence[str],
+    verdict: Verdict,
+    reason: str,
+    found: Sequence[Found] = (),
+    copy_of: Copy | None = None,
+) -> Grade:
+    names = {each.character for each in found}
+    judged = verdict != "not graded"
+    return Grade(
+        picture_key=one.own_key,
+        drawn_by=one.panels.drawn_by,
+        prompt=one.prompt,
+        expected=tuple(expected),
+        found=tuple(found),
+        missing=tuple(name for name in expected if judged and name not in names),
+        others=tuple(sorted(names - set(expected))),
+        copy_of=copy_of,
+        against=known.references.sources,
+        verdict=verdict,
+        reason=reason,
+    )
