@@ -19,6 +19,7 @@ from cli.target import Target
 from cli.trainings import panel_counts, refusals, stored_panels
 from storycast import keys
 from storycast.names import is_run_id
+from storycast.prices import usd
 from storycast.runs import Run
 
 _STATUS_OF_EXECUTION = {
@@ -145,6 +146,8 @@ def show_run(target: Target, state: RunState, screen: Screen) -> None:
         screen.say(f"  Pictures chosen: {said}")
     for line in lines_of(run, bills=target.kind == "aws"):
         screen.say(f"  {line}")
+    if money := said_of_money(run):
+        screen.say(f"  {money}")
     drawn = stored_panels(target, run.run_id)
     if drawn:
         screen.say(f"  Storyboard: {panel_counts(drawn)}")
@@ -175,6 +178,23 @@ def tell_bill(target: Target, run_id: str, screen: Screen) -> None:
         screen.say(f"`storycast teardown {run_id} --target {target.kind}` ends it.")
     elif known:
         screen.say("Nothing of this run is billed any more.", style="green")
+
+
+def said_of_money(run: Run) -> str:
+    """Return what a run was expected to cost and what it did cost; empty where nobody wrote it down."""
+    expected, cost = run.estimate or {}, run.cost or {}
+    said = []
+    try:
+        if "total_usd" in expected:
+            low, high = expected["total_usd"]
+            said.append(f"expected {usd(low)} to {usd(high)}")
+        if "total_usd" in cost:
+            said.append(f"did cost {usd(cost['total_usd'])}")
+    except (TypeError, ValueError):
+        return ""  # written by another release
+    if not said:
+        return ""
+    return f"Money: {', '.join(said)}. {cost.get('statement', '')}".strip()
 
 
 def lines_of(run: Run, *, bills: bool) -> Iterator[str]:

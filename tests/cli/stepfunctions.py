@@ -128,6 +128,18 @@ class FakeStepFunctions:
         }
         return self._answer("DescribeStateMachineForExecution", request, answer)
 
+    def describe_state_machine(self, **request: Any) -> Any:
+        answer = {
+            "stateMachineArn": request["stateMachineArn"],
+            "name": request["stateMachineArn"].rsplit(":", 1)[-1],
+            "status": "ACTIVE",
+            "definition": json.dumps(self.definition),
+            "roleArn": "arn:aws:iam::123456789012:role/machine",
+            "type": "STANDARD",
+            "creationDate": BEGAN,
+        }
+        return self._answer("DescribeStateMachine", request, answer)
+
     def get_execution_history(self, **request: Any) -> Any:
         if other := self.others.get(request["executionArn"]):
             return other.get_execution_history(**request)
