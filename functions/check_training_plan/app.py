@@ -7,13 +7,13 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
-from storycast.adapters.bedrock_customization import BedrockCustomizer
 from storycast.adapters.iam import IamRoles
-from storycast.stages.check_training_plan import check_training_plan
 
 from storycast.adapters import environment
 from storycast.adapters.bedrock import BedrockCatalogue
+from storycast.adapters.bedrock_customization import BedrockCustomizer
 from storycast.requests import read_event
+from storycast.stages.check_training_plan import check_training_plan
 from storycast.training import TrainingRequest
 
 logger = Logger(service="check_training_plan")
@@ -37,6 +37,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         started_at=asked.started_at,
         store=environment.store(),
         claims=environment.claims(),
+        book=environment.book(),
         catalogue=BedrockCatalogue(),
         customizer=BedrockCustomizer(),
         roles=IamRoles(),

@@ -5,11 +5,11 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
-from storycast.adapters.bedrock_customization import BedrockCustomizer
-from storycast.stages.delete_model import delete_model
 
 from storycast.adapters import environment
+from storycast.adapters.bedrock_customization import BedrockCustomizer
 from storycast.requests import read_event
+from storycast.stages.delete_model import delete_model
 from storycast.teardown import TearDownRequest
 
 logger = Logger(service="delete_model")
@@ -25,7 +25,10 @@ class Event(BaseModel):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return which models are gone."""
     deleted = delete_model(
-        read_event(event, Event).request, store=environment.store(), customizer=BedrockCustomizer()
+        read_event(event, Event).request,
+        store=environment.store(),
+        claims=environment.claims(),
+        customizer=BedrockCustomizer(),
     )
     logger.info("deleted", **deleted)
     return deleted

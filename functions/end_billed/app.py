@@ -6,14 +6,14 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
+
+from storycast.adapters import environment
 from storycast.adapters.bedrock_customization import BedrockCustomizer
 from storycast.adapters.bedrock_hosting import BedrockHost
 from storycast.adapters.stepfunctions import StepFunctionsExecutions
-from storycast.stages.end_billed import end_billed
-
-from storycast.adapters import environment
+from storycast.failures import FailureEvent
 from storycast.requests import read_event
-from storycast.stages.record_failure import FailureEvent
+from storycast.stages.end_billed import end_billed
 from storycast.teardown import TearDownRequest
 
 logger = Logger(service="end_billed")

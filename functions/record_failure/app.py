@@ -8,8 +8,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
 from storycast.adapters import environment
+from storycast.failures import FailureEvent
 from storycast.requests import read_event
-from storycast.stages.record_failure import FailureEvent, record_failure
+from storycast.stages.record_failure import record_failure
 
 logger = Logger(service="record_failure")
 

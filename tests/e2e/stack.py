@@ -4,7 +4,7 @@ import json
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ class Stack:
         self.aws = aws
         self.bucket = aws.outputs["MediaBucketName"]
         self.machine = aws.outputs["BuildDatasetArn"]
+        self.train_machine = aws.outputs["TrainModelArn"]
+        self.tear_down_machine = aws.outputs["TearDownArn"]
         self.s3 = aws.client("s3")
         self.states = aws.client("stepfunctions")
 
@@ -42,7 +44,18 @@ class Stack:
 
     def start(self, **request: Any) -> str:
         """Start an execution by hand and return its ARN."""
-        return self.states.start_execution(stateMachineArn=self.machine, input=json.dumps(request))["executionArn"]
+        return self._start(self.machine, request)
+
+    def train(self, run_id: str, **request: Any) -> str:
+        """Start a training session and return its ARN."""
+        return self._start(self.train_machine, {"run_id": run_id, **request})
+
+    def tear_down(self, **request: Any) -> Ended:
+        """Tear down and wait for the end."""
+        return self.wait(self._start(self.tear_down_machine, request))
+
+    def _start(self, machine: str, request: dict[str, Any]) -> str:
+        return self.states.start_execution(stateMachineArn=machine, input=json.dumps(request))["executionArn"]
 
     def start_with(self, film: Path, project: str, run_id: str, settings: str | None = None) -> str:
         """Put a film under ``incoming/`` and its project's settings, and start a run."""
@@ -55,9 +68,28 @@ class Stack:
     def run(self, film: Path, project: str, run_id: str, settings: str | None = None) -> Ended:
         return self.wait(self.start_with(film, project, run_id, settings))
 
-    def executions(self) -> list[str]:
-        listed = self.states.list_executions(stateMachineArn=self.machine)["executions"]
+    def executions(self, machine: str | None = None) -> list[str]:
+        listed = self.states.list_executions(stateMachineArn=machine or self.machine)["executions"]
         return [execution["executionArn"] for execution in listed]
+
+    def entered(self, arn: str) -> list[str]:
+        """Names of the states that an execution has entered so far, in order."""
+        pages = self.states.get_paginator("get_execution_history").paginate(executionArn=arn)
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for page in pages
+            for event in page["events"]
+            if "stateEnteredEventDetails" in event
+        ]
+
+    def wait_until(self, what: str, is_so: Callable[[], Any], seconds: float = 60.0) -> Any:
+        """Wait until something is so, and return what was told."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if told := is_so():
+                return told
+            time.sleep(0.1)
+        raise AssertionError(f"{what}: not so after {seconds:g} s")
 
     def wait(self, arn: str) -> Ended:
         deadline = time.monotonic() + DEADLINE_S
@@ -99,11 +131,24 @@ class Stack:
     def calls_so_far(self) -> int:
         return sum(1 for _ in self._calls(0))
 
+    def calls(self, since: int = 0) -> list[dict[str, Any]]:
+        """What the stand-ins were asked, from the call of that number on."""
+        return list(self._calls(since))
+
     def _calls(self, since: int) -> Iterator[dict[str, Any]]:
-        url = f"{self.aws.endpoints.standins}/_storycast/calls?since={since}"
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            told = json.loads(answer.read())
+        told = self.standins(f"calls?since={since}")
         yield from told["calls"] if isinstance(told, dict) else told
+
+    def billed(self) -> list[dict[str, Any]]:
+        """What the stand-ins would bill by the hour right now."""
+        return self.standins("billing")["billed"]
+
+    def standins(self, route: str, content: Any = None, method: str | None = None) -> Any:
+        """Ask the stand-ins' own routes; with content it is a POST."""
+        body = None if content is None else json.dumps(content).encode()
+        asked = urllib.request.Request(f"{self.aws.endpoints.standins}/_storycast/{route}", body, method=method)
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return json.loads(answer.read() or b"{}")
 
     def assert_ledger_is_whole(self, run_id: str, final: dict[str, tuple[str, ...]]) -> Counter[tuple[str, str]]:
         """Check that every frame of the lists and every crop of the results is in the ledger exactly once."""

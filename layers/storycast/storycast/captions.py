@@ -11,12 +11,11 @@ from storycast.cast import Cast
 from storycast.curation import CuratedImage
 from storycast.fingerprint import fingerprint
 from storycast.footage import Record
+from storycast.manifest import MAX_CAPTION, MIN_CAPTION
 from storycast.runs import ModelUsed
 
 MAX_TOKENS = 400
 """Room for 150 words in JSON; an answer that needs more is not what was asked for."""
-MIN_CHARACTERS, MAX_CHARACTERS = 3, 1024
-"""Limits of a caption in the training manifest."""
 
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
@@ -123,10 +122,8 @@ def read_answer(text: str, stop_reason: str) -> str:
         start = " ".join(text.split())[:80]
         raise CaptionRefusedError(f"the answer is not the JSON that was asked for: '{start}'") from None
     caption = " ".join(caption.split())
-    if not MIN_CHARACTERS <= len(caption) <= MAX_CHARACTERS:
-        raise CaptionRefusedError(
-            f"the caption has {len(caption)} characters, not {MIN_CHARACTERS} to {MAX_CHARACTERS}"
-        )
+    if not MIN_CAPTION <= len(caption) <= MAX_CAPTION:
+        raise CaptionRefusedError(f"the caption has {len(caption)} characters, not {MIN_CAPTION} to {MAX_CAPTION}")
     return caption
 
 

@@ -96,6 +96,11 @@ def training_output(run_id: str, training_id: str, session_id: str) -> str:
     return run_file(run_id, f"training/{training_id}/{session_id}/output/")
 
 
+def trained_models(project: str) -> str:
+    """Prefix of the records of all models of a project, and of their panels."""
+    return f"{PROJECTS}{project}/models/"
+
+
 def trained_model(project: str, fingerprint: str) -> str:
     """Key of the record of a model that was trained on one dataset in one way, shared by all runs."""
     return f"{PROJECTS}{project}/models/{fingerprint}/model.json"

@@ -10,6 +10,8 @@ MIN_RECORDS, MAX_RECORDS = 5, 10_000
 MIN_SIDE_PX, MAX_SIDE_PX = 512, 4096
 MAX_PICTURE_BYTES = 50 * 1024 * 1024
 MAX_PIXELS = 12_582_912
+MIN_CAPTION, MAX_CAPTION = 3, 1024
+"""Characters."""
 
 KEY_NAMES: dict[str, tuple[str, str]] = {
     "bedrock": ("image-ref", "caption"),
@@ -37,6 +39,33 @@ def write_manifest(records: Iterable[ManifestRecord], keys: Literal["bedrock", "
         json.dumps({image_key: record.image_uri, caption_key: record.caption}, ensure_ascii=False) + "\n"
         for record in records
     ).encode()
+
+
+def read_manifest(content: bytes) -> tuple[dict[int, ManifestRecord], dict[int, str]]:
+    """Read a manifest of either key style.
+
+    Returns:
+        The records by line, from 1, and what is wrong by line.
+    """
+    records: dict[int, ManifestRecord] = {}
+    problems: dict[int, str] = {}
+    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+            image_key, caption_key = next(names for names in KEY_NAMES.values() if set(names) <= set(data))
+            record = ManifestRecord(image_uri=data[image_key], caption=data[caption_key])
+        except (ValueError, TypeError, StopIteration):
+            styles = " or ".join(f"'{image}' and '{caption}'" for image, caption in KEY_NAMES.values())
+            problems[number] = f"it is no JSON object with {styles}"
+            continue
+        if not MIN_CAPTION <= len(record.caption) <= MAX_CAPTION:
+            problems[number] = (
+                f"its caption has {len(record.caption)} characters, not {MIN_CAPTION} to {MAX_CAPTION:,}"
+            )
+        records[number] = record
+    return records, problems
 
 
 def picture_problem(width_px: int, height_px: int, size_bytes: int) -> str:

@@ -48,6 +48,9 @@ class ObjectStore(Protocol):
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield the objects below a prefix, by key."""
 
+    def delete(self, key: str) -> None:
+        """Delete an object; one that is gone is no fault."""
+
     def open(self, stored: StoredObject) -> IO[bytes]:
         """Return a seekable file over one content of an object, read in ranges."""
 
@@ -57,6 +60,9 @@ class Claims(Protocol):
 
     def claim(self, item: str, owner: str, details: Mapping[str, str]) -> str:
         """Claim ``item`` for ``owner`` and return who holds it."""
+
+    def holder(self, item: str) -> str | None:
+        """Return who holds a claim, None where nobody does."""
 
     def release(self, item: str, owner: str) -> None:
         """Give up a claim that ``owner`` holds; one that it does not hold stays as it is."""

@@ -1,10 +1,15 @@
 """Teardown: what is to be ended, as a request; made by a person, a state machine, the sweep, or a failure."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from storycast import names
+from storycast.failures import FailureEvent
 from storycast.names import RUN_ID_MAX_LENGTH, RUN_ID_PATTERN
+
+if TYPE_CHECKING:
+    from storycast.ports import Claims
 
 
 class TearDownRequest(BaseModel):
@@ -23,3 +28,18 @@ class TearDownRequest(BaseModel):
     delete_model: bool = False
     failed: bool = False
     """Whether a failed execution is the cause, so that its report is written."""
+
+
+def scope_of(request: TearDownRequest | FailureEvent, claims: "Claims") -> TearDownRequest:
+    """Return what a failure leaves to tear down; a request as it is."""
+    if isinstance(request, TearDownRequest):
+        return request
+    end = request.detail
+    run_id = claims.run_of(end.execution_arn)
+    reason = f"{end.status}: {end.error or 'no error is named'}"[:1000]
+    if run_id is None:
+        return TearDownRequest(scope="none", reason=reason, failed=True)
+    if end.is_training:
+        session_id = names.session_id(end.execution_arn)
+        return TearDownRequest(scope="session", run_id=run_id, session_id=session_id, reason=reason, failed=True)
+    return TearDownRequest(scope="run", run_id=run_id, reason=reason, failed=True)

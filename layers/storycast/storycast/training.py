@@ -1,5 +1,6 @@
 """Training: what a session trains, hosts and draws; its plan, and the record of a model that came of one."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -7,12 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from storycast import keys
 from storycast.errors import RequestInvalidError
+from storycast.fingerprint import fingerprint
 from storycast.footage import Record
 from storycast.names import RUN_ID_MAX_LENGTH, RUN_ID_PATTERN
-from storycast.settings import Settings
+from storycast.settings import Settings, Training
 
 if TYPE_CHECKING:
     from storycast.ports import ObjectStore
+
+VERSION = 1
+"""Raised when the same values would train another model."""
 
 JobStatus = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
 ThroughputStatus = Literal["Creating", "InService", "Updating", "Failed"]
@@ -62,7 +67,12 @@ class TrainingPlan(Record):
     """Crop ids of the pictures that were left out of the training to grade panels against."""
     begun_at: datetime
     job_name: str
-    """Also the name of the model and of the throughput."""
+    """Also the model's name."""
+
+    @property
+    def hosting_name(self) -> str:
+        """Name of the session's hosting."""
+        return f"{self.job_name}-h"
 
     @property
     def deadline_at(self) -> datetime:
@@ -92,6 +102,35 @@ class TrainedModel(Record):
     final_loss: float | None = None
     metrics_key: str | None = None
     """CSV with the loss by step, where the service writes one."""
+
+
+def training_fingerprint(training: Training, pictures: Sequence[tuple[str, str]]) -> str:
+    """Return the fingerprint of a training: what it sees, and how.
+
+    Args:
+        training: The values.
+        pictures: ETag and caption of each picture; their order makes no difference.
+    """
+    return fingerprint(
+        version=VERSION,
+        pictures=sorted(pictures),
+        base_model=training.bedrock_base_model,
+        values=hyperparameters(training),
+    )
+
+
+def hyperparameters(training: Training) -> dict[str, str]:
+    """Return the values as Amazon Bedrock takes them: as text, and never as ``1e-06``."""
+    return {
+        "stepCount": str(training.step_count),
+        "batchSize": str(training.batch_size),
+        "learningRate": f"{training.learning_rate:.10f}".rstrip("0"),
+    }
+
+
+def training_claim(plan: TrainingPlan) -> str:
+    """Return what a session claims before it trains, so that no other pays for the same."""
+    return f"training#{plan.project}#{plan.fingerprint}"
 
 
 def write_training_plan(store: "ObjectStore", plan: TrainingPlan) -> None:

@@ -47,6 +47,30 @@ class DynamoClaims:
                 return str(held.get("owner", {}).get("S", "another execution"))
         return owner
 
+    def holder(self, item: str) -> str | None:
+        """Return who holds a claim, None where nobody does."""
+        with translated(f"looking up {item}"):
+            answer = self._dynamodb.get_item(
+                TableName=self._table, Key={"pk": {"S": f"claim#{item}"}}, ConsistentRead=True
+            )
+        owner = answer.get("Item", {}).get("owner", {}).get("S")
+        return str(owner) if owner else None
+
+    def release(self, item: str, owner: str) -> None:
+        """Give up a claim that ``owner`` holds; one that it does not hold stays as it is."""
+        with translated(f"releasing {item}"):
+            try:
+                self._dynamodb.delete_item(
+                    TableName=self._table,
+                    Key={"pk": {"S": f"claim#{item}"}},
+                    ConditionExpression="#owner = :owner",
+                    ExpressionAttributeNames={"#owner": "owner"},
+                    ExpressionAttributeValues={":owner": {"S": owner}},
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+
     def register(self, execution_arn: str, run_id: str) -> None:
         """Remember which run an execution is."""
         row = {

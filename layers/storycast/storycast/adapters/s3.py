@@ -55,6 +55,11 @@ class S3Store:
                 for item in page.get("Contents", ()):
                     yield StoredObject(item["Key"], item["Size"], item["ETag"].strip('"'))
 
+    def delete(self, key: str) -> None:
+        """Delete an object; one that is gone is no fault."""
+        with translated(f"deleting {key}"):
+            self._s3.delete_object(Bucket=self._bucket, Key=key)
+
     def open(self, stored: StoredObject) -> IO[bytes]:
         """Return a seekable file over one content of an object, read in ranges."""
         return open_ranged(self._s3, self._bucket, stored)

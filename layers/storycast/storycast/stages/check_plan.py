@@ -67,13 +67,13 @@ def refuse_missing_parts(settings: Settings) -> None:
         "detection.custom_labels_model": settings.detection.custom_labels_model is not None,
         "captions.prompt": settings.captions.prompt is not None,
         f"review.mode: {settings.review.mode}": settings.review.mode != "auto",
-        f"training.target: {settings.training.target}": settings.training.target != "none",
+        f"training.target: {settings.training.target}": settings.training.target == "sagemaker",
     }
     asked = [name for name, is_asked in missing.items() if is_asked]
     if asked:
         raise NotYetAvailableError(
             f"This release does not have: {', '.join(asked)}. Use detection.methods of labels and references, "
-            "review.mode: auto and training.target: none, and leave the others out."
+            "review.mode: auto and training.target: bedrock or none, and leave the others out."
         )
 
 

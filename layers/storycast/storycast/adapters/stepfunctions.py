@@ -1,0 +1,27 @@
+"""Executions of our own state machines."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from storycast.adapters.clients import client
+from storycast.adapters.faults import translated
+
+_ENDED = {"ExecutionDoesNotExist", "ValidationException"}
+"""AWS takes a second stop in silence; the emulator and Express machines refuse it."""
+
+
+class StepFunctionsExecutions:
+    """An :class:`~storycast.ports.Executions` over Step Functions."""
+
+    def __init__(self, stepfunctions: Any = None) -> None:
+        self._stepfunctions = stepfunctions or client("stepfunctions")
+
+    def stop(self, execution_arn: str, error: str, cause: str) -> None:
+        """Stop an execution; one that has ended or is unknown is no fault."""
+        with translated(f"stopping {execution_arn}"):
+            try:
+                self._stepfunctions.stop_execution(executionArn=execution_arn, error=error, cause=cause)
+            except ClientError as refused:
+                if refused.response["Error"]["Code"] not in _ENDED:
+                    raise

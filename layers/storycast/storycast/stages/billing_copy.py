@@ -1,0 +1,15 @@
+"""The copy of the billing book's rows in a run's record, for readers."""
+
+from storycast.ports import BillingBook, ObjectStore
+from storycast.runs import read_run, write_run
+
+
+def copy_rows(store: ObjectStore, book: BillingBook, run_id: str) -> None:
+    """Copy a run's rows into its record; a run without one, or whose rows are there already, stays as it is."""
+    try:
+        run = read_run(store, run_id)
+    except KeyError:
+        return
+    rows = tuple(book.rows(run_id))
+    if rows != run.billing:
+        write_run(store, run.model_copy(update={"billing": rows}))

@@ -1,0 +1,279 @@
+"""CheckTrainingPlan: find what would make a training fail or cost too much, and plan the session."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from storycast import keys, names
+from storycast.advice import advice
+from storycast.budget import refuse_over_budget
+from storycast.costs import spent_usd
+from storycast.errors import ModelMissingError, RequestInvalidError
+from storycast.estimate import NOTHING, hosting_usd, storyboard_usd, training_usd
+from storycast.manifest import write_manifest
+from storycast.plan import RunPlan, read_plan, write_plan
+from storycast.ports import (
+    BillingBook,
+    Claims,
+    Customizer,
+    ModelCatalogue,
+    ObjectStore,
+    RoleInspector,
+)
+from storycast.preflight import refuse_problems, training_findings
+from storycast.runs import Run, read_run, write_run
+from storycast.settings import Settings, read_settings
+from storycast.stages.reading import read_record
+from storycast.stages.training_dataset import DatasetPicture, dataset_pictures, split
+from storycast.storyboard import panels_are_paid
+from storycast.training import (
+    TrainedModel,
+    TrainingPlan,
+    TrainingRequest,
+    read_training_plan,
+    training_claim,
+    training_fingerprint,
+    write_training_plan,
+)
+
+
+def check_training_plan(
+    request: TrainingRequest,
+    *,
+    execution_arn: str,
+    started_at: datetime,
+    store: ObjectStore,
+    claims: Claims,
+    book: BillingBook,
+    catalogue: ModelCatalogue,
+    customizer: Customizer,
+    roles: RoleInspector,
+    role_arn: str,
+    region: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """Plan a session: what is trained on, what is paid already, and where to begin.
+
+    Args:
+        request: What was asked for.
+        execution_arn: The session's execution.
+        started_at: When it began.
+        store: The bucket.
+        claims: Learns which run the execution is.
+        book: What the run has been billed for.
+        catalogue: Tells whether the base model lives.
+        customizer: Tells whether a trained model is there.
+        roles: Looks at the role.
+        role_arn: The role of the training job.
+        region: Where this runs.
+        now: The time.
+
+    Returns:
+        The session's names, ``start_with``, whether it ``draws``, and its prompts by number.
+
+    Raises:
+        RequestInvalidError: There is no such run, and no manifest that would make one.
+        SettingsInvalidError: An override is not valid.
+        TrainingPlanInvalidError: The dataset can't be trained on.
+        ModelMissingError: Nothing is to be trained, and there is no model to draw with.
+        BudgetExceededError: The session could pass the budget.
+        StorycastError: The preflight found a problem; see :mod:`storycast.preflight`.
+    """
+    run, run_plan = _run(request, execution_arn, started_at, store, now)
+    claims.register(execution_arn, run.run_id)
+    write_run(store, run.model_copy(update={"training_execution_arn": execution_arn}))
+    settings = _settings(run_plan, request)
+    session_id = names.session_id(execution_arn)
+    trained_on: list[DatasetPicture] = []
+    if request.draw_only:
+        plan = _drawing(request, run, settings, execution_arn, session_id, started_at, store)
+    else:
+        pictures = dataset_pictures(
+            store, request.manifest_key or keys.run_file(run.run_id, keys.APPROVED_MANIFEST)
+        )
+        trained_on, held_out = split(store, run.run_id, pictures, settings.training.hold_out_share)
+        mark = training_fingerprint(settings.training, [(one.etag, one.caption) for one in trained_on])
+        plan = _plan(run, settings, execution_arn, session_id, started_at, mark, held_out, len(trained_on))
+    findings = training_findings(
+        plan.settings,
+        catalogue=catalogue,
+        roles=roles,
+        role_arn=role_arn,
+        region=region,
+        record_count=None if request.draw_only else plan.record_count,
+        now=now,
+    )
+    warnings = refuse_problems(findings)
+    model = _model(plan, store, claims, customizer)
+    if request.draw_only and model is None:
+        raise _no_model(run, request)
+    start_with = _start(plan, model, store)
+    if start_with in {"train", "host"}:
+        _refuse_over_budget(plan, run, book, start_with, now)
+    if not request.draw_only:
+        if start_with == "train":
+            warnings += advice(settings.training, plan.record_count)
+        store.put(plan.manifest_key, write_manifest(trained_on, settings.manifest.keys), "application/jsonl")
+    write_training_plan(store, plan)
+    run = read_run(store, run.run_id).with_warnings(*warnings)
+    training_ids = dict.fromkeys((*run.training_ids, plan.training_id))
+    update = {"status": "training", "training_ids": tuple(training_ids), "error": None, "cause": None}
+    write_run(store, run.model_copy(update=update))
+    prompts = settings.storyboard.prompts
+    return {
+        "run_id": run.run_id,
+        "training_id": plan.training_id,
+        "session_id": session_id,
+        "start_with": start_with,
+        "draws": bool(prompts),
+        "prompts": list(range(len(prompts))),
+    }
+
+
+def _run(
+    request: TrainingRequest, execution_arn: str, started_at: datetime, store: ObjectStore, now: datetime
+) -> tuple[Run, RunPlan]:
+    """Return the run; for a manifest of its own, one that is made for it."""
+    try:
+        return read_run(store, request.run_id), read_plan(store, request.run_id)
+    except KeyError:
+        pass
+    if request.manifest_key is None:
+        raise RequestInvalidError(
+            f"There is no run '{request.run_id}'. Name one that `storycast status` lists, or a manifest_key below "
+            "datasets/ to train on a dataset of your own."
+        )
+    run_plan = RunPlan(
+        run_id=request.run_id, project=request.project or request.run_id, settings=Settings(), footage=()
+    )
+    run = Run(
+        run_id=request.run_id,
+        project=run_plan.project,
+        status="dataset_ready",
+        execution_arn=execution_arn,
+        started_at=started_at.isoformat(),
+        ended_at=now.isoformat(),
+    )
+    write_plan(store, run_plan)
+    write_run(store, run)
+    return run, run_plan
+
+
+def _settings(run_plan: RunPlan, request: TrainingRequest) -> Settings:
+    """Return the run's settings with the request's overrides; starting a training means that one is wanted."""
+    data = run_plan.settings.model_dump(mode="json")
+    if data["training"]["target"] == "none":
+        data["training"]["target"] = "bedrock"
+    for section in ("training", "hosting", "storyboard"):
+        data[section] |= getattr(request, section)
+    if request.budget_usd is not None:
+        data["budget_usd"] = request.budget_usd
+    return read_settings(json.dumps(data), f"the request for {request.run_id}")
+
+
+def _drawing(
+    request: TrainingRequest,
+    run: Run,
+    settings: Settings,
+    execution_arn: str,
+    session_id: str,
+    started_at: datetime,
+    store: ObjectStore,
+) -> TrainingPlan:
+    """Return the plan of a session that draws with a model which is there."""
+    if not settings.storyboard.prompts:
+        raise RequestInvalidError("There is nothing to draw: name prompts in storyboard.prompts.")
+    wanted = [request.training_id] if request.training_id else list(reversed(run.training_ids))
+    models = {
+        model.training_id: model
+        for one in store.list(keys.trained_models(run.project))
+        if one.key.endswith("/model.json") and (model := read_record(store, one.key, TrainedModel))
+    }
+    model = next((models[training_id] for training_id in wanted if training_id in models), None)
+    if model is None:
+        raise _no_model(run, request)
+    held_out: tuple[str, ...] = ()
+    if model.trained_by == run.run_id:
+        try:
+            held_out = read_training_plan(store, run.run_id, model.training_id, model.session_id).held_out
+        except RequestInvalidError:
+            held_out = ()
+    training = settings.training.model_copy(
+        update={
+            "base_model": model.base_model,
+            "step_count": model.step_count,
+            "batch_size": model.batch_size,
+            "learning_rate": model.learning_rate,
+        }
+    )
+    settings = settings.model_copy(update={"training": training})
+    return _plan(
+        run, settings, execution_arn, session_id, started_at, model.fingerprint, held_out, model.record_count
+    )
+
+
+def _no_model(run: Run, request: TrainingRequest) -> ModelMissingError:
+    which = f"no trained model {request.training_id}" if request.training_id else "no trained model"
+    return ModelMissingError(
+        f"The run {run.run_id} has {which} that is still there. Train one: storycast train {run.run_id}."
+    )
+
+
+def _plan(
+    run: Run,
+    settings: Settings,
+    execution_arn: str,
+    session_id: str,
+    started_at: datetime,
+    mark: str,
+    held_out: tuple[str, ...],
+    record_count: int,
+) -> TrainingPlan:
+    training_id = names.training_id(mark)
+    return TrainingPlan(
+        run_id=run.run_id,
+        training_id=training_id,
+        session_id=session_id,
+        project=run.project,
+        execution_arn=execution_arn,
+        settings=settings,
+        fingerprint=mark,
+        manifest_key=keys.training_file(run.run_id, training_id, session_id, "manifest.jsonl"),
+        record_count=record_count,
+        held_out=held_out,
+        begun_at=started_at,
+        job_name=names.job_name(run.run_id, training_id, session_id),
+    )
+
+
+def _model(plan: TrainingPlan, store: ObjectStore, claims: Claims, customizer: Customizer) -> TrainedModel | None:
+    """Return the model of this very training, where it was paid for and is still there.
+
+    One that somebody deleted is forgotten, so that it can be trained anew.
+    """
+    key = keys.trained_model(plan.project, plan.fingerprint)
+    model = read_record(store, key, TrainedModel)
+    if model is None or customizer.has_model(model.model_arn):
+        return model
+    store.delete(key)
+    claims.release(training_claim(plan), model.job_name)
+    return None
+
+
+def _start(plan: TrainingPlan, model: TrainedModel | None, store: ObjectStore) -> str:
+    """Return where the session begins: at the first step that is not paid for."""
+    if model is None:
+        return "train"
+    if not plan.settings.storyboard.prompts:
+        return "report"
+    return "grade" if panels_are_paid(store, plan) else "host"
+
+
+def _refuse_over_budget(plan: TrainingPlan, run: Run, book: BillingBook, start_with: str, now: datetime) -> None:
+    settings = plan.settings
+    training = training_usd(settings, plan.record_count) if start_with == "train" else NOTHING
+    most_usd = (training + hosting_usd(settings) + storyboard_usd(settings)).high
+    values = f"training.step_count: {settings.training.step_count:,}, batch_size: {settings.training.batch_size}"
+    what = f"the storyboard with its hosting, hosting.hours: {settings.hosting.hours:g}"
+    what = f"training ({values}), and {what}" if start_with == "train" else what
+    refuse_over_budget(settings.budget_usd, spent_usd(run, book.rows(run.run_id), now), most_usd, what)

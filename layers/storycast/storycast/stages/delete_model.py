@@ -1,0 +1,41 @@
+"""DeleteModel: delete the trained models of a run, since somebody said so."""
+
+from typing import Any
+
+from storycast import keys
+from storycast.errors import RequestInvalidError
+from storycast.ports import Claims, Customizer, ObjectStore
+from storycast.runs import read_run
+from storycast.stages.reading import read_record
+from storycast.teardown import TearDownRequest
+from storycast.training import TrainedModel
+
+
+def delete_model(
+    request: TearDownRequest, *, store: ObjectStore, claims: Claims, customizer: Customizer
+) -> dict[str, Any]:
+    """Delete the models that a run's sessions paid for, and their records; other runs' models stay.
+
+    Returns:
+        The names of the models.
+
+    Raises:
+        RequestInvalidError: No run is named, or there is none of that name.
+        DependencyUnavailableError: Hosting on a model is still being ended.
+    """
+    if not request.delete_model or request.run_id is None:
+        raise RequestInvalidError("Models are deleted run by run: name a run_id, and delete_model: true.")
+    try:
+        run = read_run(store, request.run_id)
+    except KeyError:
+        raise RequestInvalidError(f"There is no run '{request.run_id}'.") from None
+    deleted = []
+    for stored in list(store.list(keys.trained_models(run.project))):
+        model = read_record(store, stored.key, TrainedModel) if stored.key.endswith("/model.json") else None
+        if model is None or model.trained_by != run.run_id:
+            continue
+        customizer.delete_model(model.model_arn)
+        store.delete(stored.key)
+        claims.release(f"training#{run.project}#{model.fingerprint}", model.job_name)
+        deleted.append(model.model_name)
+    return {"deleted": deleted[:20], "deleted_count": len(deleted)}

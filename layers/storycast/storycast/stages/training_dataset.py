@@ -1,0 +1,80 @@
+"""The dataset of a training session: what the manifest names, as it lies in the bucket, and what is held out."""
+
+from storycast import keys
+from storycast.curation import CuratedImage
+from storycast.dataset import file_name
+from storycast.errors import TrainingPlanInvalidError
+from storycast.frames import from_json_lines
+from storycast.held_out import Picture, hold_out
+from storycast.manifest import ManifestRecord, read_manifest
+from storycast.ports import ObjectStore
+
+MOST_TOLD = 10
+"""Problems that a message names; the rest is counted."""
+
+
+class DatasetPicture(ManifestRecord):
+    """A record of the manifest, and which content its picture has."""
+
+    etag: str
+
+
+def dataset_pictures(store: ObjectStore, manifest_key: str) -> list[DatasetPicture]:
+    """Return the records of a manifest with what the bucket says of their pictures.
+
+    Raises:
+        TrainingPlanInvalidError: There is no such manifest, or a line or a picture of it can't be used; the
+            message names each.
+    """
+    try:
+        records, problems = read_manifest(store.get(manifest_key))
+    except KeyError:
+        raise TrainingPlanInvalidError(
+            f"There is no manifest {manifest_key}. The dataset must be approved before it is trained on."
+        ) from None
+    ours = f"s3://{store.bucket}/"
+    keys_of = {number: record.image_uri.removeprefix(ours) for number, record in records.items()}
+    elsewhere = [number for number, record in records.items() if not record.image_uri.startswith(ours)]
+    problems |= {
+        number: f"{records[number].image_uri} is not in the bucket {store.bucket}" for number in elsewhere
+    }
+    folders = {key.rpartition("/")[0] + "/" for number, key in keys_of.items() if number not in problems}
+    there = {one.key: one for folder in sorted(folders) for one in store.list(folder)}
+    for number, key in keys_of.items():
+        if number not in problems and key not in there:
+            problems[number] = f"there is no picture {key}"
+    if problems:
+        told = "; ".join(f"line {number}: {problems[number]}" for number in sorted(problems)[:MOST_TOLD])
+        more = f"; and {len(problems) - MOST_TOLD} more" if len(problems) > MOST_TOLD else ""
+        raise TrainingPlanInvalidError(
+            f"{manifest_key}: {told}{more}. Mend the manifest, or approve the dataset again."
+        )
+    return [
+        DatasetPicture(image_uri=record.image_uri, caption=record.caption, etag=there[keys_of[number]].etag)
+        for number, record in records.items()
+    ]
+
+
+def split(
+    store: ObjectStore, run_id: str, pictures: list[DatasetPicture], share: float
+) -> tuple[list[DatasetPicture], tuple[str, ...]]:
+    """Return what is trained on, and the crop ids of what is held out by shot.
+
+    A manifest whose pictures are not the run's own, of which nobody knows the shots, is trained on whole.
+    """
+    try:
+        curated = from_json_lines(store.get(keys.run_file(run_id, "curated.jsonl")), CuratedImage)
+    except KeyError:
+        return pictures, ()
+    images = {file_name(image): image for image in curated}
+    known = {one.image_uri: images.get(one.image_uri.rpartition("/")[2]) for one in pictures}
+    if not all(known.values()):
+        return pictures, ()
+    places = [
+        Picture(crop_id=image.crop_id, character=image.character, footage_id=image.footage_id, shot=image.shot)
+        for image in known.values()
+        if image is not None
+    ]
+    held_out = hold_out(places, share)
+    trained_on = [one for one in pictures if (image := known[one.image_uri]) and image.crop_id not in held_out]
+    return trained_on, held_out
