@@ -56,7 +56,14 @@ def check_input(
         problems += more
     try:
         source = str(project.path) if project else "the options"
-        refuse_missing_parts(read_settings(overrides.apply(project.content if project else b"", source), source))
+        settings = read_settings(overrides.apply(project.content if project else b"", source), source)
+        refuse_missing_parts(settings)
+        # Without a project file here, the one in the bucket may have a budget.
+        if project and settings.training.target != "none" and settings.budget_usd <= 0:
+            problems.append(
+                f"{source}: training.target: {settings.training.target} needs a budget_usd above 0, which no step "
+                "may pass. `storycast estimate` tells what to expect."
+            )
     except BadInputError as error:
         problems.append(str(error))
     if name is not None:

@@ -136,7 +136,16 @@ def test_references_match_as_they_do_in_the_bucket(project_file: Path, video: Pa
 
 def test_what_this_release_lacks_is_refused_before_an_upload(project_file: Path, video: Path) -> None:
     assert "review.mode: a2i" in refused(video, "--project", project_file, "--review", "a2i")
-    assert "training.target: bedrock" in refused(video, "--train", "bedrock")
+    assert "training.target: sagemaker" in refused(video, "--train", "sagemaker")
+
+
+def test_a_training_needs_a_budget_where_the_project_file_is_here(project_file: Path, video: Path) -> None:
+    assert "needs a budget_usd above 0" in refused(video, "--project", project_file, "--train", "bedrock")
+    with project_file.open("a", encoding="utf-8") as file:
+        file.write("budget_usd: 100\n")
+    intake = check_input([video], project_file, overrides=Overrides(train="bedrock"))
+    assert intake.overrides.train == "bedrock"
+    check_input([video], None, overrides=Overrides(train="bedrock"))  # the bucket's project file may have one
 
 
 def test_out_must_be_a_folder_or_become_one(video: Path, tmp_path: Path) -> None:
