@@ -5,7 +5,7 @@ from storycast.settings import Training
 MAX_STEPS = 20_000
 """Amazon Nova User Guide, hyperparameters of creative content generation models."""
 FEW_EPOCHS, MANY_EPOCHS = 10, 2_000
-"""Outside of these a training is most likely a mistake: a rule of thumb, which nobody measured here. The walk-through's
+"""Outside of these a training is most likely a mistake: a rule of thumb, not measured here. The walk-through's
 14,000 steps of 64 on some hundred pictures are thousands of epochs; trainers of small adapters aim at 50 to 500.
 """
 AIM_EPOCHS = 300

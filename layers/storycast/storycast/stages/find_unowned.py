@@ -24,11 +24,11 @@ def find_unowned(
         owner = now.isoformat()
         if claims.claim(item, owner, {"name": one.name}) != owner:
             continue
+        terms = f"commitment {one.commitment}" if one.commitment else "billed by the hour"
         notifier.tell(
             "Storycast: hosting that no run owns",
             f"{one.name} ({one.arn}) is {one.status} since {one.created_at:%Y-%m-%d %H:%M} UTC, "
-            f"{one.model_units} model units, {'commitment ' + one.commitment if one.commitment else 'billed by the hour'}. Storycast "
-            "did not make it, or has ended its own record of it, and leaves it alone. Delete it in the console of "
-            "Amazon Bedrock if nobody needs it.",
+            f"{one.model_units} model units, {terms}. Storycast did not make it, or has ended its own record of it, "
+            "and leaves it alone. Delete it in the console of Amazon Bedrock if nobody needs it.",
         )
     return {"unowned_count": len(unowned), "unowned": [one.name for one in unowned[:MOST_TOLD]]}
