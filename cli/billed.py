@@ -104,19 +104,22 @@ def lines(bills: Sequence[Billed | Unowned]) -> Iterator[str]:
     """Yield a line for each billed thing: what, of which run, since when, until when at most, and its price."""
     for one in bills:
         if isinstance(one, Unowned):
-            parts = [one.status, f"since {_when(one.since)}", price_of(one.kind, one.model_units)]
+            parts = [one.status, f"since {_when(one.since)}", price_of(one.kind, one.model_units, 0)]
         else:
             since = f"since {_when(one.created_at)}" if one.created_at else f"ordered {_when(one.intended_at)}"
             until = f"ended by the sweep from {_when(one.expires_at)} on"
-            parts = [f"run {one.run_id}", one.state, since, until, price_of(one.kind, one.model_units)]
+            price = price_of(one.kind, one.model_units, one.image_count)
+            parts = [f"run {one.run_id}", one.state, since, until, price]
         yield f"{_KINDS.get(one.kind, one.kind)} {one.name}: {', '.join(filter(None, parts))}"
 
 
-def price_of(kind: str, model_units: int) -> str:
-    """Return what something costs as long as it lives, by list price."""
+def price_of(kind: str, model_units: int, image_count: int) -> str:
+    """Return what something costs as long as it lives, or in all, by list price."""
     if kind == "provisioned_throughput":
         return f"{usd(hourly_usd(model_units))} an hour"
-    return "billed by the pictures that it sees"
+    if not image_count:
+        return "billed by the pictures that it sees"
+    return f"{usd(image_count * price_table().price('training_picture').usd)} if it goes to its end"
 
 
 def hourly_usd(model_units: int) -> float:

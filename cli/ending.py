@@ -24,6 +24,7 @@ RECORD_SECONDS = 10.0
 """How long the record of a failure may take to be written."""
 END_SECONDS = 60.0
 """How long the embedded AWS stays up for what is billed to end."""
+_UNFINISHED = ("running", "training")
 _GONE = ("ExecutionDoesNotExist", "ValidationException")
 
 
@@ -88,7 +89,9 @@ def _conclude(target: Target, started: StartedRun, last: Snapshot, screen: Scree
     if target.kind == "local":
         _await_end(target, started.run_id, screen)
     if record:
-        show_run(target, RunState(record, "failed"), screen)
+        # The dataset of a training that failed is as good as before, and its run is ready.
+        is_final = record.status not in _UNFINISHED
+        show_run(target, RunState(record, record.status if is_final else "failed"), screen)
     else:
         tell_bill(target, started.run_id, screen)
     where = next((one.stage.label for one in last.stopped), "")
@@ -99,22 +102,22 @@ def _conclude(target: Target, started: StartedRun, last: Snapshot, screen: Scree
 
 
 def _settled(target: Target, run_id: str, last: Snapshot) -> Run | None:
-    """Return a run's record as it stays: what follows a failure is written a moment after the execution has ended.
+    """Return a run's record as it stays.
 
-    That is its record, and the report, which the teardown writes last.
+    After a failure its error and its report are written a moment after the execution has ended.
     """
     deadline = time.monotonic() + RECORD_SECONDS
     while True:
         record = read_record(target, run_id)
         if record is None or last.status == SUCCEEDED or time.monotonic() > deadline:
             return record
-        if record.status == "failed" and _is_reported(target, record):
+        if record.status not in _UNFINISHED and record.error and _is_reported(target, record):
             return record
         time.sleep(0.5)
 
 
 def _is_reported(target: Target, record: Run) -> bool:
-    """Tell whether a failed run's report was written after it had failed."""
+    """Tell whether the report was written after the failure."""
     try:
         head = target.s3.head_object(Bucket=target.bucket, Key=keys.run_file(record.run_id, REPORT))
         ended_at = datetime.fromisoformat(record.ended_at or "")

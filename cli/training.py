@@ -17,7 +17,7 @@ from cli.problems import DONE, InputRefusedError, TargetUnusableError
 from cli.run_copy import check_out
 from cli.screen import Screen
 from cli.standins import play
-from cli.summary import find_run
+from cli.summary import find_run, read_record
 from cli.target import Target, TargetChoice, opened
 from cli.trainings import session_plan, stored_panels
 from storycast import keys, names
@@ -76,12 +76,12 @@ def do_session(session: Session, choice: TargetChoice, out: Path | None, screen:
 
 def do_session_on(target: Target, session: Session, out: Path | None, screen: Screen, *, yes: bool) -> int:
     """Do :func:`do_session` on a target that is there."""
-    run = find_run(target, session.run_id)
     request = _request(session)
-    settings = merged(settings_of(target, session.run_id), session)
+    run_id = request.run_id
+    settings = merged(_own_settings(target, session), session)
     if settings.budget_usd <= 0:
         raise InputRefusedError(
-            [f"Run {run.run_id} has no budget_usd, and nothing is trained or drawn without. Say --budget USD."]
+            [f"Run {run_id} has no budget_usd, and nothing is trained or drawn without. Say --budget USD."]
         )
     cost = _tell_cost(target, settings, session, screen)
     if target.kind == "aws" and cost.high > 0 and not _agreed(cost, session, screen, yes=yes):
@@ -90,16 +90,23 @@ def do_session_on(target: Target, session: Session, out: Path | None, screen: Sc
     play(target, settings, screen)
     started = target.stepfunctions.start_execution(
         stateMachineArn=target.train_arn,
-        name=f"{run.run_id}-{secrets.token_hex(4)}",
+        name=f"{run_id}-{secrets.token_hex(4)}",
         input=json.dumps(request.model_dump(mode="json", exclude_defaults=True)),
     )
     arn = started["executionArn"]
     what = "Drawing with a model of" if session.draw_only else "Training on"
-    screen.say(f"{what} run {run.run_id} began on {target.place}.")
-    code = see_through(target, StartedRun(run.run_id, arn), out, screen)
+    screen.say(f"{what} run {run_id} began on {target.place}.")
+    code = see_through(target, StartedRun(run_id, arn), out, screen)
     if code == DONE:
-        _tell_panels(target, run.run_id, arn, screen)
+        _tell_panels(target, run_id, arn, screen)
     return code
+
+
+def _own_settings(target: Target, session: Session) -> Settings:
+    """Return the run's settings; the defaults for a manifest under the id of a run that is made for it."""
+    if session.manifest_key and read_record(target, session.run_id) is None:
+        return Settings()
+    return settings_of(target, find_run(target, session.run_id).run_id)
 
 
 def settings_of(target: Target, run_id: str) -> Settings:

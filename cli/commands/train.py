@@ -28,7 +28,11 @@ def train(
     ] = False,
     manifest: Annotated[
         str | None,
-        typer.Option("--manifest", metavar="KEY", help="Train on this manifest of the bucket (runs/, datasets/)."),
+        typer.Option(
+            "--manifest",
+            metavar="KEY",
+            help="A manifest below runs/ or datasets/ of the bucket; RUN may then be a new name.",
+        ),
     ] = None,
     yes: options.Yes = False,
     target: options.TargetOption = "local",

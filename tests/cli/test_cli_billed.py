@@ -65,7 +65,7 @@ def test_a_row_of_another_release_is_no_silence(target: Target) -> None:
 def test_status_lists_all_that_is_billed(target: Target, bedrock: FakeBedrock) -> None:
     put_record(target)
     put_row(target, NAME, arn=bedrock.host(NAME), model_units=2)
-    put_row(target, "the-job", kind="customization_job", state="intended", created_at=None)
+    put_row(target, "the-job", kind="customization_job", state="intended", created_at=None, image_count=4000)
     put_row(target, "long-gone", state="ended", ended_at=BEGAN)
     bedrock.host("somebody-elses")
     bedrock.train("long-gone")
@@ -74,6 +74,7 @@ def test_status_lists_all_that_is_billed(target: Target, bedrock: FakeBedrock) -
     assert f"Hosting {NAME}: run {RUN_ID}, live, since " in told
     assert "$121.00 an hour" in told
     assert "Training job the-job" in told
+    assert "$20.00 if it goes to its end" in told
     assert "billed by the pictures that it sees" in told
     unowned = [line for line in told.splitlines() if "No run owns this" in line]
     assert ["somebody-elses" in unowned[0], "long-gone" in unowned[1], len(unowned)] == [True, True, 2]

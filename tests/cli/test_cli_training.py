@@ -99,6 +99,7 @@ def test_without_a_storyboard_nothing_is_hosted(target: Target, train: FakeStepF
         (["train", RUN_ID, "--budget", "0"], "Say --budget USD"),
         (["train", RUN_ID, "--manifest", "uploads/evil"], "manifest_key"),
         (["train", "film-20261122-ffffff"], "There is no run"),
+        (["train", "../evil", "--manifest", "datasets/mine.jsonl"], "run_id"),
         (["draw", RUN_ID, "--prompt", "x", "--size", "wide"], "--size 'wide' is no size"),
         (["draw", RUN_ID, "--prompt", "x", "--size", "1000x500"], "multiples of 16"),
         (["draw", RUN_ID, "--prompt", ""], "storyboard.prompts.0"),
@@ -115,6 +116,13 @@ def test_what_can_not_be_is_refused_before_anything_starts(
     assert result.exit_code == 2, result.output
     assert told in result.stderr
     assert not requests(train)
+
+
+def test_a_manifest_of_ones_own_needs_no_run(target: Target, train: FakeStepFunctions) -> None:
+    train.steps = [train.end]
+    result = invoke("train", "my-own", "--manifest", "datasets/mine.jsonl", "--budget", "10", "--steps", "10")
+    assert result.exit_code == 0, result.output
+    assert requests(train)[0]["run_id"] == "my-own"
 
 
 def test_settings_that_are_missing_or_of_another_release_are_told(target: Target) -> None:
