@@ -1,5 +1,6 @@
 """CheckPlan: finds what would make a later, paid step fail, and plans the segments."""
 
+import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from storycast.adapters import environment
 from storycast.adapters.bedrock import BedrockCatalogue
+from storycast.adapters.iam import IamRoles
 from storycast.requests import RunEvent, read_event
 from storycast.stages.check_plan import check_plan
 
@@ -22,6 +24,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         environment.plan(asked.run_id),
         store=environment.store(),
         catalogue=BedrockCatalogue(),
+        roles=IamRoles(),
+        role_arn=os.environ["CUSTOMIZATION_ROLE_ARN"],
+        region=os.environ["AWS_REGION"],
         now=datetime.now(UTC),
     )
     logger.info("checked", run_id=asked.run_id, **checked)

@@ -107,11 +107,17 @@ class NamingCaptioner(Faults):
 
 
 class ListedModels:
-    """A :class:`~storycast.ports.ModelCatalogue` over a list."""
+    """A :class:`~storycast.ports.ModelCatalogue` over a list; what it has can do everything."""
 
-    def __init__(self, ends_at: Mapping[str, datetime] | None = None, missing: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        ends_at: Mapping[str, datetime] | None = None,
+        missing: Sequence[str] = (),
+        legacy: Sequence[str] = (),
+    ) -> None:
         self._ends_at = dict(ends_at or {})
         self._missing = missing
+        self._legacy = legacy
         self.asked: list[str] = []
         self.provider = "tests"
 
@@ -119,7 +125,28 @@ class ListedModels:
         self.asked.append(model_id)
         if model_id in self._missing:
             raise ModelNotAvailableError(f"GetFoundationModel {model_id}: not here")
-        return ModelFacts(model_id, f"Fake {model_id}", self.provider, "ACTIVE", self._ends_at.get(model_id))
+        return ModelFacts(
+            model_id=model_id,
+            name=f"Fake {model_id}",
+            provider=self.provider,
+            status="LEGACY" if model_id in self._legacy else "ACTIVE",
+            ends_at=self._ends_at.get(model_id),
+            customizations=("FINE_TUNING",),
+            inference=("ON_DEMAND", "PROVISIONED"),
+        )
+
+
+class GivenRoles:
+    """A :class:`~storycast.ports.RoleInspector` that finds what it is given; None: it may not look."""
+
+    def __init__(self, *found: str, may_look: bool = True) -> None:
+        self._found = list(found)
+        self._may_look = may_look
+        self.asked: list[tuple[str, str]] = []
+
+    def problems(self, role_arn: str, service: str) -> list[str] | None:
+        self.asked.append((role_arn, service))
+        return self._found if self._may_look else None
 
 
 class HeardNotifier:

@@ -33,6 +33,7 @@ from tests.fakes.film import Picture
 from tests.fakes.services import (
     ColourDetector,
     ColourEmbedder,
+    GivenRoles,
     HeardNotifier,
     ListedModels,
     MemoryClaims,
@@ -41,6 +42,7 @@ from tests.fakes.services import (
 from tests.fakes.store import MemoryStore
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+ROLE_ARN = "arn:aws:iam::123456789012:role/customization"
 RED, GREEN, BLUE = (230, 20, 20), (20, 230, 20), (20, 20, 230)
 ATTEMPTS = 4
 
@@ -61,6 +63,7 @@ class World:
     store: MemoryStore = field(default_factory=MemoryStore)
     claims: MemoryClaims = field(default_factory=MemoryClaims)
     catalogue: ListedModels = field(default_factory=ListedModels)
+    roles: GivenRoles = field(default_factory=GivenRoles)
     notifier: HeardNotifier = field(default_factory=HeardNotifier)
     embedder: ColourEmbedder = field(default_factory=ColourEmbedder)
     captioner: NamingCaptioner = field(default_factory=NamingCaptioner)
@@ -89,12 +92,20 @@ class World:
         run_id = plan.run_id
         for footage in plan.footage:
             probe_footage(plan, footage.source.footage_id, store=self.store)
-        check_plan(plan, store=self.store, catalogue=self.catalogue, now=NOW)
+        check_plan(
+            plan,
+            store=self.store,
+            catalogue=self.catalogue,
+            roles=self.roles,
+            role_arn=ROLE_ARN,
+            region="us-east-1",
+            now=NOW,
+        )
         self._about_to("sample_frames", plan)
         for segment in self._lines(run_id, "segments.jsonl", Segment):
             self._item(sample_frames, segment, store=self.store)
         self._about_to("list_frames", plan)
-        listed = list_frames(plan, store=self.store)
+        listed = list_frames(plan, store=self.store, now=NOW)
         if not listed["frame_count"]:
             return End("NoFrames", run_id, listed["message"])
         _retried(build_cast, plan, store=self.store, embedder=self.embedder)
@@ -106,7 +117,7 @@ class World:
         named = name_characters(plan, store=self.store)
         if not named["named"]:
             return End("NoCharacters", run_id, named["message"])
-        curate_dataset(plan, store=self.store)
+        curate_dataset(plan, store=self.store, now=NOW)
         cast = Cast.model_validate_json(self.store.get(run_file(run_id, "cast.json")))
         model = read_run(self.store, run_id).model(plan.settings.captions.model)
         for image in self._lines(run_id, "curated.jsonl", CuratedImage):

@@ -14,6 +14,7 @@ from storycast.captions import Caption
 from storycast.crops import FrameCrops
 from storycast.curation import CuratedImage
 from storycast.errors import (
+    BudgetExceededError,
     CaptionsFailedError,
     FootageMissingError,
     FootageRepeatedError,
@@ -26,6 +27,7 @@ from storycast.errors import (
     SettingsInvalidError,
     ThrottledError,
     TooManyLostError,
+    TrainingPlanInvalidError,
 )
 from storycast.frames import from_json_lines
 from storycast.ledger import FINAL_OUTCOMES
@@ -481,7 +483,9 @@ def test_the_same_upload_twice_is_one_run() -> None:
     [
         (PROJECT + "detection: {methods: [faces]}\n", NotYetAvailableError),
         (PROJECT + "review: {mode: page}\n", NotYetAvailableError),
-        (PROJECT + "training: {target: bedrock}\n", NotYetAvailableError),
+        (PROJECT + "training: {target: sagemaker}\n", NotYetAvailableError),
+        (PROJECT + "training: {target: bedrock}\n", TrainingPlanInvalidError),
+        (PROJECT + "budget_usd: 0.001\n", BudgetExceededError),
         (PROJECT + "captions: {prompt: mine}\n", NotYetAvailableError),
         (PROJECT + "nonsense: 1\n", SettingsInvalidError),
         (PROJECT + "#" * 300_000, SettingsInvalidError),

@@ -47,8 +47,8 @@ WORKFLOW_SPREAD = (0.6, 1.6)
 HOSTING_HOURS = (1, 2)
 """Begun hours until a storyboard of some dozens of pictures is drawn; the storyboard's calls take minutes, coming
 into service and being deleted the rest."""
-GRADED_CROPS_PER_PANEL = 3
-"""Embedded at most when a panel is graded."""
+GRADED_PARTS_PER_PANEL = 4
+"""At most: the whole panel, and who is in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,12 +284,12 @@ def _hosting_line(settings: Settings) -> EstimateLine:
 def _storyboard_lines(settings: Settings) -> list[EstimateLine]:
     storyboard, embedding = settings.storyboard, settings.duplicates.embedding
     base = exactly(len(storyboard.prompts) * storyboard.base_images_per_prompt)
-    panels = len(storyboard.prompts) * storyboard.images_per_prompt
+    panels = len(storyboard.prompts) * (storyboard.images_per_prompt + storyboard.base_images_per_prompt)
     model = settings.training.bedrock_base_model
     return [
         _line("draw_storyboard", "panels by the base model", base, drawing(storyboard), model),
         _line("grade_storyboard", "label detection", exactly(panels), "label_detection"),
-        _line("grade_storyboard", "embeddings", up_to(GRADED_CROPS_PER_PANEL * panels), "embedding", embedding),
+        _line("grade_storyboard", "embeddings", up_to(GRADED_PARTS_PER_PANEL * panels), "embedding", embedding),
     ]
 
 

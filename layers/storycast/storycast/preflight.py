@@ -69,6 +69,7 @@ def training_findings(
     region: str,
     record_count: int | None,
     now: datetime,
+    hosting_units: float | None = None,
 ) -> list[Finding]:
     """Look at everything that a training with these settings needs. Nothing here is billed.
 
@@ -80,6 +81,7 @@ def training_findings(
         region: Where the training would run; empty where nobody knows.
         record_count: Records of the manifest; None before there is one.
         now: The time, for models that end.
+        hosting_units: Model units that the account may host by the hour; None where nobody tells.
 
     Returns:
         Findings in order of weight; none where nothing is to be trained.
@@ -99,6 +101,7 @@ def training_findings(
         *_budget(settings),
         *_dataset(record_count),
         *_role(roles, role_arn),
+        *_quota(settings, hosting_units),
         *_prompts(settings),
     ]
 
@@ -217,6 +220,26 @@ def _role(roles: RoleInspector, role_arn: str) -> Iterator[Finding]:
         yield Finding("problem", "role", f"{problem} Deploy the stack again.", TrainingAccessError)
     if not problems:
         yield Finding("ok", "role", f"{SERVICE} may assume {role_arn}.")
+
+
+def _quota(settings: Settings, hosting_units: float | None) -> Iterator[Finding]:
+    if not settings.storyboard.prompts:
+        return
+    needed = settings.hosting.model_units
+    if hosting_units is None:
+        message = (
+            "How many model units the account may host by the hour was not told. New accounts have none: ask AWS "
+            "Support for them before a training is paid for."
+        )
+        yield Finding("unknown", "quota", message)
+    elif hosting_units < needed:
+        message = (
+            f"The account may host {hosting_units:g} model units by the hour, hosting.model_units is {needed}. "
+            "Ask AWS Support for more: a trained model that can't be hosted can't draw."
+        )
+        yield Finding("problem", "quota", message, TrainingAccessError)
+    else:
+        yield Finding("ok", "quota", f"The account may host {hosting_units:g} model units by the hour.")
 
 
 def _prompts(settings: Settings) -> Iterator[Finding]:

@@ -4,22 +4,40 @@ from datetime import datetime
 from typing import Any
 
 from storycast import keys
+from storycast.budget import refuse_too_dear
 from storycast.errors import DependencyUnavailableError, ModelRetiredError, NotYetAvailableError
-from storycast.footage import Probe, Segment, plan_segments
+from storycast.estimate import estimate
+from storycast.footage import Probe, plan_segments
 from storycast.frames import to_json_lines
 from storycast.plan import RunPlan
-from storycast.ports import ModelCatalogue, ModelFacts, ObjectStore
+from storycast.ports import ModelCatalogue, ModelFacts, ObjectStore, RoleInspector
+from storycast.preflight import refuse_problems, training_findings
 from storycast.runs import ModelUsed, read_run, write_run
 from storycast.settings import Settings
 
 
-def check_plan(plan: RunPlan, *, store: ObjectStore, catalogue: ModelCatalogue, now: datetime) -> dict[str, Any]:
-    """Check that the run can go through, and split its footage into segments.
+def check_plan(
+    plan: RunPlan,
+    *,
+    store: ObjectStore,
+    catalogue: ModelCatalogue,
+    roles: RoleInspector,
+    role_arn: str,
+    region: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """Check that the run can go through and what it will cost, and split its footage into segments.
+
+    What a training needs is looked at first: a base model that has ended stops a run here, before anything is
+    paid, and disturbs no run that trains nothing.
 
     Args:
         plan: The run's plan.
         store: The bucket.
         catalogue: Tells whether the models live; asking costs nothing.
+        roles: Looks at the role of a training job.
+        role_arn: That role.
+        region: Where this runs.
         now: The time, for models that have ended.
 
     Returns:
@@ -29,30 +47,46 @@ def check_plan(plan: RunPlan, *, store: ObjectStore, catalogue: ModelCatalogue, 
         NotYetAvailableError: The settings ask for what this release does not have.
         ModelNotAvailableError: A model does not exist here.
         ModelRetiredError: A model has ended.
+        TrainingPlanInvalidError: The training that the settings ask for cannot be; so with
+            ``TrainingAccessError``.
+        BudgetExceededError: Even the low end of the estimate passes the budget.
         DependencyUnavailableError: A footage's probe is missing.
     """
-    refuse_missing_parts(plan.settings)
-    models = [
-        _living(catalogue.facts(model_id), now)
-        for model_id in dict.fromkeys((plan.settings.duplicates.embedding, plan.settings.captions.model))
-    ]
-    segments: list[Segment] = []
-    for footage in plan.footage:
-        try:
-            probe = Probe.model_validate_json(store.get(keys.probe(footage.source.footage_id)))
-        except (KeyError, ValueError):
-            raise DependencyUnavailableError(f"the probe of {footage.source.name} is missing or damaged") from None
-        segments += plan_segments(
+    settings = plan.settings
+    refuse_missing_parts(settings)
+    warnings = refuse_problems(
+        training_findings(
+            settings,
+            catalogue=catalogue,
+            roles=roles,
+            role_arn=role_arn,
+            region=region,
+            record_count=None,
+            now=now,
+        )
+    )
+    models = [_living(catalogue.facts(model_id), now) for model_id in _models(settings)]
+    probes = [_probe(store, footage.source.footage_id, footage.source.name) for footage in plan.footage]
+    expected = estimate(settings, [probe.duration_ms for probe in probes])
+    run = read_run(store, plan.run_id).model_copy(update={"models": tuple(models), "estimate": expected.to_json()})
+    run = run.with_warnings(*_warnings(settings), *warnings)
+    # Written before it may be refused: whoever is refused sees what it would have cost.
+    write_run(store, run)
+    refuse_too_dear(settings.budget_usd, expected.total.low, expected.total.high)
+    segments = [
+        segment
+        for footage, probe in zip(plan.footage, probes, strict=True)
+        for segment in plan_segments(
             footage.source,
             probe,
-            frames_per_second=plan.settings.sampling.frames_per_second,
-            pick=plan.settings.sampling.pick,
+            frames_per_second=settings.sampling.frames_per_second,
+            pick=settings.sampling.pick,
             fingerprint=footage.frames,
         )
+    ]
     segments_key = keys.run_file(plan.run_id, "segments.jsonl")
     store.put(segments_key, to_json_lines(segments), "application/jsonl")
-    run = read_run(store, plan.run_id).with_counts(footage=len(plan.footage), segments=len(segments))
-    write_run(store, run.model_copy(update={"models": tuple(models)}).with_warnings(*_warnings(plan.settings)))
+    write_run(store, run.with_counts(footage=len(plan.footage), segments=len(segments)))
     return {"segments_key": segments_key, "segment_count": len(segments)}
 
 
@@ -75,6 +109,18 @@ def refuse_missing_parts(settings: Settings) -> None:
             f"This release does not have: {', '.join(asked)}. Use detection.methods of labels and references, "
             "review.mode: auto and training.target: bedrock or none, and leave the others out."
         )
+
+
+def _models(settings: Settings) -> list[str]:
+    trained = [settings.training.bedrock_base_model] if settings.training.target == "bedrock" else []
+    return list(dict.fromkeys((settings.duplicates.embedding, settings.captions.model, *trained)))
+
+
+def _probe(store: ObjectStore, footage_id: str, name: str) -> Probe:
+    try:
+        return Probe.model_validate_json(store.get(keys.probe(footage_id)))
+    except (KeyError, ValueError):
+        raise DependencyUnavailableError(f"the probe of {name} is missing or damaged") from None
 
 
 def _living(facts: ModelFacts, now: datetime) -> ModelUsed:

@@ -2,27 +2,42 @@
 
 import io
 from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from storycast import keys
-from storycast.curation import Verdict, curate
+from storycast.budget import refuse_over_budget
+from storycast.captions import caption_fingerprint, write_prompt
+from storycast.cast import Cast
+from storycast.costs import spent_usd
+from storycast.curation import CuratedImage, Verdict, curate
 from storycast.embeddings import Calibration, Vectors, calibrate
+from storycast.estimate import captions_usd
 from storycast.fingerprint import canonical_json
 from storycast.frames import from_json_lines, to_json_lines
 from storycast.ledger import Entry, record_entries
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
-from storycast.runs import read_run, write_run
+from storycast.runs import Run, read_run, write_run
 from storycast.sightings import Sighting, neighbour_and_stranger_cosines
 
 
-def curate_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
+def curate_dataset(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[str, Any]:
     """Write ``curated.jsonl``, the pictures that go on, and ``curation.json``, how they were chosen.
+
+    Args:
+        plan: The run's plan.
+        store: The bucket.
+        now: The time, for what the run has cost so far.
 
     Returns:
         Where the list is and how many pictures it has.
+
+    Raises:
+        BudgetExceededError: Captions for these pictures could pass the budget.
     """
     sightings = from_json_lines(store.get(keys.run_file(plan.run_id, "sightings.jsonl")), Sighting)
     vectors: Vectors = np.load(
@@ -58,7 +73,32 @@ def curate_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
         store,
         run.with_chosen(duplicates_threshold=calibration.threshold, threshold_source=calibration.source),
     )
+    _refuse_over_budget(plan, run, images, spent_usd(run, (), now), store)
     return {"curated_key": curated_key, "image_count": len(images)}
+
+
+def _refuse_over_budget(
+    plan: RunPlan, run: Run, images: Sequence[CuratedImage], spent: float, store: ObjectStore
+) -> None:
+    settings = plan.settings
+    if settings.budget_usd <= 0 or spent + captions_usd(settings, len(images)) <= settings.budget_usd:
+        return
+    # What was captioned before costs nothing again; it is counted only where it decides.
+    cast = Cast.model_validate_json(store.get(keys.run_file(plan.run_id, "cast.json")))
+    count = sum(not _is_captioned(plan, run, cast, image, store) for image in images)
+    what = (
+        f"captions of {count:,} pictures (fewer pictures: selection.images_per_character, which is "
+        f"{settings.selection.images_per_character})"
+    )
+    refuse_over_budget(settings.budget_usd, spent, captions_usd(settings, count), what)
+
+
+def _is_captioned(plan: RunPlan, run: Run, cast: Cast, image: CuratedImage, store: ObjectStore) -> bool:
+    settings = plan.settings.captions
+    prompt = write_prompt(image, cast, settings.words)
+    mark = caption_fingerprint(image, prompt, run.model(settings.model), plan.of(image.footage_id).frames)
+    key = keys.caption(image.footage_id, mark, image.crop_id)
+    return any(stored.key == key for stored in store.list(key))
 
 
 def _threshold(plan: RunPlan, sightings: list[Sighting], vectors: Vectors) -> Calibration:

@@ -1,9 +1,14 @@
 """ListFrames: join the segments' lists, number shots over the whole footage, report what is lost."""
 
 from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from storycast import keys
+from storycast.budget import refuse_over_budget
+from storycast.costs import spent_usd
+from storycast.estimate import frames_usd
 from storycast.footage import Segment
 from storycast.frames import (
     Frame,
@@ -20,14 +25,20 @@ from storycast.ports import ObjectStore
 from storycast.runs import read_run, write_run
 
 
-def list_frames(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
+def list_frames(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[str, Any]:
     """Write the run's ``frames.jsonl``: the kept frames of all footage, with their shots.
+
+    Args:
+        plan: The run's plan.
+        store: The bucket.
+        now: The time, for what the run has cost so far.
 
     Returns:
         Where the list is, how many frames it has, and what to tell when it has none.
 
     Raises:
         TooManyLostError: More segments than ``max_lost_share`` left no list.
+        BudgetExceededError: To look at these frames could pass the budget.
     """
     segments = from_json_lines(store.get(keys.run_file(plan.run_id, "segments.jsonl")), Segment)
     frames: dict[str, list[Frame]] = defaultdict(list)
@@ -65,8 +76,30 @@ def list_frames(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
     )
     write_run(store, run.with_warnings(*notes[:5]))
     refuse_losses("segments", lost, len(segments), plan.settings.max_lost_share)
+    _refuse_over_budget(plan, kept, spent_usd(run, (), now), store)
     message = f"None of {total} sampled frames could be kept. The ledger tells why, frame by frame."
     return {"frames_key": frames_key, "frame_count": len(kept), "message": message}
+
+
+def _refuse_over_budget(plan: RunPlan, kept: Sequence[KeptFrame], spent: float, store: ObjectStore) -> None:
+    budget = plan.settings.budget_usd
+    if budget <= 0 or spent + frames_usd(plan.settings, len(kept)) <= budget:
+        return
+    # What was looked at before costs nothing again; it is counted only where it decides.
+    known = {
+        stored.key
+        for footage in plan.footage
+        for stored in store.list(keys.detections_folder(footage.source.footage_id, footage.detections))
+    }
+    count = sum(
+        keys.detections(frame.footage_id, plan.of(frame.footage_id).detections, frame.frame_id) not in known
+        for frame in kept
+    )
+    what = (
+        f"finding and embedding the characters of {count:,} frames (fewer frames: sampling.frames_per_second, "
+        f"which is {plan.settings.sampling.frames_per_second:g})"
+    )
+    refuse_over_budget(budget, spent, frames_usd(plan.settings, count), what)
 
 
 def _read(store: ObjectStore, segment: Segment) -> tuple[SegmentReport, list[Frame]] | None:
