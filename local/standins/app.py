@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from starlette.types import Receive, Scope, Send
 
+from local.standins.catalogue import play_as_active, played_as_active
 from local.standins.desk import Desk
 from local.standins.faults import FAULT_RULES
 from local.standins.http import HttpAnswer, HttpRequest
+from local.standins.outcomes import Outcome
+from local.standins.service import World
+
+_ACTIVE: TypeAdapter[dict[str, list[str]]] = TypeAdapter(dict[str, list[str]])
+_log = logging.getLogger(__name__)
 
 OWN_ROUTES = "/_storycast/"
 #: Above the largest body that a service here takes (15 MB of a picture as base64, Bedrock's 25 MB).
@@ -22,14 +29,16 @@ BODY_LIMIT = 40 * 1024 * 1024
 class App:
     """Takes HTTP requests to the desk, and answers the stand-ins' own routes."""
 
-    def __init__(self, desk: Desk, cut: Callable[[Any], None]) -> None:
+    def __init__(self, desk: Desk, world: World, cut: Callable[[Any], None]) -> None:
         """Serve a desk.
 
         Args:
             desk: What answers the services' requests.
+            world: What the services share.
             cut: Cuts the connection of the client with that address (ASGI's ``scope["client"]``).
         """
         self._desk = desk
+        self._world = world
         self._cut = cut
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,25 +62,43 @@ class App:
 
     def _own(self, request: HttpRequest) -> HttpAnswer:
         """The routes that tests and the ``storycast`` command use; they need no signature."""
-        match request.method, request.path.removeprefix(OWN_ROUTES):
-            case "GET", "health":
-                return _json(200, {"ready": True, "services": sorted(self._desk.services)})
-            case "GET", "calls":
-                text = dict(request.query).get("since", "0")
-                if not text.isdecimal():
-                    return _json(400, {"message": "since must be a number from 0 on"})
-                calls = self._desk.calls.since(int(text))
-                return _json(200, {"calls": calls, "next": int(text) + len(calls)})
-            case "POST", "faults":
-                return self._add_faults(request.body)
-            case "DELETE", "faults":
-                self._desk.faults.clear()
-                return _json(200, {"rules": 0})
-        return _json(404, {"message": f"No such route: {request.method} {request.path}"})
+        routes: dict[tuple[str, str], Callable[[HttpRequest], HttpAnswer]] = {
+            ("GET", "health"): self._health,
+            ("GET", "calls"): self._calls,
+            ("GET", "billing"): lambda _: _json(200, {"billed": self._world.bedrock.billed()}),
+            ("GET", "catalogue"): lambda _: _json(200, {"play_as_active": played_as_active()}),
+            ("POST", "catalogue"): self._set_catalogue,
+            ("POST", "faults"): self._add_faults,
+            ("DELETE", "faults"): self._clear_faults,
+            ("POST", "outcomes"): self._add_outcome,
+            ("DELETE", "outcomes"): self._clear_outcomes,
+        }
+        route = routes.get((request.method, request.path.removeprefix(OWN_ROUTES)))
+        return (
+            route(request) if route else _json(404, {"message": f"No such route: {request.method} {request.path}"})
+        )
 
-    def _add_faults(self, body: bytes) -> HttpAnswer:
+    def _health(self, _request: HttpRequest) -> HttpAnswer:
+        return _json(200, {"ready": True, "services": sorted(self._desk.services)})
+
+    def _calls(self, request: HttpRequest) -> HttpAnswer:
+        text = dict(request.query).get("since", "0")
+        if not text.isdecimal():
+            return _json(400, {"message": "since must be a number from 0 on"})
+        calls = self._desk.calls.since(int(text))
+        return _json(200, {"calls": calls, "next": int(text) + len(calls)})
+
+    def _clear_faults(self, _request: HttpRequest) -> HttpAnswer:
+        self._desk.faults.clear()
+        return _json(200, {"rules": 0})
+
+    def _clear_outcomes(self, _request: HttpRequest) -> HttpAnswer:
+        self._world.outcomes.clear()
+        return _json(200, {})
+
+    def _add_faults(self, request: HttpRequest) -> HttpAnswer:
         try:
-            rules = FAULT_RULES.validate_json(body)
+            rules = FAULT_RULES.validate_json(request.body)
         except ValidationError as error:
             return _json(400, {"message": str(error)})
         wrong = [problem for rule in rules if (problem := self._desk.check_rule(rule))]
@@ -79,6 +106,21 @@ class App:
             return _json(400, {"message": "; ".join(wrong)})
         self._desk.faults.add(rules)
         return _json(200, {"rules": len(rules)})
+
+    def _add_outcome(self, request: HttpRequest) -> HttpAnswer:
+        try:
+            self._world.outcomes.add(Outcome.model_validate_json(request.body))
+        except ValidationError as error:
+            return _json(400, {"message": str(error)})
+        return _json(200, {})
+
+    def _set_catalogue(self, request: HttpRequest) -> HttpAnswer:
+        try:
+            play_as_active(_ACTIVE.validate_json(request.body)["play_as_active"])
+        except (ValidationError, KeyError, ValueError) as error:
+            return _json(400, {"message": str(error)})
+        _log.warning("Played as active though they have ended: %s", ", ".join(played_as_active()) or "none")
+        return _json(200, {"play_as_active": played_as_active()})
 
 
 def _request(scope: Scope, body: bytes) -> HttpRequest:

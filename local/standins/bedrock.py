@@ -1,12 +1,13 @@
-"""Amazon Bedrock's stand-in, control plane: the catalogue of foundation models."""
+"""Amazon Bedrock's stand-in, control plane: the catalogue of foundation models, training and hosting."""
 
 from __future__ import annotations
 
 import datetime as dt
 
-from local.standins.catalogue import Model, foundation_model, models, today
+from local.standins.catalogue import Model, foundation_model, has_ended, is_played_as_active, models, today
 from local.standins.errors import ModelledError
-from local.standins.service import Call, Params, Service
+from local.standins.hosting import HostingService
+from local.standins.service import Call, Params
 from local.standins.vision_server import vision_server
 
 #: Shown to users in records and reports wherever the provider of a model is.
@@ -15,10 +16,8 @@ PROVIDER = "Storycast local stand-in"
 REAL_PROVIDER = "Amazon"
 
 
-class Bedrock(Service):
+class Bedrock(HostingService):
     """Says what models there are, how far in their lives, and who really answers for them here."""
-
-    service_name = "bedrock"
 
     def get_foundation_model(self, params: Params, call: Call) -> Params:
         """Describe one model; an ended one as LEGACY with its ``endOfLifeTime``, see docs/stand-ins.md."""
@@ -31,7 +30,7 @@ class Bedrock(Service):
     def list_foundation_models(self, params: Params, call: Call) -> Params:
         """List the catalogue, filtered as asked; ended models are not listed, as in the service."""
         day = today()
-        wanted = [model for model in models() if not model.has_ended(day) and _passes(model, params)]
+        wanted = [model for model in models() if not has_ended(model, day) and _passes(model, params)]
         return {"modelSummaries": [_details(model, call.region) for model in wanted]}
 
 
@@ -46,11 +45,13 @@ def _passes(model: Model, params: Params) -> bool:
 
 
 def _details(model: Model, region: str) -> Params:
-    lifecycle: Params = {"status": "LEGACY" if model.is_legacy(today()) else "ACTIVE"}
-    if model.legacy is not None:
-        lifecycle["legacyTime"] = _midnight(model.legacy)
-    if model.end_of_life is not None:
-        lifecycle["endOfLifeTime"] = _midnight(model.end_of_life)
+    lifecycle: Params = {"status": "ACTIVE"}
+    if not is_played_as_active(model):
+        lifecycle["status"] = "LEGACY" if model.is_legacy(today()) else "ACTIVE"
+        if model.legacy is not None:
+            lifecycle["legacyTime"] = _midnight(model.legacy)
+        if model.end_of_life is not None:
+            lifecycle["endOfLifeTime"] = _midnight(model.end_of_life)
     return {
         "modelArn": f"arn:aws:bedrock:{region}::foundation-model/{model.id}",
         "modelId": model.id,
@@ -69,6 +70,8 @@ def _name(model: Model) -> str:
     """The model's name and who answers for it, for users to read."""
     if model.role == "caption" and (server := vision_server()):
         return f"{model.name}, passed on to {server.host}"
+    if is_played_as_active(model):
+        return f"{model.name}, ended {model.end_of_life}, played as active by composites of training pictures"
     return f"{model.name}, played by {model.played_by}" if model.played_by else f"{model.name}, not played"
 
 

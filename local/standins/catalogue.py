@@ -13,6 +13,10 @@ from pydantic import BaseModel, ConfigDict
 #: A day (YYYY-MM-DD) that the stand-ins take for today, for tests.
 TODAY_VARIABLE = "STORYCAST_STANDIN_TODAY"
 
+#: Ids of ended models that are played as active, separated by commas.
+ACTIVE_VARIABLE = "STORYCAST_STANDIN_PLAY_ACTIVE"
+_active = [name for name in os.environ.get(ACTIVE_VARIABLE, "").split(",") if name]
+
 _PROFILE = re.compile(r"(?:us|us-gov|eu|apac|jp|au|ca|global)\.(?P<model>.+)")
 _ARN = re.compile(r"arn:aws[^:]*:bedrock:[^:]*:[^:]*:(?P<kind>foundation-model|inference-profile)/(?P<id>.+)")
 
@@ -81,6 +85,33 @@ def invocable_model(identifier: str) -> Model | None:
         model = foundation_model(profile["model"])
         return model if model and model.inference_profiles else None
     return foundation_model(identifier)
+
+
+def has_ended(model: Model, day: dt.date | None = None) -> bool:
+    """Whether a model answers no more, on a day or today; one that is played as active does."""
+    return model.has_ended(day or today()) and not is_played_as_active(model)
+
+
+def is_played_as_active(model: Model) -> bool:
+    """Whether a model that has ended is played as if it had not."""
+    return model.id in _active and model.has_ended(today())
+
+
+def play_as_active(identifiers: list[str]) -> None:
+    """Set the models that are played as active though they have ended.
+
+    Raises:
+        ValueError: One of them is not in the catalogue.
+    """
+    unknown = [identifier for identifier in identifiers if foundation_model(identifier) is None]
+    if unknown:
+        raise ValueError(f"There is no model {', '.join(unknown)} in the catalogue.")
+    _active[:] = identifiers
+
+
+def played_as_active() -> list[str]:
+    """The models that are played as active though they have ended."""
+    return list(_active)
 
 
 def today() -> dt.date:

@@ -14,7 +14,7 @@ from botocore.model import OperationModel
 
 from local.standins.calls import CallLog, CallRecord
 from local.standins.errors import COMMON_ERRORS, ModelledError, RefusedError
-from local.standins.faults import CONNECTION_CUT, GARBAGE, FaultRule, Faults
+from local.standins.faults import ANSWER_LOST, CONNECTION_CUT, GARBAGE, FaultRule, Faults
 from local.standins.http import CredentialScope, HttpAnswer, HttpRequest, credential_scope
 from local.standins.service import Call, Service
 from local.standins.wire import refusal
@@ -53,12 +53,14 @@ class Desk:
             rule = self.faults.next_for(call.service, call.operation)
             if rule and rule.delay_ms:
                 await asyncio.sleep(rule.delay_ms / 1000)
-            if rule and rule.error:
+            if rule and rule.error and rule.error != ANSWER_LOST:
                 answer, error = _broken(service, operation, rule, call.request_id)
             else:
                 work = (service, operation, labels, request, call)
                 loop = asyncio.get_running_loop()
                 answer, error = await loop.run_in_executor(self._pool, _served, *work)
+                if rule and rule.error == ANSWER_LOST:
+                    answer = None
         except RefusedError as refused:
             answer, error = refusal(refused, call.request_id), refused.code
         if answer is not None:
@@ -90,7 +92,7 @@ class Desk:
             return f"{rule.service} does not play {rule.operation} (it plays: {', '.join(service.operations)})"
         operation = service.wire.model.operation_model(rule.operation)
         codes = {shape.name for shape in operation.error_shapes} | set(COMMON_ERRORS)
-        if rule.error is not None and rule.error not in codes | {CONNECTION_CUT, GARBAGE}:
+        if rule.error is not None and rule.error not in codes | {CONNECTION_CUT, GARBAGE, ANSWER_LOST}:
             return f"{rule.operation} does not model {rule.error}; it may answer {', '.join(sorted(codes))}"
         return None
 

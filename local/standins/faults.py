@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 CONNECTION_CUT = "connection_cut"
 GARBAGE = "garbage"
+#: The work is done, and the connection cut before the answer: what a client can't tell from ``connection_cut``.
+ANSWER_LOST = "answer_lost"
 
 
 class FaultRule(BaseModel):
@@ -18,8 +20,8 @@ class FaultRule(BaseModel):
 
     service: str
     operation: str
-    #: An error code of the operation, ``connection_cut``, ``garbage`` (an HTML page with status 200), or
-    #: None for a delay only.
+    #: An error code of the operation, ``connection_cut``, ``garbage`` (an HTML page with status 200),
+    #: ``answer_lost``, or None for a delay only.
     error: str | None = None
     #: How long the answer is held back, in milliseconds.
     delay_ms: Annotated[int, Field(ge=0, le=600_000)] = 0

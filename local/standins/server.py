@@ -20,6 +20,7 @@ from local.standins.bedrock_runtime import BedrockRuntime
 from local.standins.calls import CallLog
 from local.standins.desk import Desk
 from local.standins.rekognition import Rekognition
+from local.standins.service import World
 
 HOST = "127.0.0.1"
 #: What is played. A further service is one more class here.
@@ -53,10 +54,11 @@ class StandinServer:
             self._socket.close()
             raise
         self.port: int = self._socket.getsockname()[1]
-        self.desk = Desk([service() for service in SERVICES], CallLog(state / CALLS_FILE))
+        self.world = World(state)
+        self.desk = Desk([service(self.world) for service in SERVICES], CallLog(state / CALLS_FILE))
         self._server = uvicorn.Server(
             uvicorn.Config(
-                App(self.desk, self._cut),
+                App(self.desk, self.world, self._cut),
                 log_level=log_level,
                 access_log=False,
                 lifespan="off",

@@ -10,11 +10,14 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 from botocore import xform_name
 
+from local.standins.bedrock_world import BedrockWorld
 from local.standins.errors import DefectError
+from local.standins.outcomes import Outcomes
 from local.standins.wire import Wire
 
 type Params = dict[str, Any]
@@ -46,11 +49,24 @@ def paid[F: Callable[..., Any]](operation: F) -> F:
     return operation
 
 
+class World:
+    """What the services share: what Bedrock has made, and what tests ask to go otherwise."""
+
+    def __init__(self, state: Path) -> None:
+        """Continue what the state folder keeps."""
+        self.bedrock = BedrockWorld(state)
+        self.outcomes = Outcomes()
+
+
 class Service:
     """Base of the stand-ins; every public method of a subclass plays the operation it is named after."""
 
     #: The service's name in botocore, such as ``bedrock-runtime``.
     service_name: ClassVar[str]
+
+    def __init__(self, world: World) -> None:
+        """Play in a world that all services share."""
+        self.world = world
 
     @cached_property
     def wire(self) -> Wire:
