@@ -114,6 +114,8 @@ def handler_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
         "MEDIA_BUCKET": "media",
         "TABLE_NAME": "table",
         "TOPIC_ARN": "arn:aws:sns:eu-central-1:111122223333:topic",
+        "CUSTOMIZATION_ROLE_ARN": "arn:aws:iam::111122223333:role/customization",
+        "AWS_REGION": "us-east-1",
         "POWERTOOLS_SERVICE_NAME": "storycast",
     }.items():
         monkeypatch.setenv(name, value)
@@ -122,6 +124,7 @@ def handler_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
         "ConverseCaptioner": lambda _: world.captioner,
         "RekognitionLabels": lambda _: world.detector,
         "BedrockCatalogue": lambda: world.catalogue,
+        "IamRoles": lambda: world.roles,
     }
 
     def load(name: str) -> Callable[[Any, Any], Any]:
