@@ -5,6 +5,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import IO
 
 from storycast.errors import FootageMissingError
@@ -17,6 +18,7 @@ class _Version:
     etag: str
     version_id: str | None
     content_type: str
+    written_at: datetime
 
 
 class MemoryStore:
@@ -29,6 +31,8 @@ class MemoryStore:
         self._deleted: set[str] = set()
         self.writes: Counter[str] = Counter()
         """How often each key was written."""
+        self.clock = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+        """The time of what is written next."""
 
     @property
     def bucket(self) -> str:
@@ -43,17 +47,17 @@ class MemoryStore:
         etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
         if not self._versioned:
             versions.clear()
-        versions.append(_Version(content, etag, number, content_type))
+        versions.append(_Version(content, etag, number, content_type, self.clock))
         self._deleted.discard(key)
         self.writes[key] += 1
 
     def put_version(self, key: str, content: bytes, etag: str, version_id: str) -> None:
         """Put an object whose ETag and version the test chooses, as events written in files name them."""
-        self._objects[key] = [_Version(content, etag, version_id, "application/octet-stream")]
+        self._objects[key] = [_Version(content, etag, version_id, "application/octet-stream", self.clock)]
 
     def head(self, key: str) -> StoredObject:
         newest = self._newest(key)
-        return StoredObject(key, len(newest.content), newest.etag, newest.version_id)
+        return StoredObject(key, len(newest.content), newest.etag, newest.version_id, newest.written_at)
 
     def keys(self, prefix: str = "") -> list[str]:
         return [stored.key for stored in self.list(prefix)]
@@ -62,7 +66,7 @@ class MemoryStore:
         for key in sorted(self._objects, key=str.encode):
             if key.startswith(prefix) and key not in self._deleted:
                 newest = self._newest(key)
-                yield StoredObject(key, len(newest.content), newest.etag)
+                yield StoredObject(key, len(newest.content), newest.etag, written_at=newest.written_at)
 
     def open(self, stored: StoredObject) -> IO[bytes]:
         for version in self._objects.get(stored.key, ()):

@@ -94,6 +94,14 @@ def test_lists_by_key_below_a_prefix(store: ObjectStore) -> None:
     assert list(store.list("none/")) == []
 
 
+def test_tells_when_an_object_was_written(store: ObjectStore) -> None:
+    store.put("a", b"1", "text/plain")
+    listed = next(store.list("a"))
+    assert listed.written_at is not None
+    assert listed.written_at.tzinfo is not None
+    assert listed.written_at == store.head("a").written_at
+
+
 def test_an_open_file_seeks_and_reads(store: ObjectStore) -> None:
     content = bytes(range(256)) * 64
     store.put("film", content, "video/mp4")

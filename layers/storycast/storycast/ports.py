@@ -19,6 +19,8 @@ class StoredObject:
     size_bytes: int
     etag: str
     version_id: str | None = None
+    written_at: datetime | None = field(default=None, compare=False)
+    """When this content was written, by the bucket's clock, in whole seconds."""
 
 
 class ObjectStore(Protocol):

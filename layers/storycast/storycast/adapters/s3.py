@@ -46,14 +46,21 @@ class S3Store:
                 found = self._s3.head_object(Bucket=self._bucket, Key=key)
             except ClientError as error:
                 raise _missing(error, key) from error
-        return StoredObject(key, found["ContentLength"], found["ETag"].strip('"'), found.get("VersionId"))
+        return StoredObject(
+            key,
+            found["ContentLength"],
+            found["ETag"].strip('"'),
+            found.get("VersionId"),
+            found.get("LastModified"),
+        )
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield the objects below a prefix, by key."""
         with translated(f"listing {prefix}"):
             for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
                 for item in page.get("Contents", ()):
-                    yield StoredObject(item["Key"], item["Size"], item["ETag"].strip('"'))
+                    etag, at = item["ETag"].strip('"'), item.get("LastModified")
+                    yield StoredObject(item["Key"], item["Size"], etag, written_at=at)
 
     def delete(self, key: str) -> None:
         """Delete an object; one that is gone is no fault."""
