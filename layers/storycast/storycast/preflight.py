@@ -253,10 +253,7 @@ def _prompts(settings: Settings) -> Iterator[Finding]:
         negations = list(dict.fromkeys(found.group().lower() for found in NEGATIONS.finditer(prompt)))
         if negations:
             said = ", ".join(f"'{word}'" for word in negations)
-            message = (
-                f"The prompt '{_short(prompt)}' says {said}: image models draw what is named, negated or not. "
-            )
-            yield Finding("warning", "prompts", message + "Move what is not wanted to storyboard.negative_prompt.")
+            yield Finding("warning", "prompts", f"The prompt '{_short(prompt)}' says {said}. {AVOID_NEGATIONS}")
     yield Finding("ok", "prompts", f"{len(prompts)} prompts are within the model's limits.")
 
 

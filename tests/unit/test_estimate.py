@@ -1,0 +1,196 @@
+"""Estimates: ranges that are narrow enough to decide by and wide enough to be true."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storycast.costs import costs
+from storycast.estimate import (
+    WIDEST,
+    Estimate,
+    Range,
+    captions_usd,
+    estimate,
+    frames_usd,
+    hosting_most_usd,
+    hosting_usd,
+    storyboard_usd,
+    training_usd,
+)
+from storycast.runs import ModelUsed, Run
+from storycast.settings import Settings
+from tests.fakes.workflow import NOW
+
+CAST = [{"name": name, "references": [f"cast/{name}/*"]} for name in ("Mara", "Tom", "Ida", "Bo")]
+TRAINED = {
+    "training": {"target": "bedrock", "step_count": 500, "batch_size": 8},
+    "budget_usd": 250,
+    "storyboard": {"prompts": ["Mara at dawn", "Tom at dusk"]},
+}
+
+
+def settings(**changes: Any) -> Settings:
+    return Settings.model_validate(changes)
+
+
+def stage(expected: Estimate, name: str) -> Range:
+    return sum((line.usd for line in expected.lines if line.stage == name), Range(0, 0))
+
+
+@given(
+    st.lists(st.integers(0, 7_200_000), min_size=1, max_size=5),
+    st.floats(0.01, 60.0),
+    st.integers(0, 6),
+    st.integers(1, 1000),
+    st.booleans(),
+    st.integers(0, 40),
+    st.floats(0.1, 72.0),
+)
+def test_no_range_is_wider_than_threefold(
+    durations_ms: list[int],
+    rate: float,
+    characters: int,
+    images: int,
+    trains: bool,
+    prompts: int,
+    hours: float,
+) -> None:
+    asked = settings(
+        characters=[{"name": f"C{number}", "references": ["a/*"]} for number in range(characters)],
+        sampling={"frames_per_second": rate},
+        selection={"images_per_character": images},
+        training={"target": "bedrock" if trains else "none"},
+        storyboard={"prompts": ["a panel"] * prompts},
+        hosting={"hours": hours},
+    )
+    expected = estimate(asked, durations_ms)
+    for line in (*expected.lines,):
+        assert 0 <= line.usd.low <= line.usd.high <= line.usd.low * WIDEST * (1 + 1e-9), line
+    assert 0 < expected.total.low <= expected.total.high <= expected.total.low * WIDEST * (1 + 1e-9)
+    json.dumps(expected.to_json())
+
+
+@pytest.mark.parametrize(
+    ("changes", "duration_ms", "counts"),
+    [
+        # A scene that hardly leaves its characters, many of them clear.
+        ({"characters": CAST}, 40_000, {"frames_kept": 40, "crops": 80, "curated": 22}),
+        # A film with titles, landscapes and two thirds of its frames empty, but a cast that fills its budget.
+        ({"characters": CAST}, 600_000, {"frames_kept": 580, "crops": 400, "curated": 118, "segments": 10}),
+        # A trailer whose cast nobody named.
+        ({}, 120_000, {"frames_kept": 112, "crops": 60, "curated": 14, "segments": 2}),
+    ],
+)
+def test_what_runs_did_cost_lies_within(changes: dict[str, Any], duration_ms: int, counts: dict[str, int]) -> None:
+    expected = estimate(settings(**changes), [duration_ms])
+    run = Run(
+        run_id="r",
+        project="p",
+        status="dataset_ready",
+        execution_arn="arn",
+        started_at="2026-01-02",
+        models=tuple(
+            ModelUsed(model_id=model_id, name="", provider="Amazon")
+            for model_id in ("amazon.titan-embed-image-v1", "amazon.nova-pro-v1:0")
+        ),
+        counts={
+            "segments": 1,
+            **counts,
+            "paid_detections": counts["frames_kept"],
+            "paid_embeddings": counts["crops"],
+            "paid_captions": counts["curated"],
+            "paid_input_tokens": 1_720 * counts["curated"],
+            "paid_output_tokens": 45 * counts["curated"],
+        },
+    )
+    assert expected.total.low <= costs(run, (), NOW).total_usd <= expected.total.high
+
+
+def test_more_film_more_frames_and_more_pictures_cost_more() -> None:
+    base = estimate(settings(characters=CAST), [60_000]).total.high
+    assert estimate(settings(characters=CAST), [120_000]).total.high > base
+    assert estimate(settings(characters=CAST), [60_000, 60_000]).total.high > base
+    twice = settings(characters=CAST, sampling={"frames_per_second": 2})
+    assert estimate(twice, [60_000]).total.high > base
+    fewer = settings(characters=CAST, selection={"images_per_character": 3})
+    assert estimate(fewer, [60_000]).total.high < base
+
+
+def test_a_still_is_one_frame_whatever_the_rate() -> None:
+    (detected,) = [line for line in estimate(settings(), [0, 0, 0]).lines if line.stage == "detect_characters"]
+    assert detected.count.high == 3
+
+
+def test_the_budget_of_pictures_bounds_the_captions() -> None:
+    asked = settings(characters=CAST[:1], selection={"images_per_character": 10})
+    captioned = stage(estimate(asked, [7_200_000]), "caption_images")
+    assert captioned.high <= captions_usd(asked, 10)
+
+
+def test_references_are_counted_where_somebody_did() -> None:
+    def references(asked: Settings, count: int | None) -> float:
+        return stage(estimate(asked, [1000], reference_count=count), "build_cast").high
+
+    asked = settings(characters=CAST)
+    assert references(asked, 12) == pytest.approx(12 * 0.00006)
+    assert references(asked, None) > 0
+    assert references(asked, 0) == 0
+    assert references(settings(characters=CAST, detection={"methods": ["labels"]}), 12) == 0
+
+
+def test_training_is_in_the_estimate_only_where_it_is_asked_for() -> None:
+    stages = {line.stage for line in estimate(settings(storyboard={"prompts": ["a"]}), [1000]).lines}
+    assert not stages & {"start_training", "provision_model", "draw_storyboard"}
+    asked = settings(**TRAINED)
+    expected = estimate(asked, [1000])
+    assert stage(expected, "start_training") == training_usd(asked, None) == Range(20, 20)
+    assert stage(expected, "provision_model") == hosting_usd(asked) == Range(60.5, 121)
+    drawn = stage(expected, "draw_storyboard") + stage(expected, "grade_storyboard")
+    assert drawn.high == pytest.approx(storyboard_usd(asked).high)
+
+
+def test_nothing_is_hosted_without_prompts_and_nothing_trained_on_nothing() -> None:
+    asked = settings(training={"target": "bedrock"}, budget_usd=1)
+    assert hosting_usd(asked) == storyboard_usd(asked) == Range(0, 0)
+    assert training_usd(asked, 0) == Range(0, 0)
+    assert training_usd(asked, 5) == training_usd(asked, None)
+
+
+@pytest.mark.parametrize(
+    ("hours", "units", "high", "most"), [(0.5, 1, 60.5, 60.5), (2, 3, 363, 363), (72, 1, 121, 4356)]
+)
+def test_hosting_is_counted_by_begun_hours(hours: float, units: int, high: float, most: float) -> None:
+    asked = settings(**{**TRAINED, "hosting": {"hours": hours, "model_units": units}})
+    assert hosting_usd(asked) == Range(60.5 * units, high)
+    assert hosting_most_usd(asked) == most
+
+
+def test_larger_pictures_cost_more() -> None:
+    def drawn(**board: Any) -> float:
+        return storyboard_usd(settings(storyboard={"prompts": ["a"], "images_per_prompt": 1, **board})).high
+
+    small, large = drawn(), drawn(width=2048, height=2048)
+    assert large - small == pytest.approx(0.02)
+    assert drawn(quality="standard") < small
+
+
+def test_a_price_that_nobody_knows_is_told_and_counted() -> None:
+    asked = settings(duplicates={"embedding": "maker.new-embed-v9"}, captions={"model": "amazon.nova-2-lite-v1:0"})
+    expected = estimate(asked, [60_000])
+    assert stage(expected, "crop_characters").low > 0
+    assert any("No price of maker.new-embed-v9 is known" in note for note in expected.notes)
+    assert any("amazon.nova-2-lite-v1:0 is not confirmed" in note for note in expected.notes)
+    unknown = [line for line in expected.to_json()["lines"] if not line["price_known"]]
+    assert [line["stage"] for line in unknown] == ["crop_characters"]
+    assert "not paid again" in " ".join(expected.notes)
+
+
+def test_what_the_guards_count_is_no_less_than_the_estimate() -> None:
+    asked = settings(characters=CAST)
+    expected = estimate(asked, [60_000])
+    looked_at = stage(expected, "detect_characters") + stage(expected, "crop_characters")
+    assert frames_usd(asked, 60) >= looked_at.high - 1e-9
+    assert captions_usd(asked, 45) >= stage(expected, "caption_images").high
