@@ -17,8 +17,6 @@ WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 """The box of a picture as a whole."""
 SAME_PLACE_SHARE = 0.5
 """Share of the smaller of two boxes that lies in the other one, from which both are taken for one character."""
-ROUNDING = 1e-6
-"""Products of float32 unit vectors miss by as much."""
 
 Source = Literal["held-out pictures", "reference pictures"]
 Verdict = Literal["right", "wrong", "missing", "copy", "not graded"]
@@ -73,13 +71,18 @@ class Found(Record):
     height: float
 
 
-class Copy(Record):
-    """A picture of the training that a panel repeats."""
+class Nearest(Record):
+    """The picture of the training that a panel, or a part of it, is most like, by embedding."""
 
     crop_id: str
     cosine: float
-    whole: bool
-    """Whether all of the panel is like it, or only a part."""
+
+
+class Copy(Record):
+    """The picture of the training that a panel repeats, all of it or a cut, by its pixels."""
+
+    crop_id: str
+    correlation: float
 
 
 class Grade(Record):
@@ -96,6 +99,7 @@ class Grade(Record):
     missing: tuple[str, ...]
     others: tuple[str, ...]
     """Characters that were found and not asked for."""
+    nearest: Nearest | None
     copy_of: Copy | None
     against: Mapping[str, Source]
     """What each character of the cast was compared with."""
@@ -113,10 +117,10 @@ class Grades(Record):
     embedding_model: str
     known_cosine: float
     """Likeness from which a character is taken for one of the cast."""
-    copy_cosine: float
-    """Likeness from which a panel is a copy of a training picture."""
-    thresholds_measured: bool
-    """Whether anybody measured them for this model, or they are a first guess."""
+    known_cosine_measured: bool
+    """Whether anybody measured it for this model, or it is a first guess."""
+    copy_correlation: float
+    """Correlation from which a panel is a copy of a training picture; see :mod:`storycast.copies`."""
     references: Mapping[str, int]
     """Pictures that each character was compared with."""
     training_pictures: int
@@ -199,16 +203,15 @@ def find_characters(parts: Sequence[Part], references: References, *, known_cosi
     return tuple(chosen)
 
 
-def find_copy(parts: Sequence[Part], trained: Trained, *, copy_cosine: float) -> Copy | None:
-    """Return the training picture that a panel, or a part of it, repeats; None where it repeats none."""
+def nearest_trained(parts: Sequence[Part], trained: Trained, most: int) -> tuple[Nearest, ...]:
+    """Return the training pictures that a panel or one of its parts is most like, the likest first."""
     if not parts or not trained.crop_ids:
-        return None
-    cosines = stack([decode(part.embedding) for part in parts]) @ trained.vectors.T
-    row, column = np.unravel_index(int(cosines.argmax()), cosines.shape)
-    best = float(cosines[row, column])
-    if best < copy_cosine - ROUNDING:
-        return None
-    return Copy(crop_id=trained.crop_ids[int(column)], cosine=round(best, 4), whole=parts[int(row)].box == WHOLE)
+        return ()
+    cosines = (stack([decode(part.embedding) for part in parts]) @ trained.vectors.T).max(axis=0)
+    order = np.argsort(-cosines, kind="stable")[:most]
+    return tuple(
+        Nearest(crop_id=trained.crop_ids[int(index)], cosine=round(float(cosines[index]), 4)) for index in order
+    )
 
 
 def judge(expected: Sequence[str], found: Sequence[Found], copy_of: Copy | None) -> tuple[Verdict, str]:
@@ -222,8 +225,7 @@ def judge(expected: Sequence[str], found: Sequence[Found], copy_of: Copy | None)
     others = sorted(names - set(expected))
     shown = " and ".join(f"{one.character} ({one.cosine:.2f})" for one in found) or "nobody of the cast"
     if copy_of is not None:
-        part = "it" if copy_of.whole else "a part of it"
-        return "copy", f"{part} is like training picture {copy_of.crop_id}: cosine {copy_of.cosine:.2f}"
+        return "copy", f"it repeats training picture {copy_of.crop_id}: correlation {copy_of.correlation:.2f}"
     if others:
         return "wrong", f"it shows {shown}; {' and '.join(others)} was not asked for"
     if missing:

@@ -4,6 +4,7 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from storycast.cuts import Cut
@@ -11,6 +12,7 @@ from storycast.cuts import Cut
 MAX_PIXELS = 64_000_000
 """A picture with more is refused before it is decoded: a small file can unpack to gigabytes."""
 JPEG_QUALITY = 95
+THUMBNAIL_QUALITY = 74
 PNG_COMPRESSION = 3
 """A third of the time of zlib's default for a few per cent more bytes."""
 SHARPNESS_SIDE_PX = 256
@@ -113,10 +115,27 @@ def measure(picture: Picture) -> Look:
     )
 
 
+def pixels(picture: Picture, width_px: int, height_px: int) -> NDArray[np.float32]:
+    """Return a picture's pixels at another size, each the mean of what it covers: (height, width, 3), 0..1."""
+    small = picture.resize((width_px, height_px), Image.Resampling.BOX)
+    return np.asarray(small, dtype=np.float32) / np.float32(255)
+
+
 def to_jpeg(picture: Picture) -> bytes:
     """Encode as JPEG, quality 95, no chroma subsampling."""
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return out.getvalue()
+
+
+def thumbnail(content: bytes, most_px: int) -> bytes:
+    """Return a PNG or JPEG as a small JPEG for a page, its longer side at most ``most_px``.
+
+    Raises:
+        PictureUnreadableError: It is no such picture.
+    """
+    out = io.BytesIO()
+    fitted(open_picture(content), most_px).save(out, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True)
     return out.getvalue()
 
 

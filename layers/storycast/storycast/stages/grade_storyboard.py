@@ -2,7 +2,7 @@
 
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,9 @@ import numpy as np
 
 from storycast import keys
 from storycast.cast import Cast
+from storycast.copies import COPY_CORRELATION, copy_correlation
 from storycast.curation import CuratedImage
+from storycast.dataset import file_name
 from storycast.embeddings import Vectors, decode, stack, thresholds_of
 from storycast.frames import from_json_lines
 from storycast.grading import (
@@ -19,19 +21,19 @@ from storycast.grading import (
     Found,
     Grade,
     Grades,
+    Nearest,
     PanelLook,
     References,
     Source,
     Trained,
     Verdict,
     find_characters,
-    find_copy,
     judge,
     names_in,
+    nearest_trained,
 )
-from storycast.images import PictureUnreadableError
+from storycast.images import PictureUnreadableError, open_picture
 from storycast.ports import Embedder, LabelDetector, ObjectStore
-from storycast.runs import read_run
 from storycast.sightings import Sighting
 from storycast.stages.panel_look import look_at_panel
 from storycast.stages.panels import copy_to_run
@@ -39,6 +41,8 @@ from storycast.stages.reading import read_record, write_record
 from storycast.storyboard import Panels, paid_panels, panel_requests
 from storycast.training import TrainingPlan
 
+SHORTLIST = 12
+"""Training pictures, the likest by embedding, whose pixels are compared; the rest can't be what it repeats."""
 WORKERS = 4
 """Panels that are looked at at once; new accounts have small quotas."""
 
@@ -51,7 +55,8 @@ class _Known:
     references: References
     trained: Trained
     known_cosine: float
-    copy_cosine: float
+    file_names: Mapping[str, str]
+    """Of the training pictures, by crop id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +94,8 @@ def grade_storyboard(
         session_id=plan.session_id,
         embedding_model=embedder.model_id,
         known_cosine=known.known_cosine,
-        copy_cosine=known.copy_cosine,
-        thresholds_measured=thresholds_of(embedder.model_id).measured,
+        known_cosine_measured=thresholds_of(embedder.model_id).measured,
+        copy_correlation=COPY_CORRELATION,
         references={name: len(vectors) for name, vectors in known.references.vectors.items()},
         training_pictures=len(known.trained.crop_ids),
         grades=tuple(grade for grade, _ in results),
@@ -136,13 +141,12 @@ def _known(plan: TrainingPlan, store: ObjectStore, model_id: str) -> _Known:
             by_name[name] = stack(own or given)
             sources[name] = "held-out pictures" if own else "reference pictures"
     trained = [one.crop_id for one in curated if one.crop_id not in held_out]
-    thresholds = thresholds_of(model_id)
     return _Known(
         names=tuple(sorted(names)),
         references=References(by_name, sources),
         trained=Trained(tuple(trained), stack([vectors[crop_id] for crop_id in trained])),
-        known_cosine=thresholds.known,
-        copy_cosine=max(thresholds.duplicate, _duplicates_threshold(plan, store)),
+        known_cosine=thresholds_of(model_id).known,
+        file_names={one.crop_id: file_name(one) for one in curated},
     )
 
 
@@ -158,13 +162,6 @@ def _pictures(plan: TrainingPlan, store: ObjectStore) -> tuple[list[CuratedImage
         return [], {}
     vectors = {one.crop_id: row for one, row in zip(sightings, rows, strict=True)}
     return [image for image in curated if image.crop_id in vectors], vectors
-
-
-def _duplicates_threshold(plan: TrainingPlan, store: ObjectStore) -> float:
-    try:
-        return float(read_run(store, plan.run_id).chosen.get("duplicates_threshold", 0.0))
-    except KeyError:
-        return 0.0
 
 
 def _grade(
@@ -188,7 +185,8 @@ def _grade(
     if not look.parts:
         return _graded(one, known, expected, "not graded", f"no embedding of it: {look.refused}"), look
     found = find_characters(look.parts, known.references, known_cosine=known.known_cosine)
-    copy_of = find_copy(look.parts, known.trained, copy_cosine=known.copy_cosine)
+    nearest = nearest_trained(look.parts, known.trained, SHORTLIST)
+    copy_of = _copy_of(plan, store, one.panels.picture_keys[one.number], nearest, known.file_names)
     unknown = [name for name in expected if name not in known.references.vectors]
     verdict, reason = judge(expected, found, copy_of)
     if verdict != "copy" and not expected:
@@ -196,7 +194,28 @@ def _grade(
     elif verdict != "copy" and unknown:
         verdict = "not graded"
         reason = f"there are neither held-out nor reference pictures of {' and '.join(unknown)}"
-    return _graded(one, known, expected, verdict, reason, found, copy_of), look
+    return _graded(one, known, expected, verdict, reason, found, nearest[:1], copy_of), look
+
+
+def _copy_of(
+    plan: TrainingPlan,
+    store: ObjectStore,
+    picture_key: str,
+    nearest: Sequence[Nearest],
+    file_names: Mapping[str, str],
+) -> Copy | None:
+    """Return which of the likest training pictures a panel repeats; None where it repeats none of them."""
+    panel = open_picture(store.get(picture_key))
+    best = None
+    for one in nearest:
+        try:
+            key = keys.run_file(plan.run_id, f"dataset/images/{file_names[one.crop_id]}")
+            correlation = copy_correlation(panel, open_picture(store.get(key)))
+        except (KeyError, PictureUnreadableError):
+            continue  # it was left out of the dataset
+        if correlation >= COPY_CORRELATION and (best is None or correlation > best.correlation):
+            best = Copy(crop_id=one.crop_id, correlation=round(correlation, 4))
+    return best
 
 
 def _graded(
@@ -206,6 +225,7 @@ def _graded(
     verdict: Verdict,
     reason: str,
     found: Sequence[Found] = (),
+    nearest: Sequence[Nearest] = (),
     copy_of: Copy | None = None,
 ) -> Grade:
     names = {each.character for each in found}
@@ -218,6 +238,7 @@ def _graded(
         found=tuple(found),
         missing=tuple(name for name in expected if judged and name not in names),
         others=tuple(sorted(names - set(expected))),
+        nearest=nearest[0] if nearest else None,
         copy_of=copy_of,
         against=known.references.sources,
         verdict=verdict,
