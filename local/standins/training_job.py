@@ -23,7 +23,7 @@ MIN_SIDE_PX, MAX_SIDE_PX = 512, 4096
 MIN_CAPTION, MAX_CAPTION = 3, 1024
 #: Steps of the classifier, whatever the job asks for; it has learned all it can by then.
 MOST_STEPS = 300
-RATE = 2.0
+RATE = 0.5
 SEED = 20261124
 KEY_STYLES = (("image-ref", "caption"), ("image_ref", "alt_text"))
 _NAME = re.compile(r"\b[A-Z][\w'-]*(?: \d+)?")

@@ -135,7 +135,9 @@ def own(standins: StandinServer) -> Callable[..., Any]:
 def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "standins" in request.fixturenames:
-        request.getfixturevalue("standins").desk.faults.clear()
+        server = request.getfixturevalue("standins")
+        server.desk.faults.clear()
+        server.world.outcomes.clear()
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 import base64
 import json
 import time
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from local.standins.server import SERVICES
-from local.standins.service import Service
+from local.standins.service import Service, World
 from tests.contract.standin_pictures import jpeg
 
 BODY = json.dumps({"inputImage": base64.b64encode(jpeg()).decode("ascii")})
@@ -21,17 +22,40 @@ ASKS = {
         "modelId": "amazon.nova-pro-v1:0",
         "messages": [{"role": "user", "content": [{"text": "Hello"}]}],
     },
+    "CreateModelCustomizationJob": {
+        "jobName": "job",
+        "customModelName": "model",
+        "roleArn": "arn:aws:iam::000000000000:role/training",
+        "baseModelIdentifier": "amazon.nova-canvas-v1:0",
+        "trainingDataConfig": {"s3Uri": "s3://media/manifest.jsonl"},
+        "outputDataConfig": {"s3Uri": "s3://media/output/"},
+    },
+    "GetModelCustomizationJob": {"jobIdentifier": "job"},
+    "ListModelCustomizationJobs": {},
+    "StopModelCustomizationJob": {"jobIdentifier": "job"},
+    "GetCustomModel": {"modelIdentifier": "model"},
+    "ListCustomModels": {},
+    "DeleteCustomModel": {"modelIdentifier": "model"},
+    "CreateProvisionedModelThroughput": {
+        "modelUnits": 1,
+        "provisionedModelName": "hosting",
+        "modelId": "model",
+    },
+    "GetProvisionedModelThroughput": {"provisionedModelId": "hosting"},
+    "ListProvisionedModelThroughputs": {},
+    "UpdateProvisionedModelThroughput": {"provisionedModelId": "hosting"},
+    "DeleteProvisionedModelThroughput": {"provisionedModelId": "hosting"},
 }
 MODELLED = [
     (service.service_name, name, shape.name)
-    for service in (kind() for kind in SERVICES)
+    for service in (kind(World(Path("no-such-folder"))) for kind in SERVICES)
     for name in service.operations
     for shape in service.wire.model.operation_model(name).error_shapes
 ]
 
 
 def test_every_operation_is_asked_for():
-    played: list[Service] = [kind() for kind in SERVICES]
+    played: list[Service] = [kind(World(Path("no-such-folder"))) for kind in SERVICES]
     assert {name for service in played for name in service.operations} == set(ASKS)
 
 
@@ -106,7 +130,7 @@ def test_rules_can_be_taken_back(fault, own):
     ("rule", "says"),
     [
         ({"service": "sqs", "operation": "X"}, "no such service"),
-        ({"service": "bedrock", "operation": "ListCustomModels"}, "does not play"),
+        ({"service": "bedrock", "operation": "ListGuardrails"}, "does not play"),
         (
             {"service": "bedrock", "operation": "ListFoundationModels", "error": "ConflictException"},
             "does not model",
@@ -119,3 +143,11 @@ def test_rules_that_cannot_be(own, rule, says):
     status, answer = own("POST", "faults", [rule])
     assert status == 400
     assert says in answer["message"]
+
+
+def test_a_lost_answer_is_of_work_that_was_done(client, fault, log):
+    ask = fault("rekognition", "DetectLabels", "answer_lost", count=1)
+    with pytest.raises(ConnectionClosedError):
+        ask()
+    (line,) = log()
+    assert (line["error"], line["fault"], line["paid"]) == (None, "answer_lost", True)

@@ -20,7 +20,7 @@ from local.standins.desk import Desk
 from local.standins.errors import DefectError, ModelledError, UnmodelledError
 from local.standins.http import HttpRequest
 from local.standins.rekognition import Rekognition
-from local.standins.service import Service
+from local.standins.service import Service, World
 from local.standins.shapes import WireValueError, read_json, read_text, write_json, write_text
 from local.standins.wire import Wire
 
@@ -68,7 +68,7 @@ def test_half_a_signature_is_refused(standins):
             {},
             "does not play rekognition:ListCollections. It plays: DetectLabels",
         ),
-        ("bedrock", "list_custom_models", {}, "does not play bedrock:ListCustomModels"),
+        ("bedrock", "list_guardrails", {}, "does not play bedrock:ListGuardrails"),
         ("bedrock-runtime", "list_async_invokes", {}, "does not play bedrock-runtime:ListAsyncInvokes"),
         ("sqs", "list_queues", {}, "No local stand-in plays AmazonSQS.ListQueues"),
     ],
@@ -113,7 +113,7 @@ class Answering(Bedrock):
 def test_a_stand_ins_defects_are_internal_errors_not_answers(tmp_path, says, caplog):
     import asyncio
 
-    service = Answering()
+    service = Answering(World(tmp_path))
     service.says = says
     desk = Desk([service], CallLog(tmp_path / "calls.jsonl"))
     scope = "Credential=AKIA/20261122/us-east-1/bedrock/aws4_request, SignedHeaders=host, Signature=0"
@@ -133,18 +133,18 @@ def test_a_method_that_is_no_operation_is_refused(tmp_path):
 
     log = CallLog(tmp_path / "calls.jsonl")
     with pytest.raises(DefectError, match="detect_everything is no operation"):
-        Desk([Wrong()], log)
+        Desk([Wrong(World(tmp_path))], log)
     log.close()
 
 
-def test_event_streams_are_refused():
+def test_event_streams_are_refused(tmp_path):
     class Streaming(Service):
         service_name = "bedrock-runtime"
 
         def converse_stream(self, params, call): ...
 
     with pytest.raises(DefectError, match="streams events"):
-        _ = Streaming().operations
+        _ = Streaming(World(tmp_path)).operations
 
 
 def test_an_unmodelled_error_cannot_be_written():
