@@ -292,7 +292,15 @@ def test_the_base_model_draws_a_pattern_and_is_marked_too(call):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"width": 1000}, {"width": 2048, "height": 2064}, {"width": 1280, "height": 320 - 16}, {"numberOfImages": 6}, {"cfgScale": 11.0}, {"seed": 858993460}, {"quality": "best"}],
+    [
+        {"width": 1000},
+        {"width": 2048, "height": 2064},
+        {"width": 1280, "height": 304},
+        {"numberOfImages": 6},
+        {"cfgScale": 11.0},
+        {"seed": 858_993_460},
+        {"quality": "best"},
+    ],
     ids=str,
 )
 def test_a_request_outside_the_limits_is_refused(call, client, wrong):
