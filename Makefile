@@ -11,7 +11,7 @@ CFNLINT := .tools/lint/bin/cfn-lint
 CHECKOV := .tools/lint/bin/checkov
 
 PACKAGES := $(wildcard cli local layers/storycast/storycast functions checks benchmarks \
-            tests/checks tests/cli tests/fakes tests/local tests/sam tests/unit tests/workflow)
+            tests/checks tests/cli tests/fakes tests/local tests/notebooks tests/pages tests/sam tests/unit tests/workflow)
 LOCKS    := requirements/uv.txt requirements/cli.txt requirements/dev.txt requirements/ministack.txt \
             requirements/sam.txt requirements/lambda.txt requirements/lint.txt \
             layers/storycast/requirements.txt layers/imaging/requirements.txt \
@@ -24,7 +24,8 @@ export SAM_CLI_TELEMETRY := 0
 UV_INSTALL_FLAGS := --quiet --compile-bytecode
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo graph test test-fast test-e2e test-sam check check-style check-types check-templates format lock local-up local-down local-status clean
+STACK ?= storycast
+.PHONY: help setup demo smoke-aws graph test test-fast test-e2e test-sam check check-style check-types check-templates format lock local-up local-down local-status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
@@ -75,6 +76,9 @@ lock: | $(STAMPS)/uv ## resolve requirements/*.in anew into hashed requirements/
 
 demo: setup ## run the whole workflow on this machine, over the example clip
 	$(VENV)/storycast upload examples/demo/clip.mp4 --project examples/demo/project.yaml --follow --out out
+
+smoke-aws: setup ## one small picture through a stack on a real account; asks first, costs cents
+	$(VENV)/python checks/smoke_aws.py --stack $(STACK)
 
 local-up: setup ## start the embedded AWS and deploy the template on it
 	$(VENV)/python -m local up
