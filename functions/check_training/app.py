@@ -26,5 +26,5 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         customizer=BedrockCustomizer(),
         now=datetime.now(UTC),
     )
-    logger.info("done", run_id=asked.run_id, session_id=asked.session_id, **done)
+    logger.info("done", run_id=asked.run_id, session_id=asked.session_id, result=done)
     return done

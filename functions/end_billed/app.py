@@ -44,5 +44,5 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         notifier=environment.notifier(),
         now=datetime.now(UTC),
     )
-    logger.info("ended", **ended)
+    logger.info("ended", result=ended)
     return ended

@@ -28,5 +28,5 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         role_arn=os.environ["CUSTOMIZATION_ROLE_ARN"],
         now=datetime.now(UTC),
     )
-    logger.info("done", run_id=asked.run_id, session_id=asked.session_id, **done)
+    logger.info("done", run_id=asked.run_id, session_id=asked.session_id, result=done)
     return done
