@@ -25,10 +25,7 @@ class Event(BaseModel):
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return which models are gone."""
     deleted = delete_model(
-        read_event(event, Event).request,
-        store=environment.store(),
-        claims=environment.claims(),
-        customizer=BedrockCustomizer(),
+        read_event(event, Event).request, store=environment.store(), customizer=BedrockCustomizer()
     )
     logger.info("deleted", **deleted)
     return deleted

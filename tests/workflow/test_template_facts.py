@@ -169,7 +169,7 @@ ADAPTER_ACTIONS = {
 ACTIONS_OF_METHODS = {
     "customizer.create": {"bedrock:CreateModelCustomizationJob", "bedrock:TagResource", "iam:PassRole"},
     "customizer.delete_model": {"bedrock:DeleteCustomModel"},
-    "customizer.find": {"bedrock:ListModelCustomizationJobs"},
+    "customizer.find": {"bedrock:ListModelCustomizationJobs", "bedrock:GetModelCustomizationJob"},
     "customizer.get": {"bedrock:GetModelCustomizationJob"},
     "customizer.has_model": {"bedrock:GetCustomModel"},
     "customizer.stop": {"bedrock:StopModelCustomizationJob"},

@@ -9,7 +9,8 @@ from typing import Literal
 from storycast.footage import Record
 
 INTENT_GRACE = timedelta(minutes=5)
-"""How long after its intent a call may still make the resource: longer than any function that makes one lives."""
+"""How long after the last intent a call may still make the resource: longer than any function that makes one
+lives, two minutes."""
 
 BilledKind = Literal["customization_job", "provisioned_throughput"]
 BilledState = Literal["intended", "live", "ending", "ended"]
@@ -18,7 +19,8 @@ BilledState = Literal["intended", "live", "ending", "ended"]
 class Billed(Record):
     """One billed resource. It only ever moves forward: intended, live, ending, ended.
 
-    ``intended``: a call which makes it may have been made. From ``ending`` on nobody may make it any more.
+    ``intended``: a call which makes it may have been made. From ``ending`` on nobody may make it any more; neither
+    may anybody make something for a session that a teardown has closed.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Billed(Record):
     execution_arn: str
     state: BilledState
     intended_at: datetime
+    """When somebody last meant to make it."""
     expires_at: datetime
     """When the sweep ends it, whatever its run is doing."""
     model_units: int = 0

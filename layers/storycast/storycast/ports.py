@@ -216,14 +216,14 @@ class Customizer(Protocol):
     def find(self, name: str) -> JobFacts | None:
         """Return the job of exactly this name, looked for over all pages of the list; None where there is none."""
 
-    def get(self, arn: str) -> JobFacts:
-        """Return what is known of a job."""
+    def get(self, arn: str) -> JobFacts | None:
+        """Return what is known of a job; None where the service has none of this ARN any more."""
 
     def stop(self, arn: str) -> None:
-        """Ask a job to stop; one that has ended already is no fault."""
+        """Ask a job to stop; one that has ended already or is gone is no fault."""
 
     def has_model(self, model_arn: str) -> bool:
-        """Whether a trained model is there and can be used."""
+        """Whether a trained model is there; one that failed is not."""
 
     def delete_model(self, model_arn: str) -> None:
         """Delete a trained model; one that is gone is no fault.
@@ -297,10 +297,10 @@ class BillingBook(Protocol):
     def intend(self, billed: Billed) -> Billed:
         """Write a row before the call that makes the resource, and return the row that is there now.
 
-        Again with the same name it changes nothing.
+        Again with the same name it renews ``intended_at`` of a row that is only *intended*, and nothing else.
 
         Raises:
-            BillingClosedError: Its end has begun, so nobody may make it any more.
+            BillingClosedError: Its end has begun, or its session is closed, so nobody may make it any more.
         """
 
     def created(self, name: str, arn: str, at: datetime) -> None:
@@ -312,8 +312,20 @@ class BillingBook(Protocol):
     def ended(self, name: str, at: datetime, reason: str) -> None:
         """Note that it is billed no longer."""
 
+    def row(self, name: str) -> Billed | None:
+        """Return a row as it is after the last write; None where there is none."""
+
     def rows(self, run_id: str | None = None) -> list[Billed]:
-        """Return all rows, or those of one run, by ``expires_at`` and name; with all writes so far."""
+        """Return all rows, or those of one run, by ``expires_at`` and name.
+
+        A row of the last seconds may be missing; those that are there are as they are after the last write.
+        """
+
+    def close(self, run_id: str, session_id: str) -> None:
+        """Let nothing be made for a session any more, whether or not it has rows yet."""
+
+    def is_closed(self, run_id: str, session_id: str) -> bool:
+        """Whether a teardown has closed a session."""
 
 
 class Executions(Protocol):

@@ -24,6 +24,8 @@ _REFUSED: dict[str, type[StorycastError]] = {
     # The name is taken: the list did not show it yet, and will when the call is repeated.
     "ConflictException": DependencyUnavailableError,
 }
+_NOT_RUNNING = {"ConflictException", "ResourceNotFoundException", "ValidationException"}
+"""What the service answers to a stop that comes too late."""
 _STEPS = ("validationDetails", "dataProcessingDetails", "trainingDetails")
 
 
@@ -67,22 +69,27 @@ class BedrockCustomizer:
             )
         return self.get(arn) if arn else None
 
-    def get(self, arn: str) -> JobFacts:
-        """Return what is known of a job."""
+    def get(self, arn: str) -> JobFacts | None:
+        """Return what is known of a job; None where there is none any more."""
         with translated(f"GetModelCustomizationJob {arn}"):
-            return _facts(self._bedrock.get_model_customization_job(jobIdentifier=arn))
+            try:
+                return _facts(self._bedrock.get_model_customization_job(jobIdentifier=arn))
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "ResourceNotFoundException":
+                    return None
+                raise
 
     def stop(self, arn: str) -> None:
-        """Ask a job to stop; one that has ended already is no fault."""
+        """Ask a job to stop; one that has ended already or is gone is no fault."""
         with translated(f"StopModelCustomizationJob {arn}"):
             try:
                 self._bedrock.stop_model_customization_job(jobIdentifier=arn)
             except ClientError as error:
-                if error.response["Error"]["Code"] not in {"ConflictException", "ValidationException"}:
+                if error.response["Error"]["Code"] not in _NOT_RUNNING:
                     raise
 
     def has_model(self, model_arn: str) -> bool:
-        """Whether a trained model is there and can be used."""
+        """Whether a trained model is there; one that is still being made is, one that failed is not."""
         with translated(f"GetCustomModel {model_arn}"):
             try:
                 model = self._bedrock.get_custom_model(modelIdentifier=model_arn)
@@ -90,7 +97,7 @@ class BedrockCustomizer:
                 if error.response["Error"]["Code"] in {"ResourceNotFoundException", "ValidationException"}:
                     return False
                 raise
-        return str(model.get("modelStatus", "Active")) == "Active"
+        return str(model.get("modelStatus", "Active")) != "Failed"
 
     def delete_model(self, model_arn: str) -> None:
         """Delete a trained model; one that is gone is no fault."""

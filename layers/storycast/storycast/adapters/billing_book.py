@@ -20,8 +20,9 @@ KEEP = timedelta(days=90)
 class DynamoBillingBook:
     """A :class:`~storycast.ports.BillingBook` by conditional writes.
 
-    The index is read eventually: a row of the last second may be missing from it, but what is there is read again
-    from the table. A teardown that misses a row so new is followed by the sweep, 15 minutes later at most.
+    The index follows the table within about a second: a row that is newer may be missing from :meth:`rows`; what
+    is found is read again from the table. A teardown that misses a row so new has closed its session, so that the
+    sweep, 15 minutes later at most, ends the row; who writes a row after that learns that the session is closed.
     """
 
     def __init__(self, table: str, dynamodb: Any = None) -> None:
@@ -40,9 +41,16 @@ class DynamoBillingBook:
             except ClientError as error:
                 if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                     raise
-            else:
-                return billed
-        there = self._row(billed.name)
+                self._update(
+                    billed.name,
+                    "SET intended_at = :at",
+                    {":at": {"S": _time(billed.intended_at)}, ":intended": {"S": "intended"}},
+                    condition="#state = :intended",
+                )
+        # After the row: a teardown closes the session first and looks for rows then, so one of us sees the other.
+        if self.is_closed(billed.run_id, billed.session_id):
+            self.ending(billed.name, "its session was torn down")
+        there = self.row(billed.name)
         if there is None or there.state in {"ending", "ended"}:
             raise BillingClosedError(
                 f"{billed.name} is not made: its teardown has begun. Start the training again for a new session."
@@ -68,7 +76,7 @@ class DynamoBillingBook:
             {":ending": {"S": "ending"}, ":reason": {"S": reason}, ":i": {"S": "intended"}, ":l": {"S": "live"}},
             condition="#state IN (:i, :l)",
         )
-        there = self._row(name)
+        there = self.row(name)
         if there is None:
             raise KeyError(name)
         return there
@@ -98,10 +106,28 @@ class DynamoBillingBook:
                 ExpressionAttributeValues={":book": {"S": BOOK}},
             )
             found = [item["name"]["S"] for page in pages for item in page["Items"]]
-        rows = [row for name in found if (row := self._row(name)) and run_id in (None, row.run_id)]
+        rows = [row for name in found if (row := self.row(name)) and run_id in (None, row.run_id)]
         return sorted(rows, key=lambda row: (row.expires_at, row.name))
 
-    def _row(self, name: str) -> Billed | None:
+    def close(self, run_id: str, session_id: str) -> None:
+        """Let nothing be made for a session any more."""
+        row = {
+            "pk": {"S": _closed_key(run_id, session_id)},
+            "expires_at_s": {"N": str(int((datetime.now(UTC) + KEEP).timestamp()))},
+        }
+        with translated(f"closing the session {session_id} of {run_id}"):
+            self._dynamodb.put_item(TableName=self._table, Item=row)
+
+    def is_closed(self, run_id: str, session_id: str) -> bool:
+        """Whether a teardown has closed a session."""
+        with translated(f"looking up the session {session_id} of {run_id}"):
+            answer = self._dynamodb.get_item(
+                TableName=self._table, Key={"pk": {"S": _closed_key(run_id, session_id)}}, ConsistentRead=True
+            )
+        return "Item" in answer
+
+    def row(self, name: str) -> Billed | None:
+        """Return a row as it is after the last write; None where there is none."""
         with translated(f"looking up {name}"):
             item = self._dynamodb.get_item(
                 TableName=self._table, Key={"pk": {"S": _key(name)}}, ConsistentRead=True
@@ -130,6 +156,10 @@ class DynamoBillingBook:
 
 def _key(name: str) -> str:
     return f"{BOOK}#{name}"
+
+
+def _closed_key(run_id: str, session_id: str) -> str:
+    return f"{BOOK}-closed#{run_id}#{session_id}"
 
 
 def _time(at: datetime) -> str:

@@ -5,10 +5,10 @@ from storycast.runs import read_run, write_run
 
 
 def copy_rows(store: ObjectStore, book: BillingBook, run_id: str) -> None:
-    """Copy a run's rows into its record; a run without one, or whose rows are there already, stays as it is."""
+    """Copy a run's rows into its record; one that is missing, damaged or has these rows stays as it is."""
     try:
         run = read_run(store, run_id)
-    except KeyError:
+    except (KeyError, ValueError):
         return
     rows = tuple(book.rows(run_id))
     if rows != run.billing:

@@ -19,7 +19,7 @@ def check_provisioning(
     Returns:
         ``status``: the service's, or ``Overdue``, and ``Failed`` where it is gone; and ``message``, for people.
     """
-    row = next((one for one in book.rows(plan.run_id) if one.name == plan.hosting_name), None)
+    row = book.row(plan.hosting_name)
     found = host.get(row.arn) if row and row.arn else host.find(plan.hosting_name)
     if row is None or row.state in {"ending", "ended"} or found is None:
         why = row.reason if row and row.reason else "nobody knows why"

@@ -8,6 +8,7 @@ from storycast.ports import BillingBook, Claims, Customizer, JobFacts, ObjectSto
 from storycast.stages.billing_copy import copy_rows
 from storycast.stages.reading import read_record
 from storycast.stages.trained import record_model
+from storycast.stages.training_claims import holder_of
 from storycast.training import TrainedModel, TrainingPlan, training_claim
 
 
@@ -29,33 +30,45 @@ def check_training(
     model = read_record(store, keys.trained_model(plan.project, plan.fingerprint), TrainedModel)
     if model is not None and model.session_id != plan.session_id:
         return {"status": "Completed", "message": f"trained by the run {model.trained_by}"}
-    holder = claims.holder(training_claim(plan))
+    holder = holder_of(plan, store=store, claims=claims, book=book)
     if holder is None:
         return {"status": "Vanished", "message": "the session that trained this has given up"}
     job = customizer.find(holder)
     if job is None:
-        # Another session holds the claim and has not made its job yet, or has just given up.
-        return _waiting(plan, now, f"waiting for the job {holder}")
-    is_own = holder == plan.job_name
-    if job.status == "Completed" and is_own:
+        return _waiting(plan, now, holder, "the job is not there yet")
+    if holder != plan.job_name:
+        return _of_another(plan, now, job)
+    if job.status == "Completed":
         record_model(plan, job, store=store)
-    if job.status in {"Completed", "Failed", "Stopped"} and is_own:
-        book.ended(holder, job.ended_at or now, job.failure or job.status)
-        copy_rows(store, book, plan.run_id)
-    if job.status in {"Failed", "Stopped"}:
+    elif job.status in {"Failed", "Stopped"}:
         claims.release(training_claim(plan), holder)
-    if job.status == "Completed" and not is_own:
-        return _waiting(plan, now, f"the job {holder} is done; its run writes the model down")
-    if job.status in {"InProgress", "Stopping"}:
-        return _waiting(plan, now, job.progress or job.status, job.status)
+    else:
+        return _waiting(plan, now, holder, job.progress or job.status, job.status)
+    # Last: a row that has ended says that nothing of its job is left to be done.
+    book.ended(holder, job.ended_at or now, job.failure or job.status)
+    copy_rows(store, book, plan.run_id)
     return {"status": job.status, "message": _message(job)}
 
 
-def _waiting(plan: TrainingPlan, now: datetime, message: str, status: str = "InProgress") -> dict[str, Any]:
+def _of_another(plan: TrainingPlan, now: datetime, job: JobFacts) -> dict[str, Any]:
+    """Return how far another session's job is; what becomes of it is for that session to write down."""
+    if job.status == "Failed":
+        return {"status": "Failed", "message": _message(job)}
+    if job.status == "InProgress":
+        return _waiting(plan, now, job.name, job.progress or job.status)
+    # Completed: the model is about to be written down. Stopped or about to be: its claim is about to be given up,
+    # and this session, which nobody stopped, trains itself.
+    return _waiting(plan, now, job.name, f"{job.status}, and its session has not written that down yet")
+
+
+def _waiting(
+    plan: TrainingPlan, now: datetime, job_name: str, message: str, status: str = "InProgress"
+) -> dict[str, Any]:
     if now < plan.deadline_at:
-        return {"status": status, "message": message}
+        return {"status": status, "message": f"{job_name}: {message}"}
     hours = plan.settings.training.max_hours
-    told = f"{plan.job_name} has not ended after training.max_hours: {hours:g} ({message}). It is stopped."
+    told = f"{job_name} has not ended after training.max_hours: {hours:g} ({message})."
+    told += " It is stopped." if job_name == plan.job_name else " It is another session's, and goes on."
     return {"status": "Overdue", "message": told}
 
 

@@ -31,7 +31,6 @@ from storycast.training import (
     TrainingPlan,
     TrainingRequest,
     read_training_plan,
-    training_claim,
     training_fingerprint,
     write_training_plan,
 )
@@ -104,7 +103,7 @@ def check_training_plan(
         now=now,
     )
     warnings = refuse_problems(findings)
-    model = _model(plan, store, claims, customizer)
+    model = _model(plan, store, customizer)
     if request.draw_only and model is None:
         raise _no_model(run, request)
     start_with = _start(plan, model, store)
@@ -246,17 +245,16 @@ def _plan(
     )
 
 
-def _model(plan: TrainingPlan, store: ObjectStore, claims: Claims, customizer: Customizer) -> TrainedModel | None:
+def _model(plan: TrainingPlan, store: ObjectStore, customizer: Customizer) -> TrainedModel | None:
     """Return the model of this very training, where it was paid for and is still there.
 
-    One that somebody deleted is forgotten, so that it can be trained anew.
+    One that somebody deleted is forgotten, so that it can be trained anew: its claim is nobody's without a record.
     """
     key = keys.trained_model(plan.project, plan.fingerprint)
     model = read_record(store, key, TrainedModel)
     if model is None or customizer.has_model(model.model_arn):
         return model
     store.delete(key)
-    claims.release(training_claim(plan), model.job_name)
     return None
 
 

@@ -4,17 +4,17 @@ from typing import Any
 
 from storycast import keys
 from storycast.errors import RequestInvalidError
-from storycast.ports import Claims, Customizer, ObjectStore
+from storycast.ports import Customizer, ObjectStore
 from storycast.runs import read_run
 from storycast.stages.reading import read_record
 from storycast.teardown import TearDownRequest
 from storycast.training import TrainedModel
 
 
-def delete_model(
-    request: TearDownRequest, *, store: ObjectStore, claims: Claims, customizer: Customizer
-) -> dict[str, Any]:
+def delete_model(request: TearDownRequest, *, store: ObjectStore, customizer: Customizer) -> dict[str, Any]:
     """Delete the models that a run's sessions paid for, and their records; other runs' models stay.
+
+    A claim of a training whose job has ended and that has no record is nobody's, so none is given up here.
 
     Returns:
         The names of the models.
@@ -36,6 +36,5 @@ def delete_model(
             continue
         customizer.delete_model(model.model_arn)
         store.delete(stored.key)
-        claims.release(f"training#{run.project}#{model.fingerprint}", model.job_name)
         deleted.append(model.model_name)
     return {"deleted": deleted[:20], "deleted_count": len(deleted)}

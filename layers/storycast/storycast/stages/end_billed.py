@@ -1,24 +1,36 @@
 """EndBilled: stop jobs and end hosting, and tell what is still billed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
+from storycast import keys
 from storycast.billing import INTENT_GRACE, Billed
-from storycast.errors import DependencyUnavailableError, RequestInvalidError
+from storycast.errors import RequestInvalidError, RetryableError
 from storycast.failures import FailureEvent
-from storycast.ports import BillingBook, Claims, Customizer, Executions, ModelHost, Notifier, ObjectStore
+from storycast.ports import (
+    BillingBook,
+    Claims,
+    Customizer,
+    Executions,
+    JobFacts,
+    ModelHost,
+    Notifier,
+    ObjectStore,
+)
 from storycast.runs import read_run
 from storycast.stages.billing_copy import copy_rows
+from storycast.stages.reading import read_record
 from storycast.stages.trained import record_model
 from storycast.teardown import TearDownRequest, scope_of
-from storycast.training import read_training_plan, training_claim
+from storycast.training import TrainingPlan, read_training_plan, training_claim
 
 PATIENCE = timedelta(hours=6)
 """How long a teardown waits for the services; then people are told, and the sweep goes on trying."""
 ABANDONED = timedelta(minutes=30)
-"""How long after its ``expires_at`` a row may be *ending* before the sweep takes it up."""
+"""How long after its intent a row may be *ending* before the sweep takes it up: an earlier teardown left it so."""
+ENDED_JOB = {"Completed", "Failed", "Stopped"}
 
 
 def end_billed(
@@ -58,38 +70,65 @@ def end_billed(
     """
     asked = scope_of(request, claims)
     _check(asked)
-    rows = [row for row in book.rows() if row.is_open and _is_asked_for(row, asked, now)]
+    makers = _makers(asked, book, store)
+    # Before the rows are read: who writes one after that learns that its session is closed.
+    for run_id, session_id in sorted(makers):
+        book.close(run_id, session_id)
     if asked.scope in {"run", "all"}:
-        for arn in _executions(asked, rows, store) - {execution_arn}:
+        for arn in sorted(_executions(asked, makers, store) - {execution_arn}):
             executions.stop(arn, "TornDown", asked.reason)
-    left = []
-    for row in rows:
+    rows = [row for row in book.rows() if row.is_open and _is_asked_for(row, asked, book, now)]
+
+    def end(row: Billed) -> str:
         ending = book.ending(row.name, asked.reason)
-        end = _end_job if row.kind == "customization_job" else _end_hosting
-        service: Any = customizer if row.kind == "customization_job" else host
-        try:
-            state = end(ending, service, now)
-        except DependencyUnavailableError as error:
-            state = str(error)  # one that can't be ended now keeps nobody from ending the others
-        if state:
-            left.append(f"{row.name} ({state})")
-            continue
-        book.ended(row.name, now, asked.reason)
         if row.kind == "customization_job":
-            _close_training(row, store, claims, customizer)
-    for run_id in {row.run_id for row in rows}:
+            return _end_job(ending, store, claims, book, customizer, now)
+        return _end_hosting(ending, book, host, now)
+
+    left = _ended_each(rows, end)
+    for run_id in sorted({row.run_id for row in rows}):
         copy_rows(store, book, run_id)
     if not left:
         return {"status": "ended", "message": f"{len(rows)} ended" if rows else "nothing was billed"}
-    message = f"still billed: {', '.join(left)}"
+    message = f"still billed: {', '.join(f'{name} ({state})' for name, state in left.items())}"[:1000]
     if now < started_at + PATIENCE:
-        return {"status": "ending", "message": message[:1000]}
+        return {"status": "ending", "message": message}
+    _tell_overdue(left, claims, notifier, now)
+    return {"status": "overdue", "message": message}
+
+
+def _ended_each(rows: Sequence[Billed], end: Callable[[Billed], str]) -> dict[str, str]:
+    """End each row and return how those still are that have not ended.
+
+    Raises:
+        Exception: What kept one from being ended; it keeps nobody from ending the others and is raised after them.
+    """
+    left: dict[str, str] = {}
+    faults: list[Exception] = []
+    for row in rows:
+        try:
+            left[row.name] = end(row)
+        except RetryableError as error:
+            left[row.name] = str(error)
+        except Exception as error:
+            faults.append(error)
+    if faults:
+        raise faults[0]
+    return {name: state for name, state in left.items() if state}
+
+
+def _tell_overdue(left: Mapping[str, str], claims: Claims, notifier: Notifier, now: datetime) -> None:
+    """Tell people once a day of each that would not end; the sweep's own teardowns find the same ones."""
+    me = now.isoformat()
+    news = [name for name in left if claims.claim(f"alive#{name}#{now:%Y-%m-%d}", me, {}) == me]
+    if not news:
+        return
     notifier.tell(
         "Storycast: hosting still alive",
-        f"{message}\n\nIt has not ended for {PATIENCE.total_seconds() / 3600:g} hours. End it in the console of "
-        "Amazon Bedrock, or run `storycast teardown --all`. The sweep tries again every 15 minutes.",
+        f"still billed: {', '.join(f'{name} ({left[name]})' for name in news)}\n\n"
+        f"It has not ended for {PATIENCE.total_seconds() / 3600:g} hours. End it in the console of Amazon "
+        "Bedrock, or run `storycast teardown --all`. The sweep tries again every 15 minutes.",
     )
-    return {"status": "overdue", "message": message[:1000]}
 
 
 def _check(asked: TearDownRequest) -> None:
@@ -99,58 +138,96 @@ def _check(asked: TearDownRequest) -> None:
         raise RequestInvalidError("The scope 'session' needs a session_id.")
 
 
-def _is_asked_for(row: Billed, asked: TearDownRequest, now: datetime) -> bool:
+def _is_asked_for(row: Billed, asked: TearDownRequest, book: BillingBook, now: datetime) -> bool:
     if asked.scope == "all":
         return True
     if asked.scope == "expired":
-        return row.expires_at <= now or (row.state == "ending" and row.intended_at + ABANDONED <= now)
+        if row.state == "ending":
+            return row.expires_at <= now or row.intended_at + ABANDONED <= now
+        # Of a closed session: its teardown did not see the row, which was too new for the index.
+        return row.expires_at <= now or book.is_closed(row.run_id, row.session_id)
     if asked.scope == "none" or row.run_id != asked.run_id:
         return False
     return asked.scope == "run" or row.session_id == asked.session_id
 
 
-def _executions(asked: TearDownRequest, rows: Sequence[Billed], store: ObjectStore) -> set[str]:
-    """Return the executions that could still make something billed; some of them may have ended."""
-    arns = {row.execution_arn for row in rows}
-    with suppress(KeyError):
+def _makers(asked: TearDownRequest, book: BillingBook, store: ObjectStore) -> dict[tuple[str, str], str]:
+    """Return the sessions that must make nothing any more, by run and session, and each one's execution.
+
+    A run's are those that have planned something, whatever became of them: a function of an execution that was
+    stopped may still be at work, and its row be yet to come.
+    """
+    if asked.scope == "session":
+        return {(asked.run_id or "", asked.session_id or ""): ""}
+    if asked.scope == "all":
+        return {(row.run_id, row.session_id): row.execution_arn for row in book.rows() if row.is_open}
+    if asked.scope != "run":
+        return {}
+    run_id = asked.run_id or ""
+    makers = {(row.run_id, row.session_id): row.execution_arn for row in book.rows(run_id)}
+    for stored in store.list(keys.run_file(run_id, "training/")):
+        if stored.key.endswith("/plan.json"):
+            plan = read_record(store, stored.key, TrainingPlan)
+            makers[run_id, stored.key.split("/")[-2]] = plan.execution_arn if plan else ""
+    return makers
+
+
+def _executions(asked: TearDownRequest, makers: Mapping[tuple[str, str], str], store: ObjectStore) -> set[str]:
+    """Return the executions that could still make something billed; most of them have ended."""
+    arns = set(makers.values())
+    with suppress(KeyError, ValueError):
         run = read_run(store, asked.run_id or "")
-        arns |= {arn for arn in (run.execution_arn, run.training_execution_arn) if arn}
-    return arns
+        arns |= {run.execution_arn, run.training_execution_arn or ""}
+    return arns - {""}
 
 
-def _end_job(row: Billed, customizer: Customizer, now: datetime) -> str:
+def _end_job(
+    row: Billed, store: ObjectStore, claims: Claims, book: BillingBook, customizer: Customizer, now: datetime
+) -> str:
     """Stop a job; return how it still is, empty where it has ended."""
     job = customizer.get(row.arn) if row.arn else customizer.find(row.name)
-    if job is None:
-        return _unmade(row, now)
-    if job.status == "InProgress":
+    if job is None and row.arn is None and _may_be_made(row, now):
+        return "may still be made"
+    if job is not None and row.arn is None:
+        book.created(row.name, job.arn, job.created_at)
+    if job is not None and job.status not in {*ENDED_JOB, "Stopping"}:
         customizer.stop(job.arn)
         job = customizer.get(job.arn)
-    return "" if job.status in {"Completed", "Failed", "Stopped"} else job.status
+    if job is not None and job.status not in ENDED_JOB:
+        return job.status
+    _close_training(row, job, store, claims)
+    # Last: a row that has ended says that nothing of its job is left to be done.
+    book.ended(row.name, (job.ended_at if job else None) or now, row.reason)
+    return ""
 
 
-def _end_hosting(row: Billed, host: ModelHost, now: datetime) -> str:
+def _end_hosting(row: Billed, book: BillingBook, host: ModelHost, now: datetime) -> str:
     """End a hosting; return how it still is, empty where it is gone."""
     found = host.get(row.arn) if row.arn else host.find(row.name)
-    if found is None:
-        return "" if row.arn else _unmade(row, now)
-    host.delete(found.arn)
-    found = host.get(found.arn)
-    return found.status if found else ""
+    if found is None and row.arn is None and _may_be_made(row, now):
+        return "may still be made"
+    if found is not None:
+        if row.arn is None:
+            book.created(row.name, found.arn, found.created_at)
+        host.delete(found.arn)
+        found = host.get(found.arn)
+    if found is not None:
+        return found.status
+    book.ended(row.name, now, row.reason)
+    return ""
 
 
-def _unmade(row: Billed, now: datetime) -> str:
-    """Return that a call which makes it may still be under way; empty after the grace."""
-    return "" if now >= row.intended_at + INTENT_GRACE else "may still be made"
+def _may_be_made(row: Billed, now: datetime) -> bool:
+    """Whether a call that makes it may still be under way."""
+    return now < row.intended_at + INTENT_GRACE
 
 
-def _close_training(row: Billed, store: ObjectStore, claims: Claims, customizer: Customizer) -> None:
+def _close_training(row: Billed, job: JobFacts | None, store: ObjectStore, claims: Claims) -> None:
     """Write the model down where the job had come to its end, or let the next session train."""
     try:
         plan = read_training_plan(store, row.run_id, row.training_id, row.session_id)
-    except RequestInvalidError:
+    except (RequestInvalidError, ValueError):
         return
-    job = customizer.find(row.name)
     if job is not None and job.status == "Completed":
         record_model(plan, job, store=store)
     else:

@@ -16,8 +16,8 @@ def find_unowned(
     Returns:
         How much there is, and the first names.
     """
-    owned = {row.name for row in book.rows() if row.is_open}
-    unowned = [one for one in host.all() if one.name not in owned]
+    # Asked for hosting by hosting: what is there has had its row before, and so it is seen.
+    unowned = [one for one in host.all() if not ((row := book.row(one.name)) and row.is_open)]
     today = f"{now:%Y-%m-%d}"
     for one in unowned:
         item = f"unowned#{one.arn}#{today}"
@@ -28,7 +28,7 @@ def find_unowned(
         notifier.tell(
             "Storycast: hosting that no run owns",
             f"{one.name} ({one.arn}) is {one.status} since {one.created_at:%Y-%m-%d %H:%M} UTC, "
-            f"{one.model_units} model units, {terms}. Storycast did not make it, or has ended its own record of it, "
-            "and leaves it alone. Delete it in the console of Amazon Bedrock if nobody needs it.",
+            f"{one.model_units} model units, {terms}. Storycast did not make it, or has ended its own record of "
+            "it, and leaves it alone. Delete it in the console of Amazon Bedrock if nobody needs it.",
         )
     return {"unowned_count": len(unowned), "unowned": [one.name for one in unowned[:MOST_TOLD]]}

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from storycast.failures import ExecutionEnd, FailureEvent
 from storycast.ports import Claims, Notifier, ObjectStore
-from storycast.runs import Run, read_run, write_run
+from storycast.runs import Run, RunStatus, read_run, write_run
 from storycast.teardown import TearDownRequest, scope_of
 
 
@@ -31,14 +31,26 @@ def record_failure(
         update={"reason": f"{end.status}: {error}"[:1000]}
     )
     run = _run_of(store, request.run_id)
-    if run is not None and end.execution_arn in {run.execution_arn, run.training_execution_arn}:
-        # A training that build_dataset waits for is followed by the failure of that one, which marks the run.
-        status = "dataset_ready" if end.is_training and run.status != "failed" else "failed"
-        update = {"status": status, "ended_at": now.isoformat(), "error": error, "cause": cause}
+    if run is not None and _is_its_newest(end, run):
+        update = {"status": _status(end, run), "ended_at": now.isoformat(), "error": error, "cause": cause}
         write_run(store, run.model_copy(update=update))
     name = request.run_id or end.execution_arn.rsplit(":", 1)[-1]
     notifier.tell(f"Storycast: {name} {end.status.lower()}", f"{name}: {end.status}\n{error}\n{cause}")
     return request
+
+
+def _is_its_newest(end: ExecutionEnd, run: Run) -> bool:
+    """Whether the record is about this execution; a training that came too early leaves a running run alone."""
+    if end.is_training:
+        return end.execution_arn == run.training_execution_arn and run.status != "running"
+    return end.execution_arn == run.execution_arn
+
+
+def _status(end: ExecutionEnd, run: Run) -> RunStatus:
+    """Return the run's status; where build_dataset waited for the training, that one's failure follows."""
+    if not end.is_training:
+        return "failed"
+    return "dataset_ready" if run.status == "training" else run.status
 
 
 def _run_of(store: ObjectStore, run_id: str | None) -> Run | None:
@@ -46,5 +58,5 @@ def _run_of(store: ObjectStore, run_id: str | None) -> Run | None:
         return None
     try:
         return read_run(store, run_id)
-    except KeyError:
+    except (KeyError, ValueError):
         return None

@@ -8,6 +8,7 @@ from storycast.billing import Billed
 from storycast.fingerprint import fingerprint
 from storycast.ports import BillingBook, Claims, CustomizationJob, Customizer, ObjectStore
 from storycast.stages.billing_copy import copy_rows
+from storycast.stages.training_claims import holder_of
 from storycast.training import TrainingPlan, hyperparameters, training_claim
 
 
@@ -42,7 +43,7 @@ def start_training(
         BillingClosedError: The session's teardown has begun.
         TrainingAccessError: The service can't train here; so with ``TrainingPlanInvalidError``.
     """
-    holder = claims.holder(training_claim(plan))
+    holder = holder_of(plan, store=store, claims=claims, book=book)
     if holder not in {None, plan.job_name}:
         return {"job_name": holder, "is_own": False}
     settings = plan.settings.training
@@ -60,7 +61,7 @@ def start_training(
             image_count=settings.step_count * settings.batch_size,
         )
     )
-    # After the row: a teardown releases the claim of a session whose row it closes.
+    # After the row: a claim whose holder has no open row is nobody's.
     holder = claims.claim(training_claim(plan), plan.job_name, {"run_id": plan.run_id})
     if holder != plan.job_name:
         return {"job_name": holder, "is_own": False}

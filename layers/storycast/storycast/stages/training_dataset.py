@@ -6,9 +6,11 @@ from storycast.dataset import file_name
 from storycast.errors import TrainingPlanInvalidError
 from storycast.frames import from_json_lines
 from storycast.held_out import Picture, hold_out
-from storycast.manifest import ManifestRecord, read_manifest
+from storycast.manifest import MAX_PICTURE_BYTES, ManifestRecord, read_manifest
 from storycast.ports import ObjectStore
 
+READABLE = ("datasets/", "runs/")
+"""Where the role of the training job may read."""
 MOST_TOLD = 10
 """Problems that a message names; the rest is counted."""
 
@@ -38,11 +40,17 @@ def dataset_pictures(store: ObjectStore, manifest_key: str) -> list[DatasetPictu
     problems |= {
         number: f"{records[number].image_uri} is not in the bucket {store.bucket}" for number in elsewhere
     }
-    folders = {key.rpartition("/")[0] + "/" for number, key in keys_of.items() if number not in problems}
+    folders = {key.rpartition("/")[0] + "/" for key in keys_of.values() if key.startswith(READABLE)}
     there = {one.key: one for folder in sorted(folders) for one in store.list(folder)}
     for number, key in keys_of.items():
-        if number not in problems and key not in there:
+        if number in problems:
+            continue
+        if not key.startswith(READABLE):
+            problems[number] = f"{key} lies neither below datasets/ nor below runs/, where the job may read"
+        elif key not in there:
             problems[number] = f"there is no picture {key}"
+        elif there[key].size_bytes > MAX_PICTURE_BYTES:
+            problems[number] = f"{key} has {there[key].size_bytes:,} bytes, more than {MAX_PICTURE_BYTES:,}"
     if problems:
         told = "; ".join(f"line {number}: {problems[number]}" for number in sorted(problems)[:MOST_TOLD])
         more = f"; and {len(problems) - MOST_TOLD} more" if len(problems) > MOST_TOLD else ""
