@@ -98,6 +98,7 @@ class LocalTemplate:
             shared.pop(name, None)
         _each_object(self.document["Resources"], self._localize_pattern)
         self._allow_plain_http()
+        self._let_services_assume_roles()
 
     def _take_layers(self) -> dict[str, Path]:
         """Take the layers out of the template: a bootstrap of ours finds them itself, by its PYTHONPATH."""
@@ -188,6 +189,15 @@ class LocalTemplate:
                 policy["Statement"] = [rule for rule in policy["Statement"] if not _asks_for_tls(rule)]
                 if not policy["Statement"]:  # a policy must say something
                     del resources[logical_id]
+
+    def _let_services_assume_roles(self) -> None:
+        """Drop what a service's trust is bound to: here nobody can say on whose behalf a service calls."""
+        for resource in self.document["Resources"].values():
+            if resource["Type"] != "AWS::IAM::Role":
+                continue
+            for statement in resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
+                if "Service" in statement.get("Principal", {}):
+                    statement.pop("Condition", None)
 
     @staticmethod
     def _localize_pattern(pattern: dict[str, Any]) -> None:

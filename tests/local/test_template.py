@@ -131,3 +131,16 @@ def test_a_denial_of_plain_http_is_dropped_and_nothing_else(tmp_path: Path) -> N
     resources = {"Only": policy(tls), "Both": policy(tls, other)}
     (tmp_path / "template.yaml").write_text(yaml.safe_dump({"Resources": resources}))
     assert LocalTemplate(tmp_path / "template.yaml", Tools()).document["Resources"] == {"Both": policy(other)}
+
+
+def test_services_may_assume_roles_without_conditions_and_nobody_else(tmp_path: Path) -> None:
+    def role(principal: dict[str, str], **more: Any) -> dict[str, Any]:
+        statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more}
+        return {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": [statement]}}}
+
+    condition = {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+    service, person = {"Service": "bedrock.amazonaws.com"}, {"AWS": "arn:aws:iam::111122223333:root"}
+    resources = {"Service": role(service, Condition=condition), "Person": role(person, Condition=condition)}
+    (tmp_path / "template.yaml").write_text(yaml.safe_dump({"Resources": resources}))
+    found = LocalTemplate(tmp_path / "template.yaml", Tools()).document["Resources"]
+    assert found == {"Service": role(service), "Person": role(person, Condition=condition)}
