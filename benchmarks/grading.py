@@ -33,6 +33,7 @@ from local.standins.server import running
 from storycast import keys
 from storycast.adapters.bedrock_runtime import BedrockEmbedder
 from storycast.adapters.rekognition import RekognitionLabels
+from storycast.cast import Cast
 from storycast.curation import CuratedImage
 from storycast.frames import KeptFrame, from_json_lines, to_json_lines
 from storycast.grading import Grade, Grades, judge
@@ -100,20 +101,26 @@ def main() -> None:
         run_id = _dataset(store, detector, embedder)
         elsewhere = _windows(asked.video) if asked.video else [*_cast_pictures()]
         here = [] if asked.video else _windows_of_run(store, run_id)
-        outcomes: list[Outcome] = []
+        with_cast: list[Outcome] = []
+        held_out_alone: list[Outcome] = []
         for fold in range(FOLDS):
-            plan, images = _session(store, run_id, fold)
+            plan, images = _session(store, run_id, fold, with_cast=True)
             held_out = Counter(image.character for image in images if image.crop_id in plan.held_out)
-            planted = [one for one in here if one.shot % FOLDS == fold]
-            # Without held-out pictures a character is compared with the cast's, and those are what is planted.
-            planted += [one for one in elsewhere if asked.video or one.shows <= set(held_out)]
-            planted += _pasted(planted)
-            if not asked.video:
-                planted += _copies(store, plan, images)
-            outcomes += _graded(store, plan, planted, detector, embedder)
             trained = len(images) - len(plan.held_out)
             print(f"fold {fold}: {trained} trained on, held out {dict(sorted(held_out.items()))}")
-    _report(outcomes)
+            planted = elsewhere if asked.video else [one for one in here if one.shot % FOLDS == fold]
+            planted = [*planted, *_pasted(planted)]
+            copies = [] if asked.video else _copies(store, plan, images)
+            with_cast += _graded(store, plan, [*planted, *copies], detector, embedder)
+            alone, _ = _session(store, run_id, fold, with_cast=False)
+            # The cast's own pictures can be planted here, where nothing is compared with them.
+            cast = [] if asked.video else [one for one in elsewhere if one.shows <= set(held_out)]
+            held_out_alone += _graded(store, alone, [*planted, *cast], detector, embedder)
+    print("\n=== against held-out pictures and the cast's")
+    _report(with_cast)
+    print("\n=== against held-out pictures alone")
+    _report(held_out_alone)
+    outcomes = [*with_cast, *held_out_alone]
     if asked.pictures:
         _leave(outcomes, asked.pictures)
 
@@ -164,16 +171,22 @@ def _dataset(store: MemoryStore, detector: RekognitionLabels, embedder: BedrockE
     return world.run({"project": "demo", "footage": [footage]}).run_id
 
 
-def _session(store: MemoryStore, run_id: str, fold: int) -> tuple[TrainingPlan, list[CuratedImage]]:
+def _session(
+    store: MemoryStore, run_id: str, fold: int, *, with_cast: bool
+) -> tuple[TrainingPlan, list[CuratedImage]]:
     """Deal the shots out: those of ``fold`` are planted, the next third is held out, the last one trained on."""
     curated = from_json_lines(store.get(keys.run_file(run_id, "curated.jsonl")), CuratedImage)
     images = [image for image in curated if image.shot % FOLDS != fold]
     # A run of its own, in whose dataset the planted shots never were.
-    own_id = f"{run_id}-{fold}"
+    own_id = f"{run_id}-{fold}-{'cast' if with_cast else 'alone'}"
     for stored in list(store.list(keys.run_folder(run_id))):
         name = stored.key.removeprefix(keys.run_folder(run_id))
         content = to_json_lines(images) if name == "curated.jsonl" else store.get(stored.key)
         store.put(keys.run_file(own_id, name), content, "application/octet-stream")
+    if not with_cast:
+        cast = Cast.model_validate_json(store.get(keys.run_file(run_id, "cast.json")))
+        bare = [member.model_copy(update={"references": ()}) for member in cast.members]
+        write_record(store, keys.run_file(own_id, "cast.json"), cast.model_copy(update={"members": tuple(bare)}))
     pairs = [sorted(pair) for pair in combinations(NAMES, 2)]
     prompts = [f"{' and '.join(names)} in a meadow" for names in [*([name] for name in NAMES), *pairs]]
     settings = read_plan(store, run_id).settings.model_dump()
@@ -210,7 +223,7 @@ def _windows(video: Path) -> list[Planted]:
         for frame in container.decode(video=0):
             time_ms = round(float(frame.time or 0) * 1000)
             if time_ms in wanted:
-                by_time[time_ms] = (frame.to_image(), -1)
+                by_time[time_ms] = (frame.to_image(), -1)  # type: ignore[no-untyped-call]
     return _cut_windows(video.name, by_time)
 
 

@@ -18,7 +18,7 @@ WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 SAME_PLACE_SHARE = 0.5
 """Share of the smaller of two boxes that lies in the other one, from which both are taken for one character."""
 
-Source = Literal["held-out pictures", "reference pictures"]
+Source = Literal["held-out and reference pictures", "held-out pictures", "reference pictures"]
 Verdict = Literal["right", "wrong", "missing", "copy", "not graded"]
 
 

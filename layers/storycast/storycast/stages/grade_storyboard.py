@@ -138,8 +138,8 @@ def _known(plan: TrainingPlan, store: ObjectStore, model_id: str) -> _Known:
         own = [vectors[one.crop_id] for one in curated if one.character == name and one.crop_id in held_out]
         given = [decode(one.embedding) for member in members if member.name == name for one in member.references]
         if own or given:
-            by_name[name] = stack(own or given)
-            sources[name] = "held-out pictures" if own else "reference pictures"
+            by_name[name] = stack([*own, *given])
+            sources[name] = _source(bool(own), bool(given))
     trained = [one.crop_id for one in curated if one.crop_id not in held_out]
     return _Known(
         names=tuple(sorted(names)),
@@ -148,6 +148,12 @@ def _known(plan: TrainingPlan, store: ObjectStore, model_id: str) -> _Known:
         known_cosine=thresholds_of(model_id).known,
         file_names={one.crop_id: file_name(one) for one in curated},
     )
+
+
+def _source(held_out: bool, given: bool) -> Source:
+    if held_out and given:
+        return "held-out and reference pictures"
+    return "held-out pictures" if held_out else "reference pictures"
 
 
 def _pictures(plan: TrainingPlan, store: ObjectStore) -> tuple[list[CuratedImage], dict[str, Any]]:
