@@ -5,10 +5,10 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from storycast.stages.report_run import report_run
 
 from storycast.adapters import environment
 from storycast.requests import RunEvent, read_event
+from storycast.stages.report_run import report_run
 
 logger = Logger(service="report_run")
 

@@ -1,0 +1,84 @@
+"""ReportRun: write the report of a run, what it paid for and what that cost, and tell people."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from storycast import keys
+from storycast.billing import Billed
+from storycast.errors import RequestInvalidError
+from storycast.ports import BillingBook, Notifier, ObjectStore
+from storycast.prices import usd
+from storycast.report.accounts import settled
+from storycast.report.material import Material, gather
+from storycast.report.page import write_page
+from storycast.report.words import headline
+from storycast.runs import Run, RunStatus, read_run, write_run
+
+REPORT = "report.html"
+
+
+def report_run(
+    run_id: str, *, store: ObjectStore, book: BillingBook, notifier: Notifier, now: datetime
+) -> dict[str, Any]:
+    """Write ``report.html`` and close the run's record.
+
+    A run that failed gets its report, too, wherever it did. People are told of the end of a training alone: of a
+    failure and of a dataset they have been told already.
+
+    Args:
+        run_id: The run.
+        store: The bucket.
+        book: What the run was billed for.
+        notifier: Whom to tell.
+        now: The time.
+
+    Returns:
+        Where the report is, and the run's status.
+
+    Raises:
+        RequestInvalidError: There is no such run.
+    """
+    try:
+        run = read_run(store, run_id)
+    except KeyError:
+        raise RequestInvalidError(f"There is no run '{run_id}'.") from None
+    ends_training = run.status == "training"
+    rows = book.rows(run_id)
+    material = gather(store, run)
+    if ends_training:
+        update = {"status": _status(material), "ended_at": now.isoformat()}
+        material = replace(material, run=run.model_copy(update=update))
+    material = replace(material, run=settled(material, rows, now))
+    key = keys.run_file(run_id, REPORT)
+    store.put(key, write_page(material, store, now), "text/html; charset=utf-8")
+    if ends_training:
+        notifier.tell(*_message(material.run, rows, f"s3://{store.bucket}/{key}"))
+    # Last: a repeated attempt finds the run as it was, and tells rather twice than never.
+    write_run(store, material.run)
+    return {"report_key": key, "status": material.run.status}
+
+
+def _status(material: Material) -> RunStatus:
+    drawn = any(drawing.panels.picture_keys for drawing in material.drawings)
+    return "storyboard_ready" if drawn else "dataset_ready"
+
+
+def _message(run: Run, rows: Sequence[Billed], report_uri: str) -> tuple[str, str]:
+    """Return the subject and the text that tell people of the end of a training."""
+    cost = run.cost or {}
+    still_open = [row.name for row in rows if row.is_open]
+    told = "storyboard ready" if run.status == "storyboard_ready" else "model ready"
+    lines = [
+        f"Run {run.run_id} of project {run.project}: {headline(run).lower()}."
+        if run.status == "storyboard_ready"
+        else f"Run {run.run_id} of project {run.project}: the model is trained; there were no prompts to draw.",
+        f"Report: {report_uri}",
+        f"Cost: {usd(cost.get('total_usd', 0.0))}. {cost.get('statement', '')}",
+    ]
+    if still_open:
+        lines.append(f"Still billed: {', '.join(still_open)}. `storycast teardown {run.run_id}` ends it.")
+    else:
+        lines.append("Nothing of it is billed any more.")
+    return f"Storycast: {told} ({run.run_id})", "\n".join(lines)
