@@ -10,7 +10,9 @@ from typer.core import TyperGroup
 
 from cli import options
 from cli.commands import local
+from cli.commands.doctor import doctor
 from cli.commands.draw import draw
+from cli.commands.estimate import estimate
 from cli.commands.run import run
 from cli.commands.status import status
 from cli.commands.teardown import teardown
@@ -51,6 +53,8 @@ app.command()(status)
 app.command()(train)
 app.command()(draw)
 app.command()(teardown)
+app.command()(estimate)
+app.command()(doctor)
 app.add_typer(local.app)
 
 

@@ -32,6 +32,13 @@ class MemoryClaims:
             self.details[item] = dict(details)
         return holder
 
+    def holder(self, item: str) -> str | None:
+        return self.holders.get(item)
+
+    def release(self, item: str, owner: str) -> None:
+        if self.holders.get(item) == owner:
+            del self.holders[item]
+
     def register(self, execution_arn: str, run_id: str) -> None:
         self.runs[execution_arn] = run_id
 

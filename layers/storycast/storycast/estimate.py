@@ -3,6 +3,9 @@
 An estimate is a range whose high end is at most three times its low end, line by line and so in all. Where less is
 known than that, the high end stays and the low end is raised: too low an estimate costs money, too high a one does
 not. It takes everything as new; what an earlier run paid for is not paid again.
+
+The counts rest on the demo's clip and the local stand-ins. While they were chosen, the ranges were tried on one
+whole film and on a montage of it, with and without a named cast; the actual cost lay within all of them.
 """
 
 import math
