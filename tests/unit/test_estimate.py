@@ -186,6 +186,8 @@ def test_a_price_that_nobody_knows_is_told_and_counted() -> None:
     unknown = [line for line in expected.to_json()["lines"] if not line["price_known"]]
     assert [line["stage"] for line in unknown] == ["crop_characters"]
     assert "not paid again" in " ".join(expected.notes)
+    unconfirmed = {line["stage"] for line in expected.to_json()["lines"] if not line["price_confirmed"]}
+    assert unconfirmed == {"crop_characters", "caption_images", "workflow"}
 
 
 def test_what_the_guards_count_is_no_less_than_the_estimate() -> None:

@@ -301,20 +301,18 @@ def _workflow_line(
 ) -> EstimateLine:
     segments = max(footage_count, math.ceil(duration_ms / 60_000))
     sessions = settings.training.target != "none"
-    low, high = (
-        workflow_price(Work(segments, frames_, crops_, pictures_, sessions)).usd * spread
-        for frames_, crops_, pictures_, spread in (
-            (frames.low, crops.low, pictures.low, WORKFLOW_SPREAD[0]),
-            (frames.high, crops.high, pictures.high, WORKFLOW_SPREAD[1]),
-        )
-    )
+    least = workflow_price(Work(segments, frames.low, crops.low, pictures.low, sessions))
+    most = workflow_price(Work(segments, frames.high, crops.high, pictures.high, sessions))
+    low, high = least.usd * WORKFLOW_SPREAD[0], most.usd * WORKFLOW_SPREAD[1]
     return EstimateLine(
-        "workflow",
-        "Step Functions, Lambda, S3",
-        exactly(1),
-        "run",
-        None,
-        Range(max(low, high / WIDEST), high),
+        stage="workflow",
+        what="Step Functions, Lambda, S3",
+        count=exactly(1),
+        unit=most.unit,
+        unit_usd=None,
+        usd=Range(max(low, high / WIDEST), high),
+        price_confirmed=most.confirmed,
+        note="" if most.confirmed else "The prices of S3, in the line of the workflow, are not confirmed.",
     )
 
 

@@ -83,7 +83,11 @@ def workflow_price(work: Work) -> Price:
         "storage_gb_month": stored_gb,
     }
     table = price_table()
-    amount = sum(table.price(item).usd * count for item, count in units.items())
     return Price(
-        item="workflow", model=None, usd=amount, unit="run", confirmed=True, source="computed by a formula"
+        item="workflow",
+        model=None,
+        usd=sum(table.price(item).usd * count for item, count in units.items()),
+        unit="run",
+        confirmed=all(table.price(item).confirmed for item in units),
+        source="computed by a formula",
     )
