@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+from local.standins.catalogue import play_as_the_environment_says
 from local.standins.server import HOST, StandinServer
 
 
@@ -16,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the stand-ins.
 
     Returns:
-        0 after a clean end, 2 if the port is taken.
+        0 after a clean end, 2 if the port is taken or the environment names a model that nobody can play.
     """
     parser = argparse.ArgumentParser(prog="python -m local.standins", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="loopback port; 0 (default) takes any free one")
@@ -25,6 +26,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--log-level", choices=levels, default="warning")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+    try:
+        play_as_the_environment_says()
+    except ValueError as error:
+        sys.stderr.write(f"STORYCAST_STANDIN_PLAY_ACTIVE: {error}\n")
+        return 2
     try:
         server = StandinServer(options.state, options.port, options.log_level)
     except OSError as error:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.types import Receive, Scope, Send
 
 from local.standins.catalogue import play_as_active, played_as_active
@@ -18,12 +17,15 @@ from local.standins.http import HttpAnswer, HttpRequest
 from local.standins.outcomes import Outcome
 from local.standins.service import World
 
-_ACTIVE: TypeAdapter[dict[str, list[str]]] = TypeAdapter(dict[str, list[str]])
-_log = logging.getLogger(__name__)
-
 OWN_ROUTES = "/_storycast/"
 #: Above the largest body that a service here takes (15 MB of a picture as base64, Bedrock's 25 MB).
 BODY_LIMIT = 40 * 1024 * 1024
+
+
+class _Catalogue(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    play_as_active: list[str]
 
 
 class App:
@@ -74,9 +76,9 @@ class App:
             ("DELETE", "outcomes"): self._clear_outcomes,
         }
         route = routes.get((request.method, request.path.removeprefix(OWN_ROUTES)))
-        return (
-            route(request) if route else _json(404, {"message": f"No such route: {request.method} {request.path}"})
-        )
+        if route is None:
+            return _json(404, {"message": f"No such route: {request.method} {request.path}"})
+        return route(request)
 
     def _health(self, _request: HttpRequest) -> HttpAnswer:
         return _json(200, {"ready": True, "services": sorted(self._desk.services)})
@@ -116,10 +118,9 @@ class App:
 
     def _set_catalogue(self, request: HttpRequest) -> HttpAnswer:
         try:
-            play_as_active(_ACTIVE.validate_json(request.body)["play_as_active"])
-        except (ValidationError, KeyError, ValueError) as error:
+            play_as_active(_Catalogue.model_validate_json(request.body).play_as_active)
+        except ValueError as error:
             return _json(400, {"message": str(error)})
-        _log.warning("Played as active though they have ended: %s", ", ".join(played_as_active()) or "none")
         return _json(200, {"play_as_active": played_as_active()})
 
 

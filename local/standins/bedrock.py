@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime as dt
 
 from local.standins.catalogue import Model, foundation_model, has_ended, is_played_as_active, models, today
+from local.standins.custom_models import CustomModels
+from local.standins.customization import Customization
 from local.standins.errors import ModelledError
 from local.standins.hosting import HostingService
 from local.standins.service import Call, Params
+from local.standins.tags import Tags
 from local.standins.vision_server import vision_server
 
 #: Shown to users in records and reports wherever the provider of a model is.
@@ -16,7 +19,7 @@ PROVIDER = "Storycast local stand-in"
 REAL_PROVIDER = "Amazon"
 
 
-class Bedrock(HostingService):
+class Bedrock(Customization, CustomModels, HostingService, Tags):
     """Says what models there are, how far in their lives, and who really answers for them here."""
 
     def get_foundation_model(self, params: Params, call: Call) -> Params:

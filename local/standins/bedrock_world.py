@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 import secrets
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +15,22 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-#: How long things take here, in seconds, unless an outcome says otherwise.
+_log = logging.getLogger("storycast.standins")
+
+ACCOUNT = "000000000000"
+#: How long things take here at least, in seconds, unless an outcome says otherwise.
 JOB_SECONDS = float(os.environ.get("STORYCAST_STANDIN_JOB_SECONDS", "1.0"))
 HOSTING_SECONDS = float(os.environ.get("STORYCAST_STANDIN_HOSTING_SECONDS", "1.0"))
+#: Of hosting that is deleted or updated, and of a job that is stopped.
 DELETION_SECONDS = float(os.environ.get("STORYCAST_STANDIN_DELETION_SECONDS", "0.5"))
 
 JobStatus = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
 Step = Literal["validation", "dataProcessing", "training"]
+STEPS: tuple[Step, ...] = ("validation", "dataProcessing", "training")
+
+
+class WorldClosedError(Exception):
+    """The stand-ins have ended, and a job still runs on: nothing is written any more."""
 
 
 class _Record(BaseModel):
@@ -40,17 +51,35 @@ class Job(_Record):
     output_uri: str
     values: dict[str, str]
     tags: dict[str, str]
+    model_tags: dict[str, str]
     created_at: dt.datetime
+    #: How long it takes at least.
     seconds: float
+    #: What it is to fail with, where a test said so.
+    doomed: str
     status: JobStatus = "InProgress"
-    step: Step = "validation"
+    #: When each step began.
+    began: dict[Step, dt.datetime]
     changed_at: dt.datetime
     ended_at: dt.datetime | None = None
     failure: str = ""
     loss: float | None = None
     model_arn: str | None = None
-    doomed: str = ""
-    """What it is to fail with, where a test said so."""
+
+    @property
+    def is_billed(self) -> bool:
+        """Whether it runs."""
+        return self.status in {"InProgress", "Stopping"}
+
+    @property
+    def id(self) -> str:
+        """The last part of its ARN."""
+        return self.arn.rpartition("/")[2]
+
+    def end(self, status: JobStatus, failure: str = "") -> None:
+        """Note its end."""
+        self.status, self.failure = status, failure
+        self.ended_at = self.changed_at = now()
 
 
 class CustomModel(_Record):
@@ -60,9 +89,12 @@ class CustomModel(_Record):
     name: str
     job_arn: str
     base_model: str
+    tags: dict[str, str]
     created_at: dt.datetime
+    #: Where the pictures are, below the state folder.
+    folder: str
+    #: File names and captions.
     pictures: list[tuple[str, str]]
-    """File of the picture below the state folder, and its caption."""
 
 
 class Hosting(_Record):
@@ -72,23 +104,42 @@ class Hosting(_Record):
     name: str
     token: str | None
     model_arn: str
+    #: What is hosted while ``model_arn`` is on its way.
+    model_arn_before: str
     model_units: int
+    tags: dict[str, str]
     created_at: dt.datetime
+    changed_at: dt.datetime
+    #: How long it is ``Creating``.
     seconds: float
-    doomed: str = ""
+    doomed: str
+    deletion_seconds: float
     deleted_at: dt.datetime | None = None
 
     @property
     def is_gone(self) -> bool:
         """Whether the service would no longer know it."""
-        return self.deleted_at is not None and (now() - self.deleted_at).total_seconds() >= DELETION_SECONDS
+        return self.deleted_at is not None and _age_s(self.deleted_at) >= self.deletion_seconds
 
     @property
     def status(self) -> str:
-        """``Creating``, ``InService`` or ``Failed``."""
+        """``Creating``, ``InService``, ``Updating`` or ``Failed``."""
+        if _age_s(self.created_at) < self.seconds:
+            return "Creating"
         if self.doomed:
             return "Failed"
-        return "InService" if (now() - self.created_at).total_seconds() >= self.seconds else "Creating"
+        is_new = self.model_arn == self.model_arn_before or _age_s(self.changed_at) >= DELETION_SECONDS
+        return "InService" if is_new else "Updating"
+
+    @property
+    def current_model_arn(self) -> str:
+        """What it hosts right now."""
+        return self.model_arn_before if self.status == "Updating" else self.model_arn
+
+    @property
+    def is_billed(self) -> bool:
+        """Whether AWS would bill it; hosting that failed is not billed."""
+        return self.status != "Failed"
 
 
 class _Kept(_Record):
@@ -96,31 +147,45 @@ class _Kept(_Record):
     models: list[CustomModel] = []
     hostings: list[Hosting] = []
 
+    def tagged(self, arn: str) -> Job | CustomModel | Hosting | None:
+        """What has that ARN; None if nothing has."""
+        everything: list[Job | CustomModel | Hosting] = [*self.jobs, *self.models, *self.hostings]
+        return next((one for one in everything if one.arn == arn), None)
+
 
 class BedrockWorld:
     """All of it, safe under threads; what has changed inside ``changing`` is written when it ends."""
 
     def __init__(self, folder: Path) -> None:
-        """Continue what the folder keeps, or begin with nothing."""
+        """Continue what the folder keeps; a job that ran has failed by now.
+
+        Where the file can't be read, such as one of another version, it is put aside, and nothing is there.
+        """
         self.folder = folder
         self._file = folder / "bedrock.json"
         self._guard = threading.RLock()
-        self._kept = _Kept()
-        if self._file.exists():
-            self._kept = _Kept.model_validate_json(self._file.read_text("utf-8"))
-            for job in self._kept.jobs:
-                if job.status in {"InProgress", "Stopping"}:
-                    job.status, job.ended_at = "Failed", now()
-                    job.failure = "The local stand-in ended while the job ran."
+        self._is_closed = False
+        self._kept = self._read()
+        for job in self._kept.jobs:
+            if job.status == "Stopping":
+                job.end("Stopped")
+            elif job.status == "InProgress":
+                job.end("Failed", "The local stand-in ended while the job ran. Start the training again.")
 
     @contextmanager
     def changing(self) -> Iterator[_Kept]:
-        """Give what is there, alone, and write it at the end."""
-        with self._guard:
-            yield self._kept
+        """Give what is there, alone, and write it at the end; nothing is written after an exception.
+
+        Raises:
+            WorldClosedError: The stand-ins have ended.
+        """
+        with self.reading() as kept:
+            if self._is_closed:
+                raise WorldClosedError
+            yield kept
             self.folder.mkdir(parents=True, exist_ok=True)
             draft = self._file.with_suffix(".part")
-            draft.write_text(self._kept.model_dump_json(), "utf-8")
+            draft.write_text(kept.model_dump_json(), "utf-8")
             draft.replace(self._file)
 
     @contextmanager
@@ -130,22 +195,50 @@ class BedrockWorld:
             self._kept.hostings = [hosting for hosting in self._kept.hostings if not hosting.is_gone]
             yield self._kept
 
+    def pictures_folder(self, model: CustomModel) -> Path:
+        """Where a model's pictures are."""
+        return self.folder / model.folder
+
+    def forget_pictures(self, folder: str) -> None:
+        """Remove the pictures of a model that is no more, or of a job that made none."""
+        shutil.rmtree(self.folder / folder, ignore_errors=True)
+
     def billed(self) -> list[dict[str, str]]:
         """What AWS would bill by time right now."""
         with self.reading() as kept:
-            jobs = [
-                {"kind": "customization_job", "name": job.name, "arn": job.arn, "status": job.status}
-                | {"since": job.created_at.isoformat()}
-                for job in kept.jobs
-                if job.status in {"InProgress", "Stopping"}
-            ]
+            jobs = [_row("customization_job", job, job.status) for job in kept.jobs if job.is_billed]
             hosted = [
-                {"kind": "provisioned_throughput", "name": one.name, "arn": one.arn}
-                | {"status": "Deleting" if one.deleted_at else one.status, "since": one.created_at.isoformat()}
+                _row("provisioned_throughput", one, "Deleting" if one.deleted_at else one.status)
                 for one in kept.hostings
-                if one.deleted_at or one.status != "Failed"
+                if one.is_billed
             ]
         return jobs + hosted
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the stand-ins have ended."""
+        return self._is_closed
+
+    def close(self) -> None:
+        """Write nothing any more; jobs that run end without a trace."""
+        with self._guard:
+            self._is_closed = True
+
+    def _read(self) -> _Kept:
+        try:
+            return _Kept.model_validate_json(self._file.read_text("utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return _Kept()
+        except ValueError as error:
+            aside = self._file.with_suffix(".unreadable")
+            self._file.replace(aside)
+            _log.warning("Custom models and hosting are lost, the file is put aside as %s: %s", aside, error)
+            return _Kept()
+
+
+def _row(kind: str, one: Job | Hosting, status: str) -> dict[str, str]:
+    since = one.created_at.isoformat(timespec="milliseconds")
+    return {"kind": kind, "name": one.name, "arn": one.arn, "status": status, "since": since}
 
 
 def now() -> dt.datetime:
@@ -156,3 +249,7 @@ def now() -> dt.datetime:
 def new_id() -> str:
     """Twelve characters as they end Bedrock's ARNs."""
     return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(12))
+
+
+def _age_s(moment: dt.datetime) -> float:
+    return (now() - moment).total_seconds()

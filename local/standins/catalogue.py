@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import os
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
+
+_log = logging.getLogger("storycast.standins")
 
 #: A day (YYYY-MM-DD) that the stand-ins take for today, for tests.
 TODAY_VARIABLE = "STORYCAST_STANDIN_TODAY"
 
 #: Ids of ended models that are played as active, separated by commas.
 ACTIVE_VARIABLE = "STORYCAST_STANDIN_PLAY_ACTIVE"
-_active = [name for name in os.environ.get(ACTIVE_VARIABLE, "").split(",") if name]
+_active: list[str] = []
 
 _PROFILE = re.compile(r"(?:us|us-gov|eu|apac|jp|au|ca|global)\.(?P<model>.+)")
 _ARN = re.compile(r"arn:aws[^:]*:bedrock:[^:]*:[^:]*:(?P<kind>foundation-model|inference-profile)/(?P<id>.+)")
@@ -97,16 +101,33 @@ def is_played_as_active(model: Model) -> bool:
     return model.id in _active and model.has_ended(today())
 
 
-def play_as_active(identifiers: list[str]) -> None:
-    """Set the models that are played as active though they have ended.
+def is_fresh(model: Model) -> bool:
+    """Whether a model is neither Legacy nor ended today, or is played as if it were so."""
+    return is_played_as_active(model) or not model.is_legacy(today())
+
+
+def play_as_active(identifiers: Sequence[str]) -> None:
+    """Set the models that are played as active though they have ended; the log says so.
 
     Raises:
-        ValueError: One of them is not in the catalogue.
+        ValueError: One of them is no image model of the catalogue.
     """
-    unknown = [identifier for identifier in identifiers if foundation_model(identifier) is None]
+    known = {model.id for model in models() if model.role == "image"}
+    unknown = [identifier for identifier in identifiers if identifier not in known]
     if unknown:
-        raise ValueError(f"There is no model {', '.join(unknown)} in the catalogue.")
-    _active[:] = identifiers
+        raise ValueError(
+            f"The stand-ins can't play {', '.join(unknown)} as active: the image models that they know are "
+            f"{', '.join(sorted(known))}."
+        )
+    _active[:] = dict.fromkeys(identifiers)
+    _log.warning("Played as active though they have ended: %s", ", ".join(_active) or "none")
+
+
+def play_as_the_environment_says() -> None:
+    """Set what ``STORYCAST_STANDIN_PLAY_ACTIVE`` names; see ``play_as_active``."""
+    named = [part.strip() for part in os.environ.get(ACTIVE_VARIABLE, "").split(",")]
+    if identifiers := [identifier for identifier in named if identifier]:
+        play_as_active(identifiers)
 
 
 def played_as_active() -> list[str]:

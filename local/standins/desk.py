@@ -77,7 +77,7 @@ class Desk:
                 error=error,
                 ms=round((time.perf_counter() - begun) * 1000, 1),
                 access_key_id=call.access_key_id or None,
-                paid=bool(error is None and played and played.is_paid(call.operation)),
+                paid=bool(error is None and played and played.is_paid(call.operation) and not call.is_repeat),
                 fault=rule.error or "delay" if rule else None,
             )
         )

@@ -6,8 +6,9 @@ import base64
 import binascii
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
+from local.standins.bodies import Body, malformed, read_body
 from local.standins.embedder import embed_picture
 from local.standins.errors import ModelledError
 from local.standins.objects import ObjectTooLargeError, ObjectUnreadableError, read_object, split_uri
@@ -23,17 +24,13 @@ NO_TEXT_ENCODER = (
 )
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class TitanConfig(_Body):
+class TitanConfig(Body):
     """``embeddingConfig`` of Titan Multimodal Embeddings."""
 
     outputEmbeddingLength: Literal[256, 384, 1024] = 1024  # noqa: N815 - the service's key
 
 
-class TitanBody(_Body):
+class TitanBody(Body):
     """What Titan Multimodal Embeddings takes."""
 
     inputText: str | None = None  # noqa: N815 - the service's key
@@ -41,21 +38,21 @@ class TitanBody(_Body):
     embeddingConfig: TitanConfig = TitanConfig()  # noqa: N815 - the service's key
 
 
-class NovaS3Location(_Body):
+class NovaS3Location(Body):
     """A picture in S3."""
 
     uri: str
     bucketOwner: str | None = None  # noqa: N815 - the service's key
 
 
-class NovaSource(_Body):
+class NovaSource(Body):
     """Where a picture is: base64 in the request, or in S3."""
 
     bytes: str | None = None
     s3Location: NovaS3Location | None = None  # noqa: N815 - the service's key
 
 
-class NovaImage(_Body):
+class NovaImage(Body):
     """A picture to embed."""
 
     format: Literal["png", "jpeg", "gif", "webp"]
@@ -63,7 +60,7 @@ class NovaImage(_Body):
     detailLevel: Literal["STANDARD_IMAGE", "DOCUMENT_IMAGE"] = "STANDARD_IMAGE"  # noqa: N815 - the service's key
 
 
-class NovaParams(_Body):
+class NovaParams(Body):
     """``singleEmbeddingParams`` of Nova Multimodal Embeddings; exactly one of the four inputs."""
 
     embeddingPurpose: Literal[  # noqa: N815 - the service's key
@@ -84,7 +81,7 @@ class NovaParams(_Body):
     video: dict[str, Any] | None = None
 
 
-class NovaBody(_Body):
+class NovaBody(Body):
     """What Nova Multimodal Embeddings takes in InvokeModel."""
 
     schemaVersion: Literal["nova-multimodal-embed-v1"] = "nova-multimodal-embed-v1"  # noqa: N815 - the service's key
@@ -94,7 +91,7 @@ class NovaBody(_Body):
 
 def titan_embedding(body: bytes, call: Call) -> dict[str, Any]:
     """Answer as ``amazon.titan-embed-image-v1`` does."""
-    request = _read(TitanBody, body)
+    request = read_body(TitanBody, body)
     if request.inputText:
         raise ModelledError("ValidationException", NO_TEXT_ENCODER)
     if not request.inputImage:
@@ -108,7 +105,7 @@ def titan_embedding(body: bytes, call: Call) -> dict[str, Any]:
 
 def nova_embedding(body: bytes, call: Call) -> dict[str, Any]:
     """Answer as ``amazon.nova-2-multimodal-embeddings-v1:0`` does."""
-    params = _read(NovaBody, body).singleEmbeddingParams
+    params = read_body(NovaBody, body).singleEmbeddingParams
     given = [name for name in ("text", "image", "audio", "video") if getattr(params, name) is not None]
     if len(given) != 1:
         raise malformed("singleEmbeddingParams takes exactly one of text, image, audio and video")
@@ -135,28 +132,6 @@ def fetched(uri: str) -> bytes:
         return read_object(*split_uri(uri), limit=BYTES_LIMIT)
     except (ObjectUnreadableError, ObjectTooLargeError) as error:
         raise ModelledError("ValidationException", f"Failed to read the S3 object: {error}") from error
-
-
-def malformed(what: str) -> ModelledError:
-    """The service's error for a body that its schema does not allow."""
-    message = f"Malformed input request: {what}, please reformat your input and try again."
-    return ModelledError("ValidationException", message)
-
-
-def _read[T: _Body](kind: type[T], body: bytes) -> T:
-    try:
-        return kind.model_validate_json(body)
-    except ValidationError as error:
-        found = []
-        for problem in error.errors(include_url=False, include_input=False):
-            where = ".".join(map(str, problem["loc"]))
-            if problem["type"] == "extra_forbidden":
-                found.append(f"extraneous key [{where}] is not permitted")
-            elif problem["type"] == "missing":
-                found.append(f"required key [{where}] not found")
-            else:
-                found.append(f"{where or 'body'}: {problem['msg']}")
-        raise malformed("; ".join(found)) from error
 
 
 def _decoded(text: str) -> bytes:

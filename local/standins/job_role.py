@@ -14,11 +14,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.standins.objects import split_uri
 
 PRINCIPAL = "bedrock.amazonaws.com"
+_ASSUME = {"*", "sts:*", "sts:assumerole"}
 _CONFIG = Config(
     connect_timeout=5,
     read_timeout=30,
     retries={"total_max_attempts": 2, "mode": "standard"},
-    s3={"addressing_style": "path"},
+    s3={"addressing_style": "path"},  # there is no DNS for <bucket>.<a loopback name>
 )
 
 
@@ -27,23 +28,22 @@ class RoleRefusedError(Exception):
 
 
 class JobRole:
-    """S3 as a role sees it.
-
-    Raises:
-        RoleRefusedError: Nobody lets Bedrock assume it.
-    """
+    """S3 as a role sees it."""
 
     def __init__(self, role_arn: str, job_name: str) -> None:
-        session = _session()
+        """Assume a role through the STS that ``AWS_ENDPOINT_URL_STS`` or ``AWS_ENDPOINT_URL`` names.
+
+        Raises:
+            RoleRefusedError: It can't be assumed.
+        """
         try:
-            credentials = session.client("sts", config=_CONFIG).assume_role(
-                RoleArn=role_arn, RoleSessionName=job_name[:64]
-            )["Credentials"]
+            credentials = _client("sts").assume_role(RoleArn=role_arn, RoleSessionName=f"bedrock-{job_name}"[:64])[
+                "Credentials"
+            ]
         except (ClientError, BotoCoreError) as error:
             raise RoleRefusedError(f"Could not assume provided IAM role {role_arn}: {error}") from error
-        self._s3: Any = session.client(
+        self._s3 = _client(
             "s3",
-            config=_CONFIG,
             aws_access_key_id=credentials["AccessKeyId"],
             aws_secret_access_key=credentials["SecretAccessKey"],
             aws_session_token=credentials["SessionToken"],
@@ -54,6 +54,7 @@ class JobRole:
 
         Raises:
             RoleRefusedError: The role may not, or there is none; the message names the object.
+            ObjectUnreadableError: It is no ``s3://<bucket>/<key>``.
         """
         bucket, key = split_uri(uri)
         try:
@@ -72,26 +73,45 @@ class JobRole:
 
 
 def trust_problem(role_arn: str) -> str:
-    """Say why Bedrock may not assume a role, by its trust policy; empty where it may."""
+    """Say why Bedrock may not assume a role, by its trust policy.
+
+    Returns:
+        Empty where it may, and where IAM can't be asked: then the job itself finds out. Of a trust policy's
+        conditions nothing is read.
+
+    Raises:
+        RoleRefusedError: The environment names no emulator.
+    """
+    told = f"Could not assume provided IAM role {role_arn}"
     try:
-        role = _session().client("iam", config=_CONFIG).get_role(RoleName=role_arn.rpartition("/")[2])["Role"]
-    except (ClientError, BotoCoreError) as error:
-        return f"Could not assume provided IAM role {role_arn}: {error}"
+        role = _client("iam").get_role(RoleName=role_arn.rpartition("/")[2])["Role"]
+    except ClientError as error:
+        return f"{told}: {error}" if error.response["Error"]["Code"] == "NoSuchEntity" else ""
+    except BotoCoreError:
+        return ""
     policy: Any = role["AssumeRolePolicyDocument"]
     if isinstance(policy, str):
         policy = json.loads(unquote(policy))
-    for statement in policy.get("Statement", ()):
-        services = statement.get("Principal", {}).get("Service", ())
-        if statement.get("Effect") == "Allow" and PRINCIPAL in (
-            [services] if isinstance(services, str) else services
-        ):
-            return ""
-    return f"Could not assume provided IAM role {role_arn}: its trust policy does not name {PRINCIPAL}"
+    if any(_trusts(statement) for statement in _listed(policy.get("Statement", ()))):
+        return ""
+    return f"{told}: its trust policy does not let {PRINCIPAL} assume it"
 
 
-def _session() -> Any:
-    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+def _trusts(statement: Any) -> bool:
+    principal = statement.get("Principal", {})
+    services = _listed(principal.get("Service", ())) if isinstance(principal, dict) else [principal]
+    actions = {action.lower() for action in _listed(statement.get("Action", ()))}
+    return statement.get("Effect") == "Allow" and bool(actions & _ASSUME) and PRINCIPAL in services
+
+
+def _listed(value: Any) -> list[Any]:
+    """Policies write a list of one as the one."""
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _client(service: str, **credentials: str) -> Any:
+    if not os.environ.get("AWS_ENDPOINT_URL"):
+        raise RoleRefusedError("The stand-ins do not know the emulator: set AWS_ENDPOINT_URL.")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    if endpoint is None:
-        raise RoleRefusedError("the stand-ins do not know the emulator: set AWS_ENDPOINT_URL")
-    return boto3.Session(region_name=region)
+    session: Any = boto3.Session(region_name=region)
+    return session.client(service, config=_CONFIG, **credentials)

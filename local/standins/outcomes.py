@@ -7,35 +7,51 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Seconds = Annotated[float, Field(ge=0.0, le=1e6)]
 
-class JobOutcome(BaseModel):
-    """How a fine-tuning job goes: with which message it fails, or how many seconds it takes."""
 
+class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+
+class JobOutcome(_Asked):
+    """How a fine-tuning job goes."""
+
+    #: The ``failureMessage`` that it ends with once it has trained; empty means that it succeeds.
     fail: str = ""
-    seconds: Annotated[float, Field(ge=0.0)] | None = None
+    #: How long it takes at least; None is as always.
+    seconds: Seconds | None = None
 
 
-class ImageOutcome(BaseModel):
+class ThroughputOutcome(_Asked):
+    """How a hosting goes."""
+
+    #: The ``failureMessage`` that it has, at once or after ``seconds``; empty means that it succeeds.
+    fail: str = ""
+    #: How long it is ``Creating``; None is as always.
+    seconds: Seconds | None = None
+    #: How long its deletion takes; None is as always.
+    deletion_seconds: Seconds | None = None
+
+
+class ImageOutcome(_Asked):
     """What a call for pictures gives: a refusal, or fewer pictures with an error beside them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+    #: The message of the ``ValidationException`` that it is refused with; empty means that it is not.
     refuse: str = ""
+    #: How many pictures are kept; None means all.
     keep: Annotated[int, Field(ge=0)] | None = None
+    #: What stands in ``error``.
     error: str = ""
 
 
-class Outcome(BaseModel):
-    """One thing to happen otherwise, ``count`` times."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Outcome(_Asked):
+    """One thing to happen otherwise, the next ``count`` times."""
 
     job: JobOutcome | None = None
-    throughput: JobOutcome | None = None
+    throughput: ThroughputOutcome | None = None
     image: ImageOutcome | None = None
-    count: Annotated[int, Field(ge=1)] = 1
+    count: Annotated[int, Field(ge=1, le=1000)] = 1
 
     @model_validator(mode="after")
     def _names_one(self) -> Outcome:
@@ -43,30 +59,36 @@ class Outcome(BaseModel):
             raise ValueError("name exactly one of job, throughput and image")
         return self
 
+    @property
+    def asked(self) -> _Asked:
+        """The one that is named."""
+        found = self.job or self.throughput or self.image
+        assert found is not None  # noqa: S101 -- held by the validator
+        return found
+
 
 class Outcomes:
     """The outcomes asked for, first come first; safe under threads."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._waiting: list[Outcome] = []
+        self._waiting: list[_Asked] = []
 
     def add(self, outcome: Outcome) -> None:
         """Ask for one, after those that wait."""
         with self._guard:
-            self._waiting += [outcome] * outcome.count
+            self._waiting += [outcome.asked] * outcome.count
 
     def clear(self) -> None:
         """Ask for nothing any more."""
         with self._guard:
             self._waiting = []
 
-    def take(self, kind: str) -> JobOutcome | ImageOutcome | None:
-        """Take the next outcome of a kind, ``job``, ``throughput`` or ``image``; None when none waits."""
+    def take[T: _Asked](self, kind: type[T]) -> T:
+        """Take the next outcome of a kind; one that changes nothing when none waits."""
         with self._guard:
-            for number, outcome in enumerate(self._waiting):
-                found: JobOutcome | ImageOutcome | None = getattr(outcome, kind)
-                if found is not None:
+            for number, asked in enumerate(self._waiting):
+                if isinstance(asked, kind):
                     del self._waiting[number]
-                    return found
-        return None
+                    return asked
+        return kind()

@@ -83,6 +83,7 @@ class StandinServer:
         finally:
             self._socket.close()
             self.desk.close()
+            self.world.close()
             (self.state / READY_FILE).unlink(missing_ok=True)
 
     def stop(self) -> None:

@@ -37,10 +37,17 @@ class Call:
     model: str | None = None
     #: What picture the call was about: the first 16 hex digits of the SHA-256 of its content.
     item: str | None = None
+    #: Whether an earlier call made what this one answers, so that nothing is charged for it.
+    is_repeat: bool = False
 
     def about(self, content: bytes) -> None:
         """Name the content (an image file's bytes) that the call is about, for the call log."""
         self.item = hashlib.sha256(content).hexdigest()[:16]
+
+
+def without_none(members: Params) -> Params:
+    """The members of an answer that there are: an answer leaves out what is not so."""
+    return {name: value for name, value in members.items() if value is not None}
 
 
 def paid[F: Callable[..., Any]](operation: F) -> F:
@@ -56,6 +63,10 @@ class World:
         """Continue what the state folder keeps."""
         self.bedrock = BedrockWorld(state)
         self.outcomes = Outcomes()
+
+    def close(self) -> None:
+        """Write nothing any more."""
+        self.bedrock.close()
 
 
 class Service:

@@ -5,181 +5,126 @@ from __future__ import annotations
 import io
 import json
 import random
-from functools import lru_cache
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, PngImagePlugin
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from local.standins.bedrock_world import CustomModel
-from local.standins.errors import ModelledError
+from local.standins.caption_names import CaptionNames, words_of
+from local.standins.cutouts import cut_out
+from local.standins.image_request import ImageRequest
 from local.standins.pictures import read_pixels
-from local.standins.saliency import saliency_map
-from local.standins.training_job import names_in
 
 BAND = "LOCAL STAND-IN: composite of training pictures, nothing was generated"
-BASE_BAND = "LOCAL STAND-IN: a pattern, nothing was generated"
+BASE_BAND = "LOCAL STAND-IN: a pattern of colours, nothing was generated"
+#: What the PNG text ``Software`` says; of the base model's patterns it is the second.
 SOFTWARE = "Storycast local stand-in: composite of training pictures"
 BASE_SOFTWARE = "Storycast local stand-in: composite of colours, by the base model's stand-in"
 MOST_FIGURES = 3
 #: Share of the panel's height that a lone figure takes; several are smaller.
-FIGURE_SHARE = 0.72
-
-Text = Annotated[str, Field(min_length=1, max_length=1024)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TextToImage(_Strict):
-    """What is to be drawn."""
-
-    text: Text
-    negative_text: Annotated[Text | None, Field(alias="negativeText")] = None
+FIGURE_SHARE, SHARED_PART = 0.72, 0.8
+#: Where figures stand, as a share of the panel's height; the band lies below.
+GROUND_SHARE = 0.94
+#: How far a figure may stand from its place, as a share of the panel's width.
+SHIFT_SHARE = 0.06
+BLURRED_SIDE_PX = 96
 
 
-class ImageConfig(_Strict):
-    """How it is to be drawn; limits of the Amazon Nova User Guide."""
+@dataclass(frozen=True, slots=True)
+class TrainingPictures:
+    """What a trained model draws with."""
 
-    image_count: Annotated[int, Field(ge=1, le=5, alias="numberOfImages")] = 1
-    quality: Literal["standard", "premium"] = "standard"
-    width: Annotated[int, Field(ge=320, le=4096, multiple_of=16)] = 1024
-    height: Annotated[int, Field(ge=320, le=4096, multiple_of=16)] = 1024
-    cfg_scale: Annotated[float, Field(ge=1.1, le=10.0, alias="cfgScale")] = 6.5
-    seed: Annotated[int, Field(ge=0, le=858_993_459)] = 12
-
-    @model_validator(mode="after")
-    def _size_is_legal(self) -> ImageConfig:
-        if not 0.25 <= self.width / self.height <= 4 or self.width * self.height > 4_194_304:
-            raise ValueError(f"{self.width} x {self.height} is not a supported size")
-        return self
+    folder: Path
+    #: File names in the folder, and captions.
+    captions: tuple[tuple[str, str], ...]
 
 
-class ImageRequest(_Strict):
-    """The body of InvokeModel for TEXT_IMAGE."""
-
-    task_type: Annotated[Literal["TEXT_IMAGE"], Field(alias="taskType")]
-    asked: Annotated[TextToImage, Field(alias="textToImageParams")]
-    config: Annotated[ImageConfig, Field(alias="imageGenerationConfig")] = ImageConfig()
-
-
-def read_image_request(body: bytes) -> ImageRequest:
-    """Read the body of a request for pictures.
-
-    Raises:
-        ModelledError: It is not what Canvas takes.
-    """
-    try:
-        return ImageRequest.model_validate_json(body)
-    except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise ModelledError("ValidationException", f"Malformed input request: {told}") from None
-
-
-def draw_panels(request: ImageRequest, model: CustomModel | None, folder: Path) -> list[bytes]:
+def draw_panels(request: ImageRequest, known: TrainingPictures | None) -> list[bytes]:
     """Draw the pictures of a request; the same request gives the same bytes.
+
+    Only the prompt, the seed, the size and the count matter.
 
     Args:
         request: What is asked for.
-        model: Whose training pictures are used; None for the base model, which has none.
-        folder: The state folder, in which they lie.
+        known: The training pictures; None for the base model, which has none.
 
     Returns:
         PNG files with a visible band and a text ``Software`` that say what they are.
     """
     config = request.config
     size = (config.width, config.height)
-    pictures = []
+    drawn = []
     for number in range(config.image_count):
-        asked = json.dumps([request.asked.text, config.seed, number])
-        chance = random.Random(asked)  # noqa: S311 -- pictures, not secrets
-        panel = _pattern(size, chance) if model is None else _composite(request, model, folder, size, chance)
-        pictures.append(_signed(panel, BASE_BAND if model is None else BAND, model is not None))
-    return pictures
+        chance = random.Random(json.dumps([request.asked.text, config.seed, number]))  # noqa: S311 -- pictures, not secrets
+        if known is None:
+            drawn.append(_signed(_pattern(size, chance), BASE_BAND, BASE_SOFTWARE))
+        else:
+            drawn.append(_signed(_composite(request.asked.text, known, size, chance), BAND, SOFTWARE))
+    return drawn
 
 
-def _composite(
-    request: ImageRequest, model: CustomModel, folder: Path, size: tuple[int, int], chance: random.Random
-) -> Image.Image:
-    figures = _figures(request.asked.text, model, chance)
-    background = chance.choice(model.pictures)[0]
-    panel = _ground(folder / background, size)
-    if not figures:
-        return panel
-    height = round(size[1] * FIGURE_SHARE * (1.0 if len(figures) == 1 else 0.8))
+def _composite(text: str, known: TrainingPictures, size: tuple[int, int], chance: random.Random) -> Image.Image:
+    width, height = size
+    figures = _figures(text, known.captions, chance)
+    panel = _ground(known.folder / chance.choice(_settings(text, known.captions)), size)
+    tallest = height * FIGURE_SHARE * (1.0 if len(figures) == 1 else SHARED_PART)
     for number, file in enumerate(figures):
-        cut = _cut_out(str(folder / file))
-        scale = min(height / cut.height, size[0] / len(figures) * 1.1 / cut.width)
-        cut = cut.resize(
-            (max(1, round(cut.width * scale)), max(1, round(cut.height * scale))), Image.Resampling.LANCZOS
-        )
+        cut = cut_out(known.folder, file)
+        scale = min(tallest / cut.height, width / len(figures) * 1.1 / cut.width)
+        cut = cut.resize((max(1, round(cut.width * scale)), max(1, round(cut.height * scale))))
         if chance.random() < 0.5:
             cut = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        middle = size[0] * (number + 0.5) / len(figures) + chance.uniform(-0.06, 0.06) * size[0]
-        place = (round(middle - cut.width / 2), round(size[1] * 0.92 - cut.height))
-        panel.paste(cut, place, cut)
+        middle = width * ((number + 0.5) / len(figures) + chance.uniform(-SHIFT_SHARE, SHIFT_SHARE))
+        panel.paste(cut, (round(middle - cut.width / 2), round(height * GROUND_SHARE - cut.height)), cut)
     return panel
 
 
-def _figures(text: str, model: CustomModel, chance: random.Random) -> list[str]:
+def _figures(text: str, captions: Sequence[tuple[str, str]], chance: random.Random) -> list[str]:
     """For each name of the prompt that captions know, a picture whose caption has it and the fewest others."""
+    names = CaptionNames(caption for _, caption in captions)
     figures = []
-    for name in names_in(text):
-        known = [(len(names_in(caption)), file) for file, caption in model.pictures if name in names_in(caption)]
-        if known:
-            fewest = min(known)[0]
-            figures.append(chance.choice([file for count, file in known if count == fewest]))
+    for name in names.of(text):
+        having = [(len(found), file) for file, caption in captions if name in (found := names.of(caption))]
+        if having:
+            fewest = min(having)[0]
+            figures.append(chance.choice([file for count, file in having if count == fewest]))
     return figures[:MOST_FIGURES]
 
 
-@lru_cache(maxsize=64)
-def _cut_out(file: str) -> Image.Image:
-    """What stands out in a picture, on nothing, cut to its size."""
-    rgb = read_pixels(Path(file).read_bytes())
-    height, width = rgb.shape[:2]
-    saliency = cv2.resize(saliency_map(rgb), (width, height), interpolation=cv2.INTER_LINEAR)
-    alpha: NDArray[np.uint8] = (np.clip((saliency - 0.3) / 0.4, 0.0, 1.0) * 255).astype(np.uint8)
-    if not (alpha > 128).any():
-        alpha = np.full_like(alpha, 255)  # nothing stands out: the whole picture
-    rows, columns = np.where(alpha > 20)
-    cut = Image.fromarray(np.dstack([rgb, alpha]), "RGBA")
-    return cut.crop((int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1))
-
-
-@lru_cache(maxsize=16)
-def _blurred(file: str) -> Image.Image:
-    small = Image.fromarray(read_pixels(Path(file).read_bytes())).resize((96, 96))
-    return small.filter(ImageFilter.GaussianBlur(9))
+def _settings(text: str, captions: Sequence[tuple[str, str]]) -> list[str]:
+    """The pictures whose captions share the prompt's rarest words best; all of them where none shares any."""
+    having = [({word.lower() for word in words_of(caption)}, file) for file, caption in captions]
+    asked = {word.lower() for word in words_of(text)}
+    counts = {word: sum(word in words for words, _ in having) for word in asked}
+    shared = [(sum(1.0 / counts[word] for word in sorted(asked & words)), file) for words, file in having]
+    best = max(shared)[0]
+    return [file for score, file in shared if score == best]
 
 
 def _ground(file: Path, size: tuple[int, int]) -> Image.Image:
-    return _blurred(str(file)).resize(size, Image.Resampling.BICUBIC)
+    """A picture blurred until only its light and its colours are left."""
+    small = Image.fromarray(read_pixels(file.read_bytes())).resize((BLURRED_SIDE_PX, BLURRED_SIDE_PX))
+    return small.filter(ImageFilter.GaussianBlur(9)).resize(size, Image.Resampling.BICUBIC)
 
 
 def _pattern(size: tuple[int, int], chance: random.Random) -> Image.Image:
     """A few blurred colours: the base model knows no picture."""
-    cells = Image.new("RGB", (5, 4))
-    cells.putdata([tuple(chance.randrange(60, 220) for _ in range(3)) for _ in range(20)])
-    return cells.resize(size, Image.Resampling.BICUBIC)
+    colours = bytes(chance.randrange(60, 220) for _ in range(5 * 4 * 3))
+    return Image.frombytes("RGB", (5, 4), colours).resize(size, Image.Resampling.BICUBIC)
 
 
-def _signed(panel: Image.Image, band: str, is_composite: bool) -> bytes:
+def _signed(panel: Image.Image, band: str, software: str) -> bytes:
+    """Put the band over the lower edge, as large as the width lets it be, and write the file."""
     draw = ImageDraw.Draw(panel)
-    size_px = max(11, round(panel.width / 44))
-    font = ImageFont.load_default(size_px)
-    while draw.textlength(band, font) > panel.width * 0.96 and size_px > 8:
+    size_px = max(14, panel.width // 32)
+    while draw.textlength(band, font := ImageFont.load_default(size_px)) > panel.width * 0.96 and size_px > 8:
         size_px -= 1
-        font = ImageFont.load_default(size_px)
     deep = round(size_px * 1.8)
     draw.rectangle((0, panel.height - deep, panel.width, panel.height), fill=(20, 20, 20))
     draw.text((panel.width / 2, panel.height - deep / 2), band, fill=(255, 214, 90), font=font, anchor="mm")
     text = PngImagePlugin.PngInfo()
-    text.add_text("Software", SOFTWARE if is_composite else BASE_SOFTWARE)
+    text.add_text("Software", software)
     out = io.BytesIO()
     panel.save(out, "PNG", pnginfo=text, compress_level=1)
     return out.getvalue()

@@ -5,28 +5,36 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from local.standins.caption_names import CaptionNames
 from local.standins.embedder import WIDTH, embed_picture
 from local.standins.job_role import JobRole
 from local.standins.objects import ObjectUnreadableError
 from local.standins.pictures import PictureUnreadableError, read_header, read_pixels
 
-#: Amazon's limits for image models; see "Preparing data for fine-tuning Amazon Nova creative models".
+# Amazon's limits for image models; see "Preparing data for fine-tuning Amazon Nova creative models".
 MIN_RECORDS, MAX_RECORDS = 5, 10_000
 MIN_SIDE_PX, MAX_SIDE_PX = 512, 4096
+MAX_PIXELS = 12_582_912
+MAX_ASPECT = 4
+MAX_BYTES = 50 * 1024 * 1024
 MIN_CAPTION, MAX_CAPTION = 3, 1024
+KEY_STYLES = (("image-ref", "caption"), ("image_ref", "alt_text"))
+
 #: Steps of the classifier, whatever the job asks for; it has learned all it can by then.
 MOST_STEPS = 300
+#: Pictures that the classifier sees, spread over the manifest: each costs about 50 ms on a core.
+MOST_PICTURES = 64
 RATE = 0.5
 SEED = 20261124
-KEY_STYLES = (("image-ref", "caption"), ("image_ref", "alt_text"))
-_NAME = re.compile(r"\b[A-Z][\w'-]*(?: \d+)?")
+
+type Curve = list[tuple[int, float, float]]
 
 
 class DatasetRefusedError(Exception):
@@ -43,17 +51,28 @@ def read_dataset(manifest: bytes) -> list[tuple[str, str]]:
     for number, line in enumerate(manifest.decode("utf-8", "replace").splitlines(), 1):
         if not line.strip():
             continue
-        try:
-            data = json.loads(line)
-            image, caption = next(style for style in KEY_STYLES if set(style) <= set(data))
-        except (ValueError, TypeError, StopIteration):
-            raise DatasetRefusedError(f"line {number} of the manifest has no picture and caption") from None
-        if not MIN_CAPTION <= len(data[caption]) <= MAX_CAPTION:
-            raise DatasetRefusedError(f"line {number}: captions have {MIN_CAPTION} to {MAX_CAPTION} characters")
-        records.append((str(data[image]), str(data[caption])))
+        uri, caption = _record(line, number)
+        if not MIN_CAPTION <= len(caption) <= MAX_CAPTION:
+            raise DatasetRefusedError(
+                f"line {number} of the manifest: captions have {MIN_CAPTION} to {MAX_CAPTION} characters, "
+                f"this one has {len(caption)}"
+            )
+        records.append((uri, caption))
     if not MIN_RECORDS <= len(records) <= MAX_RECORDS:
         raise DatasetRefusedError(f"the manifest has {len(records)} records, not {MIN_RECORDS} to {MAX_RECORDS}")
     return records
+
+
+def _record(line: str, number: int) -> tuple[str, str]:
+    try:
+        data: Any = json.loads(line)
+    except ValueError:
+        data = None
+    if isinstance(data, dict):
+        for image, caption in KEY_STYLES:
+            if isinstance(data.get(image), str) and isinstance(data.get(caption), str):
+                return data[image], data[caption]
+    raise DatasetRefusedError(f"line {number} of the manifest has no picture and caption")
 
 
 def read_pictures(
@@ -81,63 +100,80 @@ def read_pictures(
             break
         try:
             content = role.read(uri)
+            header = read_header(content)
         except ObjectUnreadableError as error:
             raise DatasetRefusedError(str(error)) from error
-        try:
-            header = read_header(content)
         except PictureUnreadableError as error:
             raise DatasetRefusedError(f"{uri}: {error}") from error
-        width, height = header.width_px, header.height_px
         if header.format not in {"png", "jpeg"}:
             raise DatasetRefusedError(f"{uri} is no PNG or JPEG")
-        if not (MIN_SIDE_PX <= width <= MAX_SIDE_PX and MIN_SIDE_PX <= height <= MAX_SIDE_PX):
-            raise DatasetRefusedError(
-                f"{uri} has {width} x {height} px; sides have {MIN_SIDE_PX} to {MAX_SIDE_PX}"
-            )
+        if problem := _size_problem(header.width_px, header.height_px, len(content)):
+            raise DatasetRefusedError(f"{uri} has {problem}")
         name = f"{number:05d}.{header.format}"
         (folder / name).write_bytes(content)
         kept.append((name, caption))
     return kept
 
 
-def names_in(text: str) -> list[str]:
-    """The capitalised words of a text, each once: what a caption or a prompt may mean somebody by."""
-    return list(dict.fromkeys(_NAME.findall(text)))
+def _size_problem(width_px: int, height_px: int, size_bytes: int) -> str:
+    size = f"{width_px} x {height_px} px"
+    if not (MIN_SIDE_PX <= width_px <= MAX_SIDE_PX and MIN_SIDE_PX <= height_px <= MAX_SIDE_PX):
+        return f"{size}; sides have {MIN_SIDE_PX} to {MAX_SIDE_PX}"
+    if width_px * height_px > MAX_PIXELS:
+        return f"{size}; a picture has at most {MAX_PIXELS} in all"
+    if max(width_px, height_px) > MAX_ASPECT * min(width_px, height_px):
+        return f"{size}; a side is at most {MAX_ASPECT} times the other"
+    if size_bytes > MAX_BYTES:
+        return f"{size_bytes} bytes; a picture has at most {MAX_BYTES}"
+    return ""
 
 
 def train(
-    pictures: list[tuple[str, str]], folder: Path, step_count: int, batch_size: int
-) -> list[tuple[int, float, float]]:
+    pictures: list[tuple[str, str]], folder: Path, step_count: int, batch_size: int, go_on: Callable[[], bool]
+) -> Curve:
     """Train what the stand-in trains: a logistic regression from a picture's embedding to its caption's names.
 
     Its loss is a real one, of this small model on these pictures; nothing is drawn by it.
 
+    Args:
+        pictures: File names and captions, at least one; at most ``MOST_PICTURES`` of them are used.
+        folder: Where the files are.
+        step_count: Steps asked for; at most ``MOST_STEPS`` are made.
+        batch_size: Pictures a step.
+        go_on: Asked before each picture is embedded; where it says no, nothing is trained.
+
     Returns:
-        Step (from 1), epoch, and mean cross-entropy in nats, for each step.
+        Step (from 1), epoch, and mean cross-entropy in nats, for each step; empty where it was not to go on.
+
+    Raises:
+        DatasetRefusedError: A picture cannot be decoded.
     """
-    names = sorted({name for _, caption in pictures for name in names_in(caption)})
-    inputs = np.stack([_embedding(folder / file) for file, _ in pictures])
-    wanted = np.array([[float(name in names_in(caption)) for name in names] for _, caption in pictures])
-    if not names:
-        wanted = np.zeros((len(pictures), 1))
-    weights = np.zeros((WIDTH, wanted.shape[1]))
-    bias = np.zeros(wanted.shape[1])
+    used = [pictures[int(place)] for place in np.linspace(0, len(pictures) - 1, min(len(pictures), MOST_PICTURES))]
+    captions = CaptionNames(caption for _, caption in pictures)
+    embeddings = []
+    for file, _ in used:
+        if not go_on():
+            return []
+        embeddings.append(_embedding(folder / file))
+    inputs = np.stack(embeddings)
+    names = captions.known or [""]
+    wanted = np.array([[float(name in captions.of(caption)) for name in names] for _, caption in used])
+    weights, bias = np.zeros((WIDTH, len(names))), np.zeros(len(names))
     chance = np.random.default_rng(SEED)
-    steps = min(step_count, MOST_STEPS)
     curve = []
-    for step in range(1, steps + 1):
-        batch = chance.integers(0, len(pictures), min(batch_size, len(pictures)))
+    for step in range(1, min(step_count, MOST_STEPS) + 1):
+        batch = chance.integers(0, len(used), batch_size)
         guess = 1.0 / (1.0 + np.exp(-(inputs[batch] @ weights + bias)))
         target = wanted[batch]
         loss = -np.mean(target * np.log(guess + 1e-9) + (1 - target) * np.log(1 - guess + 1e-9))
-        curve.append((step, step * batch_size / len(pictures), float(loss)))
-        slope = (guess - target) / len(batch)
+        curve.append((step, step * batch_size / len(used), float(loss)))
+        slope = (guess - target) / batch_size
         weights -= RATE * inputs[batch].T @ slope
         bias -= RATE * slope.sum(axis=0)
     return curve
 
 
-def metrics_table(curve: list[tuple[int, float, float]]) -> bytes:
+def metrics_table(curve: Curve) -> bytes:
     """The loss by step as Bedrock's CSV has it."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -147,4 +183,7 @@ def metrics_table(curve: list[tuple[int, float, float]]) -> bytes:
 
 
 def _embedding(file: Path) -> NDArray[np.float64]:
-    return np.asarray(embed_picture(read_pixels(file.read_bytes()), WIDTH))
+    try:
+        return np.asarray(embed_picture(read_pixels(file.read_bytes()), WIDTH))
+    except PictureUnreadableError as error:
+        raise DatasetRefusedError(f"record {int(file.stem) + 1} of the manifest: {error}") from error

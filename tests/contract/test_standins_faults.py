@@ -13,6 +13,7 @@ from local.standins.service import Service, World
 from tests.contract.standin_pictures import jpeg
 
 BODY = json.dumps({"inputImage": base64.b64encode(jpeg()).decode("ascii")})
+TAGGED = "arn:aws:bedrock:us-east-1:000000000000:provisioned-model/abcdefghijkl"
 ASKS = {
     "DetectLabels": {"Image": {"Bytes": jpeg()}},
     "GetFoundationModel": {"modelIdentifier": "amazon.nova-pro-v1:0"},
@@ -45,6 +46,9 @@ ASKS = {
     "ListProvisionedModelThroughputs": {},
     "UpdateProvisionedModelThroughput": {"provisionedModelId": "hosting"},
     "DeleteProvisionedModelThroughput": {"provisionedModelId": "hosting"},
+    "TagResource": {"resourceARN": TAGGED, "tags": [{"key": "run", "value": "one"}]},
+    "UntagResource": {"resourceARN": TAGGED, "tagKeys": ["run"]},
+    "ListTagsForResource": {"resourceARN": TAGGED},
 }
 MODELLED = [
     (service.service_name, name, shape.name)
