@@ -17,6 +17,7 @@ from storycast.curation import CuratedImage
 from storycast.dataset import file_name
 from storycast.embeddings import encode, stack, unit
 from storycast.errors import FrameRefusedError, ThrottledError
+from storycast.estimate import GRADED_PARTS_PER_PANEL
 from storycast.frames import to_json_lines
 from storycast.grading import (
     Copy,
@@ -35,6 +36,7 @@ from storycast.ports import Drawn, Labels
 from storycast.sightings import Sighting
 from storycast.stages.draw_storyboard import draw_storyboard
 from storycast.stages.grade_storyboard import grade_storyboard
+from storycast.stages.panel_look import MAX_BOXES
 from storycast.stages.reading import write_record
 from storycast.storyboard import COMPOSITE_MARK, panel_requests, panels_key
 from storycast.training import TrainingPlan
@@ -502,6 +504,10 @@ def test_both_models_pictures_are_graded_and_refused_prompts_have_no_grade() -> 
     draw_storyboard(world.plan, 1, store=world.store, image_model=refused)
     grades = world.grade()
     assert [(grade.drawn_by, grade.prompt) for grade in grades] == [("trained", 0), ("base", 0)]
+
+
+def test_the_estimate_knows_how_many_parts_a_panel_has_at_most() -> None:
+    assert MAX_BOXES + 1 == GRADED_PARTS_PER_PANEL
 
 
 def test_grades_say_what_they_rest_on() -> None:

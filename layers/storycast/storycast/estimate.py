@@ -50,8 +50,8 @@ WORKFLOW_SPREAD = (0.6, 1.6)
 HOSTING_HOURS = (1, 2)
 """Begun hours until a storyboard of some dozens of pictures is drawn; the storyboard's calls take minutes, coming
 into service and being deleted the rest."""
-GRADED_PARTS_PER_PANEL = 4
-"""At most: the whole panel, and who is in it."""
+GRADED_PARTS_PER_PANEL = 9
+"""At most: the whole panel, and as many boxes as ``GradeStoryboard`` looks into."""
 
 
 @dataclass(frozen=True, slots=True)
