@@ -53,6 +53,7 @@ class Drawer:
     """What one model made of a prompt."""
 
     title: str
+    model_id: str
     panels: tuple[Panel, ...]
     refused: str
     composite: bool
@@ -65,9 +66,16 @@ class Prompt:
 
     number: int
     text: str
+    seed: int
+    settings: tuple[str, ...]
+    """How it was drawn: size, quality and the like."""
     negative: str
-    facts: tuple[str, ...]
     drawers: tuple[Drawer, ...]
+
+    @property
+    def columns(self) -> str:
+        """Widths of the drawers on a wide screen, so that all pictures of a prompt have one size."""
+        return " ".join(f"minmax(0, {max(len(drawer.panels), 1)}fr)" for drawer in self.drawers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,11 @@ class Board:
 
     training_id: str
     prompts: tuple[Prompt, ...]
+
+    @property
+    def alike(self) -> bool:
+        """Whether all prompts were drawn in one way, so that it need be told but once."""
+        return len({(prompt.settings, prompt.negative) for prompt in self.prompts}) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +186,7 @@ def _trained(sessions: Sequence[Session], run_id: str) -> Trained:
         ("Learning rate", f"{values.learning_rate:g}"),
         ("Pictures", f"{plan.record_count:,}"),
         ("Held out", f"{len(plan.held_out):,}"),
-        ("Epochs", f"{times:,.0f}, each picture is seen so often"),
+        ("Epochs", f"{times:,.0f}: so often each picture is seen"),
     ]
     if model:
         facts.append(("Job", model.job_name))
@@ -199,11 +212,11 @@ def _prompt(number: int, drawings: Sequence[Drawing], thumbnails: Thumbnails, si
     return Prompt(
         number=number,
         text=request.prompt,
+        seed=request.seed,
         negative=request.negative_prompt,
-        facts=(
-            f"seed {request.seed}",
+        settings=(
             f"{request.width_px} × {request.height_px} px",
-            request.quality,
+            f"{request.quality} quality",
             f"cfg scale {request.cfg_scale:g}",
         ),
         drawers=tuple(_drawer(drawing, thumbnails, side_px) for drawing in drawings),
@@ -226,7 +239,8 @@ def _drawer(drawing: Drawing, thumbnails: Thumbnails, side_px: int) -> Drawer:
             )
         )
     return Drawer(
-        title="The trained model" if trained else f"The base model, {panels.model_id}",
+        title="Trained model" if trained else "Base model",
+        model_id=panels.model_id,
         panels=tuple(shown),
         refused=panels.refused,
         composite=panels.composite,

@@ -100,7 +100,7 @@ def _line(before: Mapping[str, Any], after: Mapping[str, Any]) -> MoneyLine:
 
 def _price(line: Mapping[str, Any]) -> str:
     price, unit = line.get("unit_usd"), str(line.get("unit", ""))
-    if not isinstance(price, int | float) or line.get("stage") == "workflow":
+    if not isinstance(price, int | float) or not price or line.get("stage") == "workflow":
         return ""
     if 0 < price < 0.0001:
         return f"${price * 1e6:,.2f} a million {unit}s"

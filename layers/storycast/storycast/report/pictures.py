@@ -25,6 +25,7 @@ SAMPLES = 6
 MOST_REASONS = 12
 """Reasons listed of one kind; the rest is counted together."""
 
+DECISIONS = {"approve": "approved", "reject": "rejected"}
 KEPT_OUTCOMES = {("crop", "in_dataset"), ("frame", "cropped")}
 _IDS = re.compile(r"\b[0-9a-f]{12}-\d{9}(?:-\d{2})?\b")
 _NUMBERS = re.compile(r"-?\d+(?:[.,]\d+)*")
@@ -231,13 +232,14 @@ class _Maker:
         marks += ["held out of the training"] if image.crop_id in self._held_out else []
         caption = self._material.captions.get(image.crop_id)
         names = " and ".join(image.in_picture) or image.character
+        decision = self._decisions.get(image.crop_id, "")
         return Kept(
             thumbnail=self.kept_thumbnail(image),
             alt=f"{names}, {image.framing}, at {place(image.time_ms)}",
             caption=caption.caption or caption.refused if caption else "",
             marks=tuple(marks),
             flags=self.flags(image),
-            decision=self._decisions.get(image.crop_id, ""),
+            decision=DECISIONS.get(decision, decision),
         )
 
     def flags(self, image: CuratedImage) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storycast.report.material import Material
-from storycast.report.words import count, duration, moment, parsed
+from storycast.report.words import count, duration, parsed, to_the_second
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,6 @@ def took_in_all(material: Material, until: datetime | None) -> str:
 
 
 def _dataset_stages(material: Material) -> Iterator[StageDone]:
-    counts = dict(material.run.counts)
-    told = {name: counts.get(name, 0) for name in _COUNTED}
     before = parsed(material.run.started_at)
     if not material.run.footage:
         return
@@ -46,7 +44,7 @@ def _dataset_stages(material: Material) -> Iterator[StageDone]:
             yield StageDone(name, "", reached=False)
             continue
         took = duration(at - before) if at and before and at >= before else ""
-        yield StageDone(name, _said(counted, told), moment(at), took)
+        yield StageDone(name, _counted(material, counted), to_the_second(at), took)
         before = max(at, before) if at and before else at or before
 
 
@@ -54,7 +52,7 @@ def _training_stages(material: Material) -> Iterator[StageDone]:
     for session in material.sessions:
         plan, model = session.plan, session.model
         rows = [row for row in material.run.billing if row.session_id == plan.session_id]
-        for row in rows:
+        for row in sorted(rows, key=lambda row: row.intended_at):
             kind = "Training" if row.kind == "customization_job" else "Hosting"
             ended = row.ended_at or (model.ended_at if model and model.job_name == row.name else None)
             told = f"{plan.training_id}, session {plan.session_id}: "
@@ -64,11 +62,11 @@ def _training_stages(material: Material) -> Iterator[StageDone]:
                 else f"{count(max(row.model_units, 1), 'model unit')}"
             )
             began = row.created_at or row.intended_at
-            yield StageDone(kind, told, moment(ended), duration(ended - began) if ended else "")
+            yield StageDone(kind, told, to_the_second(ended), duration(ended - began) if ended else "")
     drawn = sum(len(one.panels.picture_keys) for one in material.drawings)
     if material.drawings:
         at = _last_written(material, ("storyboard/*.png",))
-        yield StageDone("Storyboard", count(drawn, "picture"), moment(at))
+        yield StageDone("Storyboard", count(drawn, "picture"), to_the_second(at))
     if "storyboard/grades.json" in material.names:
         at = material.written_at.get("storyboard/grades.json")
         graded = sum(
@@ -77,39 +75,38 @@ def _training_stages(material: Material) -> Iterator[StageDone]:
             for grade in one.grades.values()
             if grade.picture_key in one.panels.picture_keys
         )
-        yield StageDone("Grading", f"{graded} of {count(drawn, 'picture')} graded", moment(at))
+        yield StageDone("Grading", f"{graded} of {count(drawn, 'picture')} graded", to_the_second(at))
 
 
-_STAGES: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("Plan", ("segments.jsonl",), "{footage} of footage in {segments} segments"),
-    ("Sample frames", ("frames.jsonl",), "{frames_sampled} sampled, {frames_kept} kept, {shots} shots"),
-    ("Learn the cast", ("cast.json",), "{characters} characters, {references} reference pictures"),
-    ("Find and name characters", ("sightings.jsonl",), "{crops} crops, {crops_named} of them named"),
-    ("Curate", ("curation.json",), "{duplicates} near-duplicates out, {curated} chosen"),
-    ("Caption", ("captions/*",), "{curated} pictures asked for"),
-    ("Write the dataset", ("dataset/manifest.jsonl", "dataset/contact_sheet.jpg"), "{dataset_images} pictures"),
-    ("Review", ("dataset/approved.jsonl",), ""),
+_STAGES: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]], ...] = (
+    ("Plan", ("segments.jsonl",), (("footage", "file"), ("segments", "segment"))),
+    (
+        "Sample frames",
+        ("frames.jsonl",),
+        (("frames_sampled", "frame"), ("frames_kept", "of them kept"), ("shots", "shot")),
+    ),
+    ("Learn the cast", ("cast.json",), (("characters", "character"), ("references", "reference picture"))),
+    ("Find and name characters", ("sightings.jsonl",), (("crops", "crop"), ("crops_named", "of them named"))),
+    ("Curate", ("curation.json",), (("duplicates", "near-duplicate"), ("curated", "chosen"))),
+    ("Caption", ("captions/*",), (("curated", "picture"),)),
+    (
+        "Write the dataset",
+        ("dataset/manifest.jsonl", "dataset/contact_sheet.jpg"),
+        (("dataset_images", "picture"),),
+    ),
+    ("Review", ("dataset/approved.jsonl",), (("", "decision"),)),
 )
-"""Stages of ``build_dataset``, the files with which each ends, and what it counts."""
-
-_COUNTED = (
-    "footage",
-    "segments",
-    "frames_sampled",
-    "frames_kept",
-    "shots",
-    "characters",
-    "references",
-    "crops",
-    "crops_named",
-    "duplicates",
-    "curated",
-    "dataset_images",
-)
+"""Stages of ``build_dataset``, the files with which each ends, and what it counts; decisions are counted by hand."""
 
 
-def _said(counted: str, told: dict[str, int]) -> str:
-    return counted.format_map({name: f"{number:,}" for name, number in told.items()})
+def _counted(material: Material, counted: tuple[tuple[str, str], ...]) -> str:
+    numbers = {**material.run.counts, "": len(material.decisions)}
+    told = []
+    for name, word in counted:
+        number = numbers.get(name, 0)
+        many = word if word.startswith("of ") or word == "chosen" else f"{word}s"
+        told.append(count(number, word, many))
+    return ", ".join(told)
 
 
 def _is_there(material: Material, file: str) -> bool:

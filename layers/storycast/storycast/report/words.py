@@ -125,6 +125,11 @@ def moment(text: str | datetime | None) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def to_the_second(at: datetime | None) -> str:
+    """Return a time in UTC to the second; empty where there is none."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if at else ""
+
+
 def parsed(text: str | None) -> datetime | None:
     """Return a time of a record, None where there is none or it is not one; without a zone it is UTC."""
     try:
