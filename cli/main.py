@@ -13,6 +13,7 @@ from cli.commands import local
 from cli.commands.doctor import doctor
 from cli.commands.draw import draw
 from cli.commands.estimate import estimate
+from cli.commands.report import report
 from cli.commands.run import run
 from cli.commands.status import status
 from cli.commands.teardown import teardown
@@ -50,6 +51,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(upload)
 app.command()(status)
+app.command()(report)
 app.command()(train)
 app.command()(draw)
 app.command()(teardown)

@@ -17,7 +17,10 @@ BATCH = 24
 
 @dataclass(slots=True)
 class Thumbnail:
-    """A picture of the page; ``uri`` is empty where it is not there or the page was full."""
+    """A picture of the page; ``uri`` is empty where it is not there or the page was full.
+
+    ``key`` is empty where nobody knows of a picture.
+    """
 
     key: str
     side_px: int
@@ -57,6 +60,8 @@ class Thumbnails:
 
 
 def _uri(files: Files, one: Thumbnail) -> str:
+    if not one.key:
+        return ""
     try:
         small = thumbnail(files.get(one.key), one.side_px)
     except (KeyError, PictureUnreadableError):

@@ -96,7 +96,7 @@ _STAGES: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]], ...] = 
     ),
     ("Review", ("dataset/approved.jsonl",), (("", "decision"),)),
 )
-"""Stages of ``build_dataset``, the files with which each ends, and what it counts; decisions are counted by hand."""
+"""Stages of ``build_dataset``, the files with which each ends, and its counts; the run has none of decisions."""
 
 
 def _counted(material: Material, counted: tuple[tuple[str, str], ...]) -> str:
