@@ -247,10 +247,10 @@ def test_an_answer_that_gets_lost_makes_no_second_one(trainable: Stack, steps: i
 
 
 def test_a_runtime_error_that_no_catch_sees_leaves_nothing_billing(trainable: Stack) -> None:
-    """A path that is not there ends an execution as States.Runtime, which States.ALL does not catch."""
+    """States.ALL does not catch States.Runtime; the emulator raises it for a state that is not there."""
     sound = trainable.states.describe_state_machine(stateMachineArn=trainable.train_machine)["definition"]
     broken = json.loads(sound)
-    broken["States"]["CheckProvisioning"]["Parameters"]["Payload"]["missing.$"] = "$.no.such.path"
+    broken["States"]["CheckProvisioning"]["Next"] = "NoSuchState"
     trainable.states.update_state_machine(stateMachineArn=trainable.train_machine, definition=json.dumps(broken))
     try:
         ended = torn_down(trainable, trainable.train(RUN, **session(501)))
@@ -326,10 +326,18 @@ def test_a_budget_that_does_not_reach_stops_before_the_training(trainable: Stack
     assert trainable.paid_calls(mark) == {}
 
 
+@pytest.fixture
+def honest(trainable: Stack) -> Iterator[Stack]:
+    """The stack with Nova Canvas as it is."""
+    trainable.standins("catalogue", {"play_as_active": []})
+    yield trainable
+    trainable.standins("catalogue", {"play_as_active": [CANVAS]})
+
+
 def test_an_ended_base_model_stops_an_upload_within_seconds_and_only_one_that_trains(
-    stack: Stack, film: Path
+    honest: Stack, film: Path
 ) -> None:
-    stack.standins("catalogue", {"play_as_active": []})
+    stack = honest
     training = f"training: {{target: bedrock, base_model: '{CANVAS}'}}\nbudget_usd: 5000\n"
     mark = stack.calls_so_far()
     ended = stack.run(film, "ended", "ended-1", training)

@@ -40,10 +40,14 @@ def record_failure(
 
 
 def _is_its_newest(end: ExecutionEnd, run: Run) -> bool:
-    """Whether the record is about this execution; a training that came too early leaves a running run alone."""
+    """Whether the record is about this execution, and open; a training that came too early leaves a run alone.
+
+    The first word on the end of a run counts: a run that was stopped is not one that failed because its training
+    was stopped with it.
+    """
     if end.is_training:
         return end.execution_arn == run.training_execution_arn and run.status != "running"
-    return end.execution_arn == run.execution_arn
+    return end.execution_arn == run.execution_arn and not (run.status == "failed" and run.error)
 
 
 def _status(end: ExecutionEnd, run: Run) -> RunStatus:
