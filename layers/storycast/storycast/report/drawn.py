@@ -140,6 +140,12 @@ def verdict_counts(material: Material) -> list[tuple[str, str, int]]:
     return [(name, text, verdicts.count(name)) for name, text in VERDICTS.items() if name in verdicts]
 
 
+def guessed_cosine(material: Material) -> float | None:
+    """Return the likeness by which panels were graded, where nobody measured it for the embedding model."""
+    grades = [session.grades for session in material.sessions if session.grades]
+    return grades[-1].known_cosine if grades and not grades[-1].known_cosine_measured else None
+
+
 def billed_rows(material: Material, now: datetime) -> list[BilledRow]:
     """Return the rows of the billing book, oldest first."""
     rows = sorted(material.run.billing, key=lambda row: (row.intended_at, row.name))
