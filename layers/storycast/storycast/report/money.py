@@ -62,13 +62,16 @@ def money(run: Run) -> Money | None:
         actual=_amount(cost.get("total_usd")),
         statement=str(cost.get("statement", "")),
         charged=bool(cost.get("charged", True)),
-        notes=tuple(str(note) for note in estimate.get("notes", ()) if note),
+        notes=tuple(note for note in _list(estimate.get("notes")) if isinstance(note, str)),
     )
 
 
 def _lines(record: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
-    lines = (record or {}).get("lines", ())
-    return [line for line in lines if isinstance(line, Mapping)] if isinstance(lines, Sequence) else []
+    return [line for line in _list((record or {}).get("lines")) if isinstance(line, Mapping)]
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _place(line: Mapping[str, Any], *, by_name: bool) -> tuple[str, str]:

@@ -90,7 +90,7 @@ def write_page(material: Material, files: Files, now: datetime) -> bytes:
             trainings=drawn.trainings(material),
             boards=boards,
             guessed_cosine=drawn.guessed_cosine(material),
-        verdict_whole=sum(one[2] for one in drawn.verdict_counts(material)),
+            verdict_whole=sum(one[2] for one in drawn.verdict_counts(material)),
             verdicts=[one for one in drawn.verdict_counts(material) if one[0] != "not graded"],
             billed=drawn.billed_rows(material, now),
             money=costs,
