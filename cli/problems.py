@@ -115,7 +115,7 @@ def _explain_aws(error: BaseException) -> tuple[str, int] | None:
 
 _LOGIN = "Log in (`aws sso login` or `aws configure`), or use `--target local`, which needs no account."
 
-NO_REGION = "No AWS region is set. Set AWS_REGION, or `region` in your AWS profile, to the region of the stack."
+NO_REGION = "No AWS region is set. Set AWS_DEFAULT_REGION, or `region` in your AWS profile."
 
 
 def _client_error(error: ClientError) -> tuple[str, int]:
