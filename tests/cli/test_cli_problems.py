@@ -22,7 +22,7 @@ def client_error(code: str, operation: str, message: str = "no") -> ClientError:
     ("error", "code", "told"),
     [
         (NoCredentialsError(), 2, "aws configure"),
-        (NoRegionError(), 2, "AWS_REGION"),
+        (NoRegionError(), 2, "AWS_DEFAULT_REGION"),
         (client_error("AccessDenied", "PutObject"), 1, "refuses s3:PutObject"),
         (client_error("AccessDeniedException", "StartExecution"), 1, "refuses states:StartExecution"),
         (client_error("403", "HeadObject", "Forbidden"), 1, "refuses s3:GetObject"),
@@ -47,7 +47,7 @@ def test_the_region_must_be_known(screen: Screen, monkeypatch: pytest.MonkeyPatc
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    with pytest.raises(TargetUnusableError, match="AWS_REGION"), opened(TargetChoice("aws"), screen):
+    with pytest.raises(TargetUnusableError, match="AWS_DEFAULT_REGION"), opened(TargetChoice("aws"), screen):
         pass
 
 
