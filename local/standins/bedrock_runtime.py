@@ -98,9 +98,6 @@ def _answer(document: Params) -> Params:
 def _model(identifier: str, call: Call) -> Model:
     """The model that a request names, if it is still alive."""
     call.model = identifier
-    if ":custom-model/" in identifier:
-        message = f"Invocation of model ID {identifier} with on-demand throughput isn't supported."
-        raise ModelledError("ValidationException", message)
     model = invocable_model(identifier)
     if model is None:
         raise ModelledError("ValidationException", "The provided model identifier is invalid.")

@@ -1,9 +1,10 @@
-"""The stand-ins in a thread of the test process, real boto3 clients, and a small S3 to read pictures from."""
+"""The stand-ins in a thread of the test process, real boto3 clients, a small S3, and what trainings need."""
 
 import contextlib
 import http.server
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,7 +19,9 @@ from botocore.config import Config
 from botocore.response import StreamingBody
 from botocore.validate import ParamValidator
 
+from local.standins import bedrock_world, customization
 from local.standins.server import StandinServer, running
+from tests.contract.trainings import CANVAS, ROLE, StubRole, job_request, put_dataset
 
 _CONFIG = Config(retries={"total_max_attempts": 1}, parameter_validation=False, read_timeout=30)
 
@@ -146,3 +149,95 @@ def log(standins: StandinServer) -> Callable[[], list[dict[str, Any]]]:
     path = Path(standins.state) / "calls.jsonl"
     begun = len(path.read_text("utf-8").splitlines())
     return lambda: [json.loads(line) for line in path.read_text("utf-8").splitlines()[begun:]]
+
+
+@pytest.fixture
+def role(monkeypatch: pytest.MonkeyPatch, objects: dict[str, bytes]) -> dict[str, bytes]:
+    """A role that may read the small S3; gives what is written with it. Real ones: test_standins_job_role.py."""
+    monkeypatch.setattr(bedrock_world, "JOB_SECONDS", 0.2)
+    monkeypatch.setattr(bedrock_world, "HOSTING_SECONDS", 0.3)
+    written: dict[str, bytes] = {}
+    monkeypatch.setattr(customization, "JobRole", lambda arn, _job: StubRole(arn, objects, written))
+    monkeypatch.setattr(customization, "trust_problem", lambda arn: "" if arn == ROLE else "it does not trust us")
+    return written
+
+
+@pytest.fixture
+def active(own: Callable[..., Any]) -> Iterator[None]:
+    """Nova Canvas is played as active."""
+    assert own("POST", "catalogue", {"play_as_active": [CANVAS]})[0] == 200
+    yield
+    own("POST", "catalogue", {"play_as_active": []})
+
+
+@pytest.fixture
+def manifest(objects: dict[str, bytes]) -> str:
+    """URI of a manifest with a few pictures of Mara and of Old Tom."""
+    return put_dataset(objects)
+
+
+@pytest.fixture
+def create(call: Callable[..., dict[str, Any]], manifest: str) -> Callable[..., str]:
+    """Start a job; gives its ARN."""
+
+    def make(name: str, **more: Any) -> str:
+        return call("bedrock", "CreateModelCustomizationJob", **(job_request(name, manifest) | more))["jobArn"]
+
+    return make
+
+
+@pytest.fixture
+def ended(call: Callable[..., dict[str, Any]]) -> Callable[[str], dict[str, Any]]:
+    """Wait until a job has ended; gives what is told of it."""
+
+    def wait(arn: str) -> dict[str, Any]:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            job = call("bedrock", "GetModelCustomizationJob", jobIdentifier=arn)
+            if job["status"] not in {"InProgress", "Stopping"}:
+                return job
+            time.sleep(0.02)
+        raise AssertionError(job)
+
+    return wait
+
+
+@pytest.fixture
+def host(call: Callable[..., dict[str, Any]]) -> Callable[..., str]:
+    """Begin to host a model; gives the hosting's ARN."""
+
+    def make(name: str, model: str, **more: Any) -> str:
+        asked = {"modelUnits": 1, "provisionedModelName": name, "clientRequestToken": name, "modelId": model}
+        return call("bedrock", "CreateProvisionedModelThroughput", **(asked | more))["provisionedModelArn"]
+
+    return make
+
+
+@pytest.fixture
+def reaches(call: Callable[..., dict[str, Any]]) -> Callable[[str, str], dict[str, Any]]:
+    """Wait until a hosting has a status; gives what is told of it."""
+
+    def wait(arn: str, status: str) -> dict[str, Any]:
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            told = call("bedrock", "GetProvisionedModelThroughput", provisionedModelId=arn)
+            if told["status"] == status:
+                return told
+            time.sleep(0.02)
+        raise AssertionError(told)
+
+    return wait
+
+
+@pytest.fixture
+def trained(create: Callable[..., str], ended: Callable[[str], dict[str, Any]]) -> Callable[..., str]:
+    """Train a model; gives its ARN."""
+    return lambda name, **more: ended(create(name, **more))["outputModelArn"]
+
+
+@pytest.fixture
+def hosted(
+    trained: Callable[..., str], host: Callable[..., str], reaches: Callable[[str, str], dict[str, Any]]
+) -> Callable[[str], str]:
+    """Train a model and host it; gives the hosting's ARN."""
+    return lambda name: reaches(host(name, trained(name)), "InService")["provisionedModelArn"]
