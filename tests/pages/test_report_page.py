@@ -19,7 +19,7 @@ from tests.fakes.told import PROMPTS, Told, billed, drawn, made_dataset, trained
 from tests.unit.test_report_run import LATER
 
 WIDTHS = (360, 390, 768, 1280)
-LONG = "an-unbroken-word-that-no-line-of-a-phone-can-hold-" * 6
+LONG = "an_unbroken_word_that_no_line_of_a_phone_can_hold_" * 6
 
 
 @pytest.fixture(scope="module")
