@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storycast.captions import (
-    MAX_CHARACTERS,
+    MAX_CAPTION,
     CaptionRefusedError,
     caption_fingerprint,
     flag,
@@ -131,7 +131,7 @@ GOOD = '{"caption": "Mara waves."}'
         ('{\n  "caption" : "Mara\\n waves  to\\tTom."\n}', "Mara waves to Tom."),
         ('{"caption": "\\"Ahoi\\", ruft Mara \\u2013 früh."}', '"Ahoi", ruft Mara – früh.'),
         ('{"caption": "abc"}', "abc"),
-        (json.dumps({"caption": "x" * MAX_CHARACTERS}), "x" * MAX_CHARACTERS),
+        (json.dumps({"caption": "x" * MAX_CAPTION}), "x" * MAX_CAPTION),
         ('{"caption": "``` is a fence"}', "``` is a fence"),
     ],
 )
@@ -165,7 +165,7 @@ def test_an_answer_that_is_taken(answer: str, caption: str) -> None:
         '{"caption": ""}',
         '{"caption": "  \\n "}',
         '{"caption": "ab"}',
-        json.dumps({"caption": "x" * (MAX_CHARACTERS + 1)}),
+        json.dumps({"caption": "x" * (MAX_CAPTION + 1)}),
         '{"caption": "\\ud800 alone"}',
     ],
 )

@@ -54,6 +54,10 @@ GRADED_PARTS_PER_PANEL = 9
 """At most: the whole panel, and as many boxes as ``GradeStoryboard`` looks into."""
 
 
+SWEEP_HOURS = 0.5
+"""How much later than ``hosting.hours`` a hosting may be gone: a quarter until the sweep, a quarter to end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Range:
     """From the least to the most that is expected: of USD, or of a count."""
@@ -208,9 +212,9 @@ def hosting_usd(settings: Settings) -> Range:
 
 
 def hosting_most_usd(settings: Settings) -> float:
-    """Return what hosting can cost before it is ended by force: all of ``hosting.hours``."""
+    """Return what hosting can cost before the sweep has ended it: ``hosting.hours`` and the hour begun then."""
     price = price_table().price("hosting_hour", settings.training.bedrock_base_model)
-    return math.ceil(settings.hosting.hours) * settings.hosting.model_units * price.usd
+    return math.ceil(settings.hosting.hours + SWEEP_HOURS) * settings.hosting.model_units * price.usd
 
 
 def storyboard_usd(settings: Settings) -> Range:

@@ -126,7 +126,15 @@ def panels_are_paid(store: "ObjectStore", plan: TrainingPlan) -> bool:
 
 def run_panels_key(plan: TrainingPlan, prompt_index: int, drawn_by: DrawnBy) -> str:
     """Key of the run's own copy of a record; the pictures that it names lie beside it, numbered from 1."""
-    return keys.run_file(plan.run_id, f"storyboard/{plan.training_id}-{prompt_index + 1:02d}-{drawn_by}.json")
+    number = plan.first_prompt + prompt_index
+    return keys.run_file(plan.run_id, f"storyboard/{plan.training_id}-{number:02d}-{drawn_by}.json")
+
+
+def next_prompt(store: "ObjectStore", plan: TrainingPlan) -> int:
+    """Return the number that follows those of the training's prompts in the run's storyboard."""
+    prefix = keys.run_file(plan.run_id, f"storyboard/{plan.training_id}-")
+    numbers = [one.key.removeprefix(prefix).partition("-")[0] for one in store.list(prefix)]
+    return max((int(number) for number in numbers if number.isdecimal()), default=0) + 1
 
 
 def _seed(training: str, prompt: str, prompt_index: int) -> int:

@@ -68,6 +68,8 @@ class TrainingPlan(Record):
     begun_at: datetime
     job_name: str
     """Also the model's name."""
+    first_prompt: Annotated[int, Field(ge=1)] = 1
+    """Number of the session's first prompt in the run's storyboard; what is drawn later goes on counting."""
 
     @property
     def hosting_name(self) -> str:

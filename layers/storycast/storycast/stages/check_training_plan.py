@@ -9,7 +9,7 @@ from storycast.advice import advice
 from storycast.budget import refuse_over_budget
 from storycast.costs import spent_usd
 from storycast.errors import ModelMissingError, RequestInvalidError
-from storycast.estimate import NOTHING, hosting_usd, storyboard_usd, training_usd
+from storycast.estimate import NOTHING, hosting_most_usd, storyboard_usd, training_usd
 from storycast.manifest import write_manifest
 from storycast.plan import RunPlan, read_plan, write_plan
 from storycast.ports import (
@@ -25,7 +25,7 @@ from storycast.runs import Run, read_run, write_run
 from storycast.settings import Settings, read_settings
 from storycast.stages.reading import read_record
 from storycast.stages.training_dataset import DatasetPicture, dataset_pictures, split
-from storycast.storyboard import panels_are_paid
+from storycast.storyboard import next_prompt, panels_are_paid
 from storycast.training import (
     TrainedModel,
     TrainingPlan,
@@ -206,9 +206,10 @@ def _drawing(
         }
     )
     settings = settings.model_copy(update={"training": training})
-    return _plan(
+    plan = _plan(
         run, settings, execution_arn, session_id, started_at, model.fingerprint, held_out, model.record_count
     )
+    return plan.model_copy(update={"first_prompt": next_prompt(store, plan)})
 
 
 def _no_model(run: Run, request: TrainingRequest) -> ModelMissingError:
@@ -270,7 +271,8 @@ def _start(plan: TrainingPlan, model: TrainedModel | None, store: ObjectStore) -
 def _refuse_over_budget(plan: TrainingPlan, run: Run, book: BillingBook, start_with: str, now: datetime) -> None:
     settings = plan.settings
     training = training_usd(settings, plan.record_count) if start_with == "train" else NOTHING
-    most_usd = (training + hosting_usd(settings) + storyboard_usd(settings)).high
+    most_usd = (training + storyboard_usd(settings)).high
+    most_usd += hosting_most_usd(settings) if settings.storyboard.prompts else 0.0
     values = f"training.step_count: {settings.training.step_count:,}, batch_size: {settings.training.batch_size}"
     what = f"the storyboard with its hosting, hosting.hours: {settings.hosting.hours:g}"
     what = f"training ({values}), and {what}" if start_with == "train" else what

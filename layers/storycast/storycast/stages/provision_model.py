@@ -8,7 +8,7 @@ from storycast.billing import Billed
 from storycast.budget import refuse_over_budget
 from storycast.costs import spent_usd
 from storycast.errors import ModelMissingError
-from storycast.estimate import hosting_usd, storyboard_usd
+from storycast.estimate import hosting_most_usd, storyboard_usd
 from storycast.fingerprint import canonical_json
 from storycast.ports import BillingBook, ModelHost, ObjectStore
 from storycast.runs import read_run
@@ -38,7 +38,7 @@ def provision_model(
         )
     hosting = plan.settings.hosting
     run = read_run(store, plan.run_id)
-    most_usd = hosting_usd(plan.settings).high + storyboard_usd(plan.settings).high
+    most_usd = hosting_most_usd(plan.settings) + storyboard_usd(plan.settings).high
     what = f"hosting for the storyboard (hosting.hours: {hosting.hours:g})"
     own = [row for row in book.rows(plan.run_id) if row.name != plan.hosting_name]
     refuse_over_budget(plan.settings.budget_usd, spent_usd(run, own, now), most_usd, what)
