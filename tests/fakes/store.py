@@ -80,11 +80,10 @@ class MemoryStore:
         return self._newest(key).content_type
 
     def delete(self, key: str) -> None:
-        self._newest(key)
         if self._versioned:
             self._deleted.add(key)
         else:
-            del self._objects[key]
+            self._objects.pop(key, None)
 
     def _newest(self, key: str) -> _Version:
         if key in self._deleted or key not in self._objects:
