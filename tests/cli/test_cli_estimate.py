@@ -80,7 +80,7 @@ def test_stills_count_as_one_frame_each(tmp_path: Path) -> None:
         (TRAINED, "A training needs one"),
         (TRAINED + "budget_usd: 20\n", "does not suffice"),
         (TRAINED + "budget_usd: 100\n", "ended by force"),
-        (TRAINED + "budget_usd: 130\n", "may not suffice"),
+        (TRAINED + "hosting: {hours: 1.5}\nbudget_usd: 130\n", "may not suffice"),
         (TRAINED + "budget_usd: 200\n", "Within budget_usd: 200."),
     ],
 )

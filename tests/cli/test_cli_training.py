@@ -68,7 +68,7 @@ def test_a_training_with_other_steps_leaves_the_dataset_alone(target: Target, tr
         }
     ]
     # 200 x 8 pictures at $0.005, an hour or two of hosting at $60.50, one panel of the base model.
-    assert "AWS would charge $68.56 to $129.06 at list prices" in result.stdout
+    assert "AWS would charge $68.56 to $129.07 at list prices" in result.stdout
     assert "On this machine it costs nothing." in result.stdout
     assert "Check the training's plan" in result.stdout
 

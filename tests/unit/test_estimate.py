@@ -160,7 +160,7 @@ def test_nothing_is_hosted_without_prompts_and_nothing_trained_on_nothing() -> N
 
 
 @pytest.mark.parametrize(
-    ("hours", "units", "high", "most"), [(0.5, 1, 60.5, 60.5), (2, 3, 363, 363), (72, 1, 121, 4356)]
+    ("hours", "units", "high", "most"), [(0.5, 1, 60.5, 60.5), (2, 3, 363, 544.5), (72, 1, 121, 4416.5)]
 )
 def test_hosting_is_counted_by_begun_hours(hours: float, units: int, high: float, most: float) -> None:
     asked = settings(**{**TRAINED, "hosting": {"hours": hours, "model_units": units}})

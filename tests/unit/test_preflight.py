@@ -104,7 +104,7 @@ def test_what_stands_against_a_training(given: dict[str, Any], error: type[Story
     ("changes", "error", "said"),
     [
         ({"budget_usd": 0}, TrainingPlanInvalidError, "above 0"),
-        ({"budget_usd": 100}, BudgetExceededError, r"\$121.00 before it is ended by force"),
+        ({"budget_usd": 100}, BudgetExceededError, r"\$181.50 before it is ended by force"),
         ({"training": {"target": "sagemaker"}}, NotYetAvailableError, "sagemaker"),
     ],
 )
