@@ -4,6 +4,8 @@ import importlib.util
 import json
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -15,11 +17,25 @@ from storycast.adapters import environment
 from storycast.cast import Cast
 from storycast.errors import StorycastError
 from storycast.footage import FootageSource
-from storycast.keys import run_file
+from storycast.keys import APPROVED_MANIFEST, run_file, trained_model, training_file
+from storycast.manifest import ManifestRecord, write_manifest
+from storycast.names import job_name
 from storycast.plan import FootagePlan, RunPlan, read_plan, write_plan
+from storycast.ports import Drawn
 from storycast.requests import read_request
 from storycast.runs import Run, read_run, write_run
 from storycast.settings import read_settings
+from storycast.storyboard import PanelRequest
+from storycast.teardown import TearDownRequest
+from storycast.training import TrainedModel, TrainingPlan, read_training_plan, write_training_plan
+from tests.fakes.aws_training import (
+    Clock,
+    FakeBedrock,
+    FakeCustomizer,
+    FakeExecutions,
+    FakeHost,
+    MemoryBook,
+)
 from tests.fakes.film import encoded, film
 from tests.fakes.workflow import BLUE, NOW, RED, World, scene
 
@@ -46,7 +62,11 @@ characters:
     references: [cast/tom/*]
 sampling: {frames_per_second: 2, pick: fixed}
 duplicates: {threshold: 0.995}
+budget_usd: 6000
+storyboard: {prompts: [Mara by the sea], images_per_prompt: 1}
 """
+SESSION = ("t1a2b3c4d", "0961db")
+"""Training and session that the events name; the second is made from the ARN of their execution."""
 
 
 def make_world() -> tuple[World, RunPlan]:
@@ -96,11 +116,86 @@ def world() -> World:
     return make_world()[0]
 
 
+class Painter:
+    """An :class:`~storycast.ports.ImageModel` that draws one picture whatever it is asked."""
+
+    def draw(self, model_id: str, request: PanelRequest) -> Drawn:
+        return Drawn((encoded(scene(0, ground=90, shapes={RED: 60}), "PNG"),))
+
+
+@dataclass
+class Training:
+    """What the functions of a training session talk to besides the world."""
+
+    customizer: FakeCustomizer
+    host: FakeHost
+    book: MemoryBook
+    executions: FakeExecutions = field(default_factory=FakeExecutions)
+
+
 @pytest.fixture
-def handler_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Callable[[Any, Any], Any]]:
+def training(world: World) -> Training:
+    """A session of the run whose model is trained and hosted."""
+    clock = Clock(datetime.now(UTC))
+    bedrock = FakeBedrock(clock)
+    training_id, session_id = SESSION
+    settings = read_settings(PROJECT + "training: {target: bedrock}\n", "project.yaml")
+    plan = TrainingPlan(
+        run_id=RUN_ID,
+        training_id=training_id,
+        session_id=session_id,
+        project="the long way home",
+        execution_arn=EXECUTION,
+        settings=settings,
+        fingerprint="1a2b3c4d5e6f",
+        manifest_key=f"runs/{RUN_ID}/training/{training_id}/{session_id}/manifest.jsonl",
+        record_count=8,
+        held_out=(),
+        begun_at=clock.now,
+        job_name=job_name(RUN_ID, training_id, session_id),
+    )
+    write_training_plan(world.store, plan)
+    model = TrainedModel(
+        fingerprint=plan.fingerprint,
+        model_arn="arn:aws:bedrock:us-east-1:111122223333:custom-model/x",
+        model_name=plan.job_name,
+        base_model="amazon.nova-canvas-v1:0",
+        job_name=plan.job_name,
+        job_arn="arn:aws:bedrock:us-east-1:111122223333:model-customization-job/x",
+        trained_by=RUN_ID,
+        training_id=training_id,
+        session_id=session_id,
+        step_count=14_000,
+        batch_size=64,
+        learning_rate=1e-6,
+        record_count=8,
+        began_at=clock.now,
+        ended_at=clock.now,
+    )
+    key = trained_model(plan.project, plan.fingerprint)
+    world.store.put(key, model.model_dump_json().encode(), "application/json")
+    hosting = {"arn": "arn:aws:bedrock:us-east-1:111122223333:provisioned-model/x", "name": plan.hosting_name}
+    world.store.put(
+        training_file(RUN_ID, *SESSION, "hosting.json"), json.dumps(hosting).encode(), "application/json"
+    )
+    records = []
+    for number in range(6):
+        key = run_file(RUN_ID, f"dataset/images/approved-{number}.png")
+        world.store.put(key, f"picture {number}".encode(), "image/png")
+        records.append(ManifestRecord(image_uri=f"s3://media/{key}", caption=f"Mara, picture {number}"))
+    world.store.put(run_file(RUN_ID, APPROVED_MANIFEST), write_manifest(records, "bedrock"), "application/jsonl")
+    return Training(FakeCustomizer(bedrock), FakeHost(bedrock), MemoryBook(clock))
+
+
+@pytest.fixture
+def handler_of(
+    world: World, training: Training, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Callable[[Any, Any], Any]]:
     """Return a function that imports a handler by its path, with fakes where its adapters would be."""
     for name in ("store", "claims", "notifier"):
         monkeypatch.setattr(environment, name, lambda name=name: getattr(world, name))
+    monkeypatch.setattr(environment, "book", lambda: training.book)
+    monkeypatch.setattr(environment, "training_plan", lambda *session: read_training_plan(world.store, *session))
     monkeypatch.setattr(environment, "plan", lambda run_id: read_plan(world.store, run_id))
     monkeypatch.setattr(
         environment,
@@ -125,6 +220,10 @@ def handler_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
         "RekognitionLabels": lambda _: world.detector,
         "BedrockCatalogue": lambda: world.catalogue,
         "IamRoles": lambda: world.roles,
+        "BedrockCustomizer": lambda: training.customizer,
+        "BedrockHost": lambda: training.host,
+        "BedrockImages": Painter,
+        "StepFunctionsExecutions": lambda: training.executions,
     }
 
     def load(name: str) -> Callable[[Any, Any], Any]:
@@ -227,5 +326,7 @@ def test_the_status_triggers_are_what_record_failure_takes(
     handler_of: Callable[[str], Callable[[Any, Any], Any]],
 ) -> None:
     for path in sorted((EVENTS / "triggers").glob("step_functions_*.json")):
-        recorded = handler_of("record_failure")(json.loads(path.read_text(encoding="utf-8")), CONTEXT)
-        assert recorded["status"] in {"FAILED", "TIMED_OUT", "ABORTED"}
+        recorded = handler_of("record_failure")({"event": json.loads(path.read_text(encoding="utf-8"))}, CONTEXT)
+        assert recorded["failed"] is True
+        assert recorded["reason"].startswith(("FAILED", "TIMED_OUT", "ABORTED"))
+        assert TearDownRequest.model_validate(recorded).scope in {"run", "session", "none"}

@@ -576,11 +576,13 @@ def test_the_end_of_an_execution_is_recorded_and_told() -> None:
         "cause": json.dumps({"errorMessage": "not here", "errorType": "NotYetAvailableError", "stackTrace": []}),
     }
     ports: dict[str, Any] = {"store": one.store, "claims": one.claims, "notifier": one.notifier, "now": NOW}
-    assert record_failure(ExecutionEnd.model_validate(detail), **ports) == {"run_id": run_id, "status": "FAILED"}
+    recorded = record_failure(ExecutionEnd.model_validate(detail), **ports)
+    assert (recorded.scope, recorded.run_id, recorded.failed) == ("run", run_id, True)
     run = one.record(run_id)
     assert (run.status, run.error, run.cause) == ("failed", "NotYetAvailableError", "not here")
     stranger = {**detail, "executionArn": "arn:x:stranger", "cause": None, "error": None, "status": "ABORTED"}
-    assert record_failure(ExecutionEnd.model_validate(stranger), **ports) == {"run_id": None, "status": "ABORTED"}
+    recorded = record_failure(ExecutionEnd.model_validate(stranger), **ports)
+    assert (recorded.scope, recorded.run_id) == ("none", None)
     assert one.notifier.told[-1] == ("Storycast: stranger aborted", "stranger: ABORTED\nABORTED\n")
 
 
