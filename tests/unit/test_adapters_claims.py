@@ -51,6 +51,18 @@ def test_another_item_is_another_claim(claims: Claims) -> None:
     assert claims.claim("media/uploads/p/a.mp4#2", "two", DETAILS) == "two"
 
 
+def test_a_claim_is_given_up_by_its_holder_alone(claims: Claims) -> None:
+    assert claims.holder("item") is None
+    claims.claim("item", "one", DETAILS)
+    assert claims.holder("item") == "one"
+    claims.release("item", "two")
+    assert claims.holder("item") == "one"
+    claims.release("item", "one")
+    claims.release("item", "one")
+    assert claims.holder("item") is None
+    assert claims.claim("item", "two", DETAILS) == "two"
+
+
 def test_an_execution_is_found_again_by_its_arn(claims: Claims) -> None:
     assert claims.run_of("arn:1") is None
     claims.register("arn:1", "run-1")
