@@ -5,11 +5,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from storycast.adapters.bedrock_hosting import BedrockHost
-from storycast.stages.provision_model import provision_model
 
 from storycast.adapters import environment
+from storycast.adapters.bedrock_hosting import BedrockHost
 from storycast.requests import SessionEvent, read_event
+from storycast.stages.provision_model import provision_model
 
 logger = Logger(service="provision_model")
 

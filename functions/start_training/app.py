@@ -6,11 +6,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from storycast.adapters.bedrock_customization import BedrockCustomizer
-from storycast.stages.start_training import start_training
 
 from storycast.adapters import environment
+from storycast.adapters.bedrock_customization import BedrockCustomizer
 from storycast.requests import SessionEvent, read_event
+from storycast.stages.start_training import start_training
 
 logger = Logger(service="start_training")
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storycast.captions import (
-    MAX_CAPTION,
     CaptionRefusedError,
     caption_fingerprint,
     flag,
@@ -18,6 +17,7 @@ from storycast.captions import (
 )
 from storycast.cast import Cast, CastMember
 from storycast.curation import CuratedImage
+from storycast.manifest import MAX_CAPTION
 from storycast.runs import ModelUsed
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"

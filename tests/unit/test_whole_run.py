@@ -29,11 +29,12 @@ from storycast.errors import (
     TooManyLostError,
     TrainingPlanInvalidError,
 )
+from storycast.failures import ExecutionEnd
 from storycast.frames import from_json_lines
 from storycast.ledger import FINAL_OUTCOMES
 from storycast.plan import RunPlan, read_plan
 from storycast.ports import Answer
-from storycast.stages.record_failure import ExecutionEnd, record_failure
+from storycast.stages.record_failure import record_failure
 from tests.fakes.film import encoded, film
 from tests.fakes.services import ColourDetector, ColourEmbedder, NamingCaptioner
 from tests.fakes.workflow import BLUE, NOW, RED, World, scene

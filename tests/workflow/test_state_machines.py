@@ -337,7 +337,11 @@ def test_what_later_states_read_was_put_there_by_earlier_ones() -> None:
             if isinstance(state.get("ResultPath"), str)
         }
         for name, state in machine["States"].items():
-            body = {key: value for key, value in state.items() if key not in {"Catch", "ItemProcessor", "ResultSelector"}}
+            body = {
+                key: value
+                for key, value in state.items()
+                if key not in {"Catch", "ItemProcessor", "ResultSelector"}
+            }
             read = set(re.findall(r"'\$\.(\w+)|\"\$\.(\w+)", str(body).replace("'", '"')))
             for key in {first or second for first, second in read} - {"Payload"}:
                 assert key in from_first_task[file_name] | produced, f"{name} reads $.{key}"
