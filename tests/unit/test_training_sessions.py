@@ -406,6 +406,16 @@ def test_who_follows_a_stopped_job_trains_itself(account: Account) -> None:
     assert account.look_at_training(second)["status"] == "Completed"
 
 
+def test_who_follows_a_job_that_somebody_stopped_waits_for_its_session_to_say_so(account: Account) -> None:
+    first, second = account.plan(1), account.plan(2)
+    account.start(first)
+    account.start(second)
+    account.bedrock.end_job(first.job_name, "Stopped")
+    assert account.look_at_training(second)["status"] == "InProgress"
+    assert account.look_at_training(first)["status"] == "Stopped"
+    assert account.look_at_training(second)["status"] == "Vanished"
+
+
 def test_who_follows_a_failed_job_fails_with_it(account: Account) -> None:
     first, second = account.plan(1), account.plan(2)
     account.start(first)
@@ -560,10 +570,12 @@ def test_hosting_that_dies_anywhere_and_is_repeated_is_one_hosting(lag_s: int) -
         account.bedrock.end_job(plan.job_name)
         account.look_at_training(plan)
         died = _dies(lambda gate, a=account, p=plan: a.provision(p, gate), place)
+        account.clock.forward(seconds=10)
         account.provision(plan)
         assert account.bedrock.made("create_hosting") == [plan.hosting_name], place
         row = account.book.row(plan.hosting_name)
         assert row
+        assert lag_s or row.created_at == account.bedrock.hosting(plan.hosting_name).created_at, "it was found"
         assert (row.state, row.arn) == ("live", account.bedrock.hosting(plan.hosting_name).arn)
         if not died:
             return
