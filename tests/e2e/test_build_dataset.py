@@ -199,7 +199,7 @@ def _wait_until_recorded(stack: Stack, run_id: str) -> None:
             "'cast/ada/*.jpg' matches nothing",
         ),
         ("review: {mode: page}\n", "NotYetAvailableError", "review.mode: page"),
-        ("training: {target: bedrock}\n", "NotYetAvailableError", "training.target: bedrock"),
+        ("training: {target: sagemaker}\n", "NotYetAvailableError", "sagemaker"),
         ("captions: {model: amazon.nova-canvas-v1:0}\n", "ModelRetiredError", "2026-09-30"),
         ("captions: {model: nobody.knows-v1:0}\n", "ModelNotAvailableError", "nobody.knows-v1:0"),
     ],

@@ -240,12 +240,9 @@ def test_a_poll_loop_waits_long_enough(state: State) -> None:
 def test_a_poll_loop_leads_on_from_every_status_that_the_service_has(
     machine: str, choice: str, statuses: tuple[str, ...]
 ) -> None:
-    shape = {
-        "ChooseAfterTraining": "ModelCustomizationJobStatus",
-        "ChooseAfterProvisioning": "ProvisionedModelStatus",
-    }
-    model = botocore.session.get_session().get_service_model("bedrock")
-    assert set(statuses) == set(model.shape_for(shape[choice]).enum), "as botocore's model lists them"
+    shape = "ModelCustomizationJobStatus" if statuses == get_args(JobStatus) else "ProvisionedModelStatus"
+    bedrock: Any = botocore.session.get_session().get_service_model("bedrock")
+    assert set(statuses) == set(bedrock.shape_for(shape).enum), "as botocore's model lists them"
     state = machines()[machine]["States"][choice]
     named = set(re.findall(r"'StringEquals': '(\w+)'", str(state["Choices"])))
     assert named | {"Failed"} >= set(statuses), "Failed is the default's"
