@@ -7,11 +7,11 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
-from storycast.adapters.iam import IamRoles
 
 from storycast.adapters import environment
 from storycast.adapters.bedrock import BedrockCatalogue
 from storycast.adapters.bedrock_customization import BedrockCustomizer
+from storycast.adapters.iam import IamRoles
 from storycast.requests import read_event
 from storycast.stages.check_training_plan import check_training_plan
 from storycast.training import TrainingRequest

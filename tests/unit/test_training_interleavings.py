@@ -170,11 +170,10 @@ class Interleavings(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let everything come to its end, and look."""
         bedrock = self.account.bedrock
-        for _ in range(200):
+        for turn in range(200):
+            if turn % 8 == 7:
+                self._tear_down({"scope": "expired"})
             self._everything_goes_on()
-            for job in [job for job in bedrock.jobs.values() if job.status == "InProgress"]:
-                if any(job.name.rsplit("-", 1)[0] == training for training in self._wanted()):
-                    bedrock.end_job(job.name)
             if not any(one.status == "RUNNING" for one in self.all):
                 break
         self.every_call_of_the_service_has_a_row()
@@ -196,7 +195,11 @@ class Interleavings(RuleBasedStateMachine):
                 self._go_on(one, 1000)
         for orphan, _ in self.orphans:
             orphan.finish()
-        self.account.bedrock.settle()
+        bedrock = self.account.bedrock
+        bedrock.settle()
+        for job in [job for job in bedrock.jobs.values() if job.status == "InProgress"]:
+            if job.name.rsplit("-", 1)[0] in self._wanted():
+                bedrock.end_job(job.name)
         self._forward(timedelta(seconds=125))
 
     def _sweep_for(self, how_long: timedelta) -> None:

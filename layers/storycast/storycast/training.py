@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from storycast import keys
+from storycast.billing import Billed, BilledKind
 from storycast.errors import RequestInvalidError
 from storycast.fingerprint import fingerprint
 from storycast.footage import Record
@@ -70,6 +71,40 @@ class TrainingPlan(Record):
     """Also the model's name."""
     first_prompt: Annotated[int, Field(ge=1)] = 1
     """Number of the session's first prompt in the run's storyboard; what is drawn later goes on counting."""
+
+    def billed(
+        self,
+        kind: BilledKind,
+        name: str,
+        now: datetime,
+        *,
+        hours: float,
+        image_count: int = 0,
+        model_units: int = 0,
+    ) -> Billed:
+        """Return the row of something that the session is about to make.
+
+        Args:
+            kind: What it is.
+            name: What it will be called.
+            now: The time.
+            hours: How long it may live.
+            image_count: Pictures that a job sees; its price depends on them.
+            model_units: Units of hosting.
+        """
+        return Billed(
+            name=name,
+            kind=kind,
+            run_id=self.run_id,
+            training_id=self.training_id,
+            session_id=self.session_id,
+            execution_arn=self.execution_arn,
+            state="intended",
+            intended_at=now,
+            expires_at=now + timedelta(hours=hours),
+            image_count=image_count,
+            model_units=model_units,
+        )
 
     @property
     def hosting_name(self) -> str:

@@ -1,10 +1,9 @@
 """ProvisionModel: host the trained model by the hour, or find its hosting again."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from storycast import keys
-from storycast.billing import Billed
 from storycast.budget import refuse_over_budget
 from storycast.costs import spent_usd
 from storycast.errors import ModelMissingError
@@ -42,19 +41,9 @@ def provision_model(
     what = f"hosting for the storyboard (hosting.hours: {hosting.hours:g})"
     own = [row for row in book.rows(plan.run_id) if row.name != plan.hosting_name]
     refuse_over_budget(plan.settings.budget_usd, spent_usd(run, own, now), most_usd, what)
+    units, hours = hosting.model_units, hosting.hours
     row = book.intend(
-        Billed(
-            name=plan.hosting_name,
-            kind="provisioned_throughput",
-            run_id=plan.run_id,
-            training_id=plan.training_id,
-            session_id=plan.session_id,
-            execution_arn=plan.execution_arn,
-            state="intended",
-            intended_at=now,
-            expires_at=now + timedelta(hours=hosting.hours),
-            model_units=hosting.model_units,
-        )
+        plan.billed("provisioned_throughput", plan.hosting_name, now, hours=hours, model_units=units)
     )
     arn = row.arn
     if arn is None:

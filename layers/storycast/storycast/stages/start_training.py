@@ -1,10 +1,9 @@
 """StartTraining: start the fine-tuning job of a session, or find it again."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from storycast import keys
-from storycast.billing import Billed
 from storycast.fingerprint import fingerprint
 from storycast.ports import BillingBook, Claims, CustomizationJob, Customizer, ObjectStore
 from storycast.stages.billing_copy import copy_rows
@@ -47,20 +46,9 @@ def start_training(
     if holder not in {None, plan.job_name}:
         return {"job_name": holder, "is_own": False}
     settings = plan.settings.training
-    row = book.intend(
-        Billed(
-            name=plan.job_name,
-            kind="customization_job",
-            run_id=plan.run_id,
-            training_id=plan.training_id,
-            session_id=plan.session_id,
-            execution_arn=plan.execution_arn,
-            state="intended",
-            intended_at=now,
-            expires_at=now + timedelta(hours=settings.max_hours),
-            image_count=settings.step_count * settings.batch_size,
-        )
-    )
+    hours = settings.max_hours
+    images = settings.step_count * settings.batch_size
+    row = book.intend(plan.billed("customization_job", plan.job_name, now, hours=hours, image_count=images))
     # After the row: a claim whose holder has no open row is nobody's.
     holder = claims.claim(training_claim(plan), plan.job_name, {"run_id": plan.run_id})
     if holder != plan.job_name:
