@@ -15,9 +15,18 @@ Picture = NDArray[np.uint8]
 
 
 def write_film(
-    path: Path, *, shots: int = 6, seconds_per_shot: float = 2.0, seed: int = 1, sound: bool = False
+    path: Path,
+    *,
+    shots: int = 6,
+    seconds_per_shot: float = 2.0,
+    seed: int = 1,
+    sound: bool = False,
+    grain: int = 0,
 ) -> Path:
-    """Write a film whose shots show one of two figures, in turn: a red star with eyes and a blue barrel."""
+    """Write a film whose shots show one of two figures, in turn: a red star with eyes and a blue barrel.
+
+    ``grain``, 0..255, is how far each value is off at random, in each frame anew: it makes the file large.
+    """
     noise = np.random.default_rng(seed)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(RATE), options={"preset": "veryfast", "crf": "20"})
@@ -29,6 +38,9 @@ def write_film(
             for number in range(int(seconds_per_shot * RATE)):
                 picture = background.copy()
                 _figure(picture, shot % 2, number / (seconds_per_shot * RATE), shot)
+                if grain:
+                    off = noise.integers(-grain, grain + 1, picture.shape)
+                    picture = np.clip(picture + off, 0, 255).astype(np.uint8)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
         container.mux(stream.encode())
         if speech is not None:

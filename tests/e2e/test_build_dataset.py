@@ -35,6 +35,15 @@ def test_a_plain_upload_without_project_file_gives_a_dataset(stack: Stack, film:
     assert stack.lines(run_id, "review/decisions.jsonl")
 
 
+def test_a_film_of_several_blocks_is_read_in_ranges(stack: Stack, tmp_path: Path) -> None:
+    """The reader asks for 4 MiB at a time; most films have more."""
+    film = write_film(tmp_path / "grainy.mp4", shots=4, seed=9, grain=40)
+    assert film.stat().st_size > 8 * 1024 * 1024
+    ended = stack.run(film, "grainy", "grainy-1")
+    assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+    assert stack.record("grainy-1")["counts"]["frames_kept"] >= 6
+
+
 def test_an_empty_object_starts_nothing(stack: Stack) -> None:
     before = stack.executions()
     stack.put("uploads/nothing/folder/", b"")

@@ -196,6 +196,32 @@ def test_each_block_is_asked_for_once(small_blocks: int) -> None:
     assert reader.requests == 3
 
 
+class _Whole:
+    """An S3 client that answers a range of a version with everything, as the emulator does."""
+
+    def __init__(self, s3: Any) -> None:
+        self._s3 = s3
+
+    def get_object(self, **arguments: Any) -> Any:
+        if "VersionId" in arguments:
+            del arguments["Range"]
+        return self._s3.get_object(**arguments)
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_server_that_gives_everything_is_asked_by_the_etag(small_blocks: int) -> None:
+    content = bytes(range(250)) * 10
+    s3 = _s3(versioned=True)
+    store = S3Store(BUCKET, s3)
+    store.put("film", content, "video/mp4")
+    reader = RangedReader(_Whole(s3), BUCKET, store.head("film"))
+    reader.seek(1200)
+    assert reader.read(10) == content[1200:1210]
+    reader.seek(0)
+    assert reader.readall() == content
+    assert reader.requests == 4, "once in vain"
+
+
 @pytest.mark.usefixtures("aws")
 def test_only_the_last_used_blocks_are_kept(small_blocks: int) -> None:
     reader, s3 = _reader(bytes(6000))
