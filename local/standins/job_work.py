@@ -129,10 +129,11 @@ class JobWork:
             if (now() - job.changed_at).total_seconds() >= bedrock_world.DELETION_SECONDS:
                 break
             time.sleep(_PAUSE_S)
+        # Before anybody can see that it has ended: who does may look for what it left.
+        self._world.forget_pictures(self._folder)
         try:
             with self._world.changing():
                 stopped = job.status == "Stopping"
                 job.end("Stopped" if stopped else status, "" if stopped else failure[:MESSAGE_LIMIT])
         except WorldClosedError:
             return
-        self._world.forget_pictures(self._folder)
