@@ -23,8 +23,8 @@ class StoredPanels:
 
 def trained_models(target: Target, project: str) -> list[TrainedModel]:
     """Return the models that were trained for a project and are not deleted, oldest first."""
-    folder = f"{keys.project_folder(project)}models/"
-    found = [_parsed(target, key, TrainedModel) for key in listed(target, folder) if key.endswith("/model.json")]
+    listing = listed(target, keys.trained_models(project))
+    found = [_parsed(target, key, TrainedModel) for key in listing if key.endswith("/model.json")]
     return sorted((model for model in found if model), key=lambda model: model.began_at)
 
 
@@ -34,16 +34,6 @@ def session_plan(target: Target, run_id: str, session_id: str) -> TrainingPlan |
         if key.endswith(f"/{session_id}/plan.json"):
             return _parsed(target, key, TrainingPlan)
     return None
-
-
-def newest_plan(target: Target, run_id: str) -> TrainingPlan | None:
-    """Return the plan of the training session of a run that began last; None where there was none."""
-    found = [
-        _parsed(target, key, TrainingPlan)
-        for key in listed(target, keys.run_file(run_id, "training/"))
-        if key.endswith("/plan.json")
-    ]
-    return max((plan for plan in found if plan), key=lambda plan: plan.begun_at, default=None)
 
 
 def stored_panels(target: Target, run_id: str, training_id: str | None = None) -> list[StoredPanels]:

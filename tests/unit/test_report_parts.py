@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from storycast import errors
 from storycast.ledger import FINAL_OUTCOMES
-from storycast.report.charts import SIDE, Loss, curve, histogram, read_losses
+from storycast.losses import Loss, read_losses
+from storycast.report.charts import SIDE, curve, histogram
 from storycast.report.money import money
 from storycast.report.words import OUTCOMES, STATUS, duration, next_step, outcome, place
 from storycast.runs import Run, RunStatus

@@ -20,9 +20,6 @@ SIZES = 12
 """The smallest cut that is looked for has about half the other picture's side."""
 SOURCE_PX = 2 * SIDE_PX
 
-Plane = NDArray[np.float32]
-"""Pixels, shape (height, width, 3), 0..1."""
-
 
 def copy_correlation(one: Picture, other: Picture) -> float:
     """Return how surely one of two pictures is the other one or a cut from it: correlation, -1..1.

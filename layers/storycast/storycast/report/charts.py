@@ -3,14 +3,14 @@
 The words round a chart are the page's, so that they keep their size on any screen.
 """
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from storycast.losses import Loss
 
 SIDE = 1000
 BINS = 48
@@ -39,15 +39,6 @@ class Histogram:
     threshold: float | None
     threshold_percent: float
     ticks: tuple[Tick, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """A line of the metrics that a training job writes."""
-
-    step: int
-    epoch: int
-    loss: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +89,6 @@ def histogram(
             Tick(f"{mark:.1f}".replace("-0.0", "0.0"), _percent((mark - low) / span)) for mark in marks[::-1]
         ),
     )
-
-
-def read_losses(content: bytes) -> list[Loss]:
-    """Read the metrics of a training job: ``step_number``, ``epoch_number``, ``training_loss``.
-
-    Lines that hold no numbers are passed over.
-
-    Raises:
-        ValueError: It is no text.
-    """
-    losses = []
-    for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig"))):
-        try:
-            step, loss = int(float(row["step_number"])), float(row["training_loss"])
-            epoch = int(float(row.get("epoch_number") or 0))
-        except (KeyError, TypeError, ValueError, OverflowError):
-            continue
-        if math.isfinite(loss):
-            losses.append(Loss(step, epoch, loss))
-    return sorted(losses, key=lambda one: one.step)
 
 
 def curve(losses: Sequence[Loss]) -> Curve | None:

@@ -23,9 +23,9 @@ from storycast.footage import Probe, Record
 from storycast.frames import from_json_lines
 from storycast.grading import Grade, Grades
 from storycast.ledger import Entry
+from storycast.losses import Loss, read_losses
 from storycast.plan import RunPlan
 from storycast.ports import StoredObject
-from storycast.report.charts import Loss, read_losses
 from storycast.runs import Run
 from storycast.sightings import Sighting
 from storycast.storyboard import Panels

@@ -24,6 +24,7 @@ from storycast.preflight import refuse_problems, training_findings
 from storycast.runs import Run, read_run, write_run
 from storycast.settings import Settings, read_settings
 from storycast.stages.reading import read_record
+from storycast.stages.trained import trained_models
 from storycast.stages.training_dataset import DatasetPicture, dataset_pictures, split
 from storycast.storyboard import next_prompt, panels_are_paid
 from storycast.training import (
@@ -183,11 +184,7 @@ def _drawing(
     if not settings.storyboard.prompts:
         raise RequestInvalidError("There is nothing to draw: name prompts in storyboard.prompts.")
     wanted = [request.training_id] if request.training_id else list(reversed(run.training_ids))
-    models = {
-        model.training_id: model
-        for one in store.list(keys.trained_models(run.project))
-        if one.key.endswith("/model.json") and (model := read_record(store, one.key, TrainedModel))
-    }
+    models = {model.training_id: model for model in trained_models(store, run.project)}
     model = next((models[training_id] for training_id in wanted if training_id in models), None)
     if model is None:
         raise _no_model(run, request)

@@ -6,9 +6,8 @@ from storycast import keys
 from storycast.errors import RequestInvalidError
 from storycast.ports import Customizer, ObjectStore
 from storycast.runs import read_run
-from storycast.stages.reading import read_record
+from storycast.stages.trained import trained_models
 from storycast.teardown import TearDownRequest
-from storycast.training import TrainedModel
 
 
 def delete_model(request: TearDownRequest, *, store: ObjectStore, customizer: Customizer) -> dict[str, Any]:
@@ -30,11 +29,8 @@ def delete_model(request: TearDownRequest, *, store: ObjectStore, customizer: Cu
     except KeyError:
         raise RequestInvalidError(f"There is no run '{request.run_id}'.") from None
     deleted = []
-    for stored in list(store.list(keys.trained_models(run.project))):
-        model = read_record(store, stored.key, TrainedModel) if stored.key.endswith("/model.json") else None
-        if model is None or model.trained_by != run.run_id:
-            continue
+    for model in [model for model in trained_models(store, run.project) if model.trained_by == run.run_id]:
         customizer.delete_model(model.model_arn)
-        store.delete(stored.key)
+        store.delete(keys.trained_model(run.project, model.fingerprint))
         deleted.append(model.model_name)
     return {"deleted": deleted[:20], "deleted_count": len(deleted)}

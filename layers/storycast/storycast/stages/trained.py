@@ -1,11 +1,11 @@
 """The record of a model that was paid for: written by whoever sees first that its job is done."""
 
-import csv
-import io
+from collections.abc import Iterator
 
 from storycast import keys
+from storycast.losses import read_losses
 from storycast.ports import JobFacts, ObjectStore
-from storycast.stages.reading import write_record
+from storycast.stages.reading import read_record, write_record
 from storycast.training import TrainedModel, TrainingPlan
 
 
@@ -42,6 +42,13 @@ def record_model(plan: TrainingPlan, job: JobFacts, *, store: ObjectStore) -> Tr
     return model
 
 
+def trained_models(store: ObjectStore, project: str) -> Iterator[TrainedModel]:
+    """Yield the records of a project's models; one that is damaged is passed over."""
+    for stored in store.list(keys.trained_models(project)):
+        if stored.key.endswith("/model.json") and (model := read_record(store, stored.key, TrainedModel)):
+            yield model
+
+
 def _metrics(store: ObjectStore, plan: TrainingPlan) -> str | None:
     """Return the key of the table of losses that Bedrock writes below the output's prefix."""
     prefix = keys.training_output(plan.run_id, plan.training_id, plan.session_id)
@@ -53,8 +60,8 @@ def _metrics(store: ObjectStore, plan: TrainingPlan) -> str | None:
 def _last_loss(store: ObjectStore, metrics_key: str | None) -> float | None:
     if metrics_key is None:
         return None
-    rows = list(csv.DictReader(io.StringIO(store.get(metrics_key).decode(errors="replace"))))
     try:
-        return float(rows[-1]["training_loss"])
-    except (IndexError, KeyError, TypeError, ValueError):
+        losses = read_losses(store.get(metrics_key))
+    except (KeyError, ValueError):
         return None
+    return losses[-1].loss if losses else None
