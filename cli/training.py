@@ -78,7 +78,7 @@ def do_session_on(target: Target, session: Session, out: Path | None, screen: Sc
     """Do :func:`do_session` on a target that is there."""
     request = _request(session)
     run_id = request.run_id
-    settings = merged(_own_settings(target, session), session)
+    settings = merged(_own_settings(target, session), request)
     if settings.budget_usd <= 0:
         raise InputRefusedError(
             [f"Run {run_id} has no budget_usd, and nothing is trained or drawn without. Say --budget USD."]
@@ -130,19 +130,14 @@ def settings_of(target: Target, run_id: str) -> Settings:
         ) from None
 
 
-def merged(settings: Settings, session: Session) -> Settings:
+def merged(settings: Settings, request: TrainingRequest) -> Settings:
     """Return a run's settings with those of a session in their place.
 
     Raises:
         InputRefusedError: What results are no valid settings.
     """
-    data = settings.model_dump(mode="json")
-    data["training"] = {**data["training"], "target": "bedrock", **session.training}
-    data["storyboard"] = {**data["storyboard"], **session.storyboard}
-    if session.budget_usd is not None:
-        data["budget_usd"] = session.budget_usd
     try:
-        return Settings.model_validate(data)
+        return Settings.model_validate(request.over(settings))
     except ValidationError as error:
         raise InputRefusedError([_problem(detail) for detail in error.errors()]) from None
 

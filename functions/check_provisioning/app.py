@@ -20,7 +20,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     asked = read_event(event, SessionEvent)
     done = check_provisioning(
         environment.training_plan(asked.run_id, asked.training_id, asked.session_id),
-        store=environment.store(),
         book=environment.book(),
         host=BedrockHost(),
         now=datetime.now(UTC),

@@ -180,7 +180,6 @@ class Account:
     def look_at_hosting(self, plan: TrainingPlan, gate: Gate = _open) -> dict[str, Any]:
         return check_provisioning(
             plan,
-            store=Stepped(self.store, gate),
             book=Stepped(self.book, gate),
             host=Stepped(self.host, gate),
             now=self.clock.now,

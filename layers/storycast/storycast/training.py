@@ -48,6 +48,20 @@ class TrainingRequest(BaseModel):
     storyboard: dict[str, Any] = Field(default_factory=dict)
     budget_usd: Annotated[float, Field(ge=0.0)] | None = None
 
+    def over(self, settings: Settings) -> dict[str, Any]:
+        """Return a run's settings with the request's overrides, unchecked, as a project file has them.
+
+        Where the run trains nothing the target becomes Bedrock: who starts a training wants one.
+        """
+        data = settings.model_dump(mode="json")
+        if data["training"]["target"] == "none":
+            data["training"]["target"] = "bedrock"
+        for section in ("training", "hosting", "storyboard"):
+            data[section] |= getattr(self, section)
+        if self.budget_usd is not None:
+            data["budget_usd"] = self.budget_usd
+        return data
+
 
 class TrainingPlan(Record):
     """What every function of a session must know; ``training/<training_id>/<session_id>/plan.json``."""

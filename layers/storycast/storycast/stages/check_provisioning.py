@@ -3,17 +3,14 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from storycast.ports import BillingBook, ModelHost, ObjectStore
-from storycast.stages.billing_copy import copy_rows
+from storycast.ports import BillingBook, ModelHost
 from storycast.training import TrainingPlan
 
 PATIENCE = timedelta(hours=2)
 """Hosting comes into service within minutes; after this long it is given up."""
 
 
-def check_provisioning(
-    plan: TrainingPlan, *, store: ObjectStore, book: BillingBook, host: ModelHost, now: datetime
-) -> dict[str, Any]:
+def check_provisioning(plan: TrainingPlan, *, book: BillingBook, host: ModelHost, now: datetime) -> dict[str, Any]:
     """Look at the session's hosting.
 
     Returns:
@@ -32,5 +29,4 @@ def check_provisioning(
             f"The hosting {found.name} is still {found.status} since {row.intended_at:%H:%M} UTC. It is ended."
         )
         return {"status": "Overdue", "message": message}
-    copy_rows(store, book, plan.run_id)
     return {"status": found.status, "message": f"{found.name} is {found.status}"}

@@ -82,7 +82,7 @@ def check_training_plan(
     run, run_plan = _run(request, execution_arn, started_at, store, now)
     claims.register(execution_arn, run.run_id)
     write_run(store, run.model_copy(update={"training_execution_arn": execution_arn}))
-    settings = _settings(run_plan, request)
+    settings = read_settings(json.dumps(request.over(run_plan.settings)), f"the request for {run.run_id}")
     session_id = names.session_id(execution_arn)
     trained_on: list[DatasetPicture] = []
     if request.draw_only:
@@ -157,18 +157,6 @@ def _run(
     write_plan(store, run_plan)
     write_run(store, run)
     return run, run_plan
-
-
-def _settings(run_plan: RunPlan, request: TrainingRequest) -> Settings:
-    """Return the run's settings with the request's overrides; starting a training means that one is wanted."""
-    data = run_plan.settings.model_dump(mode="json")
-    if data["training"]["target"] == "none":
-        data["training"]["target"] = "bedrock"
-    for section in ("training", "hosting", "storyboard"):
-        data[section] |= getattr(request, section)
-    if request.budget_usd is not None:
-        data["budget_usd"] = request.budget_usd
-    return read_settings(json.dumps(data), f"the request for {request.run_id}")
 
 
 def _drawing(
