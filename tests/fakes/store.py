@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import IO
 
 from storycast.errors import FootageMissingError
-from storycast.ports import StoredObject
+from storycast.ports import ObjectChangedError, StoredObject
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ class MemoryStore:
     def get(self, key: str) -> bytes:
         return self._newest(key).content
 
+    def get_with_etag(self, key: str) -> tuple[bytes, str]:
+        newest = self._newest(key)
+        return newest.content, newest.etag
+
     def put(self, key: str, content: bytes, content_type: str) -> None:
         versions = self._objects.setdefault(key, [])
         number = f"version-{len(versions) + 1}" if self._versioned else None
@@ -50,6 +54,12 @@ class MemoryStore:
         versions.append(_Version(content, etag, number, content_type, self.clock))
         self._deleted.discard(key)
         self.writes[key] += 1
+
+    def put_if(self, key: str, content: bytes, content_type: str, etag: str | None) -> None:
+        is_there = key in self._objects and key not in self._deleted
+        if etag != (self._newest(key).etag if is_there else None):
+            raise ObjectChangedError(key)
+        self.put(key, content, content_type)
 
     def put_version(self, key: str, content: bytes, etag: str, version_id: str) -> None:
         """Put an object whose ETag and version the test chooses, as events written in files name them."""

@@ -6,13 +6,14 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from storycast.adapters import ranged_reader
 from storycast.adapters.ranged_reader import RangedReader
 from storycast.adapters.s3 import S3Store
-from storycast.errors import DependencyUnavailableError, FootageMissingError
-from storycast.ports import ObjectStore, StoredObject
+from storycast.errors import DependencyUnavailableError, FootageMissingError, ThrottledError
+from storycast.ports import ObjectChangedError, ObjectStore, StoredObject
 from tests.fakes.store import MemoryStore
 
 BUCKET = "media"
@@ -100,6 +101,47 @@ def test_tells_when_an_object_was_written(store: ObjectStore) -> None:
     assert listed.written_at is not None
     assert listed.written_at.tzinfo is not None
     assert listed.written_at == store.head("a").written_at
+
+
+def test_an_object_is_read_with_the_etag_of_this_content(store: ObjectStore) -> None:
+    for content in (b"first", b"second"):
+        store.put("a", content, "text/plain")
+        assert store.get_with_etag("a") == (content, store.head("a").etag)
+    with pytest.raises(KeyError, match="nothing"):
+        store.get_with_etag("nothing")
+
+
+def test_a_content_is_replaced_only_while_it_is_there(store: ObjectStore) -> None:
+    store.put("a", b"first", "text/plain")
+    etag = store.head("a").etag
+    store.put_if("a", b"second", "application/json", etag)
+    with pytest.raises(ObjectChangedError, match="a"):
+        store.put_if("a", b"third", "application/json", etag)
+    assert store.get("a") == b"second"
+    store.put_if("a", b"third", "application/json", store.head("a").etag)
+    assert store.get("a") == b"third"
+
+
+def test_an_object_is_made_only_where_none_is(store: ObjectStore) -> None:
+    store.put_if("a", b"first", "text/plain", None)
+    with pytest.raises(ObjectChangedError, match="a"):
+        store.put_if("a", b"second", "text/plain", None)
+    assert store.get("a") == b"first"
+    _delete(store, "a")
+    store.put_if("a", b"third", "text/plain", None)
+    assert store.get("a") == b"third"
+
+
+def test_an_object_that_was_deleted_is_not_replaced(store: ObjectStore) -> None:
+    with pytest.raises(ObjectChangedError):
+        store.put_if("nothing", b"x", "text/plain", "827ccb0eea8a706c4c34a16891f84e7b")
+    store.put("a", b"first", "text/plain")
+    etag = store.head("a").etag
+    _delete(store, "a")
+    with pytest.raises(ObjectChangedError):
+        store.put_if("a", b"second", "text/plain", etag)
+    with pytest.raises(KeyError):
+        store.get("a")
 
 
 def test_an_open_file_seeks_and_reads(store: ObjectStore) -> None:
@@ -266,7 +308,37 @@ def test_a_listing_goes_on_over_pages() -> None:
 def test_content_type_is_stored() -> None:
     s3 = _s3(versioned=True)
     S3Store(BUCKET, s3).put("a.png", b"1", "image/png")
-    assert s3.head_object(Bucket=BUCKET, Key="a.png")["ContentType"] == "image/png"
+    S3Store(BUCKET, s3).put_if("b.png", b"1", "image/png", None)
+    for key in ("a.png", "b.png"):
+        assert s3.head_object(Bucket=BUCKET, Key=key)["ContentType"] == "image/png"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "expected"),
+    [
+        ("PreconditionFailed", 412, ObjectChangedError),
+        ("ConditionalRequestConflict", 409, ObjectChangedError),
+        ("NoSuchKey", 404, ObjectChangedError),
+        ("SlowDown", 503, ThrottledError),
+        ("InternalError", 500, DependencyUnavailableError),
+        ("AccessDenied", 403, ClientError),
+    ],
+)
+def test_a_condition_that_does_not_hold_is_told_from_other_faults(
+    code: str, status: int, expected: type[Exception]
+) -> None:
+    s3 = boto3.client(
+        "s3",
+        region_name="us-east-1",
+        aws_access_key_id="t",
+        aws_secret_access_key="t",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    asked = {"Bucket": BUCKET, "Key": "a", "Body": b"1", "ContentType": "text/plain", "IfMatch": '"e"'}
+    with Stubber(s3) as stubber:
+        stubber.add_client_error("put_object", code, http_status_code=status, expected_params=asked)
+        with pytest.raises(expected):
+            S3Store(BUCKET, s3).put_if("a", b"1", "text/plain", "e")
 
 
 def test_an_endpoint_that_does_not_answer_is_a_dependency(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,10 @@ class StoredObject:
     """When this content was written, by the bucket's clock, in whole seconds."""
 
 
+class ObjectChangedError(Exception):
+    """An object is not what a write meant to replace: somebody else wrote or deleted it meanwhile."""
+
+
 class ObjectStore(Protocol):
     """The media bucket."""
 
@@ -37,8 +41,28 @@ class ObjectStore(Protocol):
             KeyError: There is no such object.
         """
 
+    def get_with_etag(self, key: str) -> tuple[bytes, str]:
+        """Return an object's content and the ETag of this very content.
+
+        Raises:
+            KeyError: There is no such object.
+        """
+
     def put(self, key: str, content: bytes, content_type: str) -> None:
         """Write an object, replacing what is there."""
+
+    def put_if(self, key: str, content: bytes, content_type: str, etag: str | None) -> None:
+        """Write an object in place of one content alone.
+
+        Args:
+            key: The object.
+            content: What is written.
+            content_type: Its media type.
+            etag: ETag of the content that is replaced; None where no such object may be there.
+
+        Raises:
+            ObjectChangedError: Something else is there. After an answer that was lost, that may be this content.
+        """
 
     def head(self, key: str) -> StoredObject:
         """Return what is known of an object.

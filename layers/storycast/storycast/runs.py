@@ -1,16 +1,21 @@
 """Runs: one execution over a project's footage, and its record ``run.json``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 from pydantic import Field
 
 from storycast import keys
 from storycast.billing import Billed
+from storycast.errors import DependencyUnavailableError
 from storycast.footage import FootageSource, Record
-from storycast.ports import ObjectStore
+from storycast.ports import ObjectChangedError, ObjectStore
 
 RunStatus = Literal["running", "dataset_ready", "training", "storyboard_ready", "failed"]
+
+CHANGE_ATTEMPTS = 10
+"""How often a change is tried before the state machine shall wait; each of them failed since another succeeded."""
 
 
 class ModelUsed(Record):
@@ -22,7 +27,11 @@ class ModelUsed(Record):
 
 
 class Run(Record):
-    """The record of a run. Stages of one execution follow each other, so the last writer is the only one."""
+    """The record of a run.
+
+    It has several writers at once: a function of an execution that was stopped is still at work while the end is
+    recorded. So each changes what it owns, by :func:`change_run`.
+    """
 
     run_id: str
     project: str
@@ -77,7 +86,45 @@ def read_run(store: ObjectStore, run_id: str) -> Run:
     return Run.model_validate_json(store.get(keys.run_file(run_id, "run.json")))
 
 
+def create_run(store: ObjectStore, run: Run) -> Run:
+    """Write the record of a new run and return it; where there is a record already, return that one as it is."""
+    try:
+        store.put_if(keys.run_file(run.run_id, "run.json"), _to_json(run), "application/json", None)
+    except ObjectChangedError:
+        return read_run(store, run.run_id)
+    return run
+
+
+def change_run(store: ObjectStore, run_id: str, change: Callable[[Run], Run]) -> Run:
+    """Change the record of a run as it is at this moment and return it; what others change meanwhile is kept.
+
+    Args:
+        store: The bucket.
+        run_id: The run.
+        change: Returns the run as it shall be, other than it is in what the caller owns alone. It is asked anew
+            where somebody else was faster, also of a run that it has changed already.
+
+    Raises:
+        KeyError: There is no such run.
+        DependencyUnavailableError: Somebody else was faster, again and again.
+    """
+    key = keys.run_file(run_id, "run.json")
+    for _ in range(CHANGE_ATTEMPTS):
+        content, etag = store.get_with_etag(key)
+        run = Run.model_validate_json(content)
+        changed = change(run)
+        if changed == run:
+            return run
+        with suppress(ObjectChangedError):
+            store.put_if(key, _to_json(changed), "application/json", etag)
+            return changed
+    raise DependencyUnavailableError(f"changing {key}: others changed it {CHANGE_ATTEMPTS} times meanwhile")
+
+
 def write_run(store: ObjectStore, run: Run) -> None:
     """Write a run's record."""
-    content = run.model_dump_json(indent=1).encode() + b"\n"
-    store.put(keys.run_file(run.run_id, "run.json"), content, "application/json")
+    store.put(keys.run_file(run.run_id, "run.json"), _to_json(run), "application/json")
+
+
+def _to_json(run: Run) -> bytes:
+    return run.model_dump_json(indent=1).encode() + b"\n"

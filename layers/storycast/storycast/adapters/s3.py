@@ -8,9 +8,11 @@ from botocore.exceptions import ClientError
 from storycast.adapters.clients import client
 from storycast.adapters.faults import translated
 from storycast.adapters.ranged_reader import open_ranged
-from storycast.ports import StoredObject
+from storycast.ports import ObjectChangedError, StoredObject
 
 _MISSING = {"NoSuchKey", "NoSuchVersion", "404", "NotFound"}
+_CHANGED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
+"""What S3 answers to a write whose condition does not hold; the last where the object was deleted."""
 
 
 class S3Store:
@@ -27,17 +29,35 @@ class S3Store:
 
     def get(self, key: str) -> bytes:
         """Return an object's content; see :meth:`ObjectStore.get`."""
+        return self.get_with_etag(key)[0]
+
+    def get_with_etag(self, key: str) -> tuple[bytes, str]:
+        """Return an object's content and its ETag; see :meth:`ObjectStore.get_with_etag`."""
         with translated(f"reading {key}"):
             try:
-                content: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+                found = self._s3.get_object(Bucket=self._bucket, Key=key)
+                content: bytes = found["Body"].read()
             except ClientError as error:
                 raise _missing(error, key) from error
-        return content
+        return content, found["ETag"].strip('"')
 
     def put(self, key: str, content: bytes, content_type: str) -> None:
         """Write an object, replacing what is there."""
         with translated(f"writing {key}"):
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=content, ContentType=content_type)
+
+    def put_if(self, key: str, content: bytes, content_type: str, etag: str | None) -> None:
+        """Write an object in place of one content alone; see :meth:`ObjectStore.put_if`."""
+        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": f'"{etag}"'}
+        with translated(f"writing {key}"):
+            try:
+                self._s3.put_object(
+                    Bucket=self._bucket, Key=key, Body=content, ContentType=content_type, **condition
+                )
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code", "") in _CHANGED:
+                    raise ObjectChangedError(key) from error
+                raise
 
     def head(self, key: str) -> StoredObject:
         """Return what is known of an object; see :meth:`ObjectStore.head`."""
