@@ -96,14 +96,14 @@ def curate(
     for index in order:
         if index not in gone:
             by_character[sightings[index].character].append(index)
-    shown = _shown_by_frame(sightings)
+    shown = named_by_frame(sightings)
     images = []
     for character, indices in sorted(by_character.items()):
         chosen = set(_in_turn(indices, sightings, images_per_character))
         for index in indices:
             one = sightings[index]
             if index in chosen:
-                images.append(_image(one, shown[one.frame_id], padding, twins[index]))
+                images.append(curated_image(one, shown[one.frame_id], padding, twins[index]))
                 verdicts.append(Verdict(crop_id=one.crop_id, outcome="curated", reason="chosen"))
             else:
                 reason = f"{character} has its {images_per_character} pictures without it"
@@ -123,7 +123,8 @@ def _in_turn(indices: Sequence[int], sightings: Sequence[Sighting], budget: int)
     return [index for _, _, index in sorted(turns)[:budget]]
 
 
-def _shown_by_frame(sightings: Sequence[Sighting]) -> Mapping[str, list[Sighting]]:
+def named_by_frame(sightings: Sequence[Sighting]) -> Mapping[str, list[Sighting]]:
+    """Return who was named in each frame, by the frame's id."""
     shown: dict[str, list[Sighting]] = defaultdict(list)
     for one in sightings:
         if one.character:
@@ -131,7 +132,17 @@ def _shown_by_frame(sightings: Sequence[Sighting]) -> Mapping[str, list[Sighting
     return shown
 
 
-def _image(one: Sighting, shown: Sequence[Sighting], padding: float, duplicates: Sequence[str]) -> CuratedImage:
+def curated_image(
+    one: Sighting, shown: Sequence[Sighting], padding: float, duplicates: Sequence[str]
+) -> CuratedImage:
+    """Return the picture of the dataset that a sighting makes.
+
+    Args:
+        one: The sighting.
+        shown: All that were named in its frame.
+        padding: Share of the box's longer side that is added round it.
+        duplicates: Crop ids that were dropped for it.
+    """
     cut = plan_cut(one.box, one.width_px, one.height_px, padding=padding, least_side_px=TRAINING_SIDE_PX)
     square = cut.box(one.width_px, one.height_px)
     others = sorted(

@@ -16,7 +16,8 @@ class DatasetImage(Record):
     file_name: str
     caption: str
     image: CuratedImage
-    model_id: str
+    caption_by: str
+    """The model's id; the name of the person where one wrote it."""
     flags: tuple[str, ...]
 
 
@@ -31,7 +32,7 @@ def dataset_image(image: CuratedImage, caption: Caption) -> DatasetImage:
         file_name=file_name(image),
         caption=caption.caption,
         image=image,
-        model_id=caption.model_id,
+        caption_by=caption.model_id,
         flags=caption.flags,
     )
 

@@ -69,6 +69,14 @@ class NotYetAvailableError(BadInputError):
     """The project asks for a part of the workflow that this release does not have."""
 
 
+class NothingApprovedError(BadInputError):
+    """Whoever reviewed the run left no picture in its dataset."""
+
+
+class ReviewTimedOutError(BadInputError):
+    """Nobody finished the review within ``review.timeout_hours``."""
+
+
 class TrainingPlanInvalidError(BadInputError):
     """The project asks for a training that cannot be: no budget, a dataset or values outside the limits."""
 
@@ -99,6 +107,10 @@ class TooManyLostError(RunFailedError):
 
 class CaptionsFailedError(RunFailedError):
     """Not one picture got a usable caption, so there is no dataset to write."""
+
+
+class HumanReviewFailedError(RunFailedError):
+    """Amazon A2I can't show a batch to its workers, or they stopped before its end."""
 
 
 class TrainingAccessError(RunFailedError):

@@ -8,6 +8,12 @@ MANIFEST = "dataset/manifest.jsonl"
 """Name of the manifest within a run."""
 APPROVED_MANIFEST = "dataset/approved.jsonl"
 """Name of the manifest that people, or ``review.mode: auto``, have approved."""
+DECISIONS = "review/decisions.jsonl"
+"""Name of what was decided in a run's review, as of its end."""
+IMAGES = "dataset/images/"
+"""Folder of the dataset's pictures within a run."""
+PICTURES = "dataset/pictures.jsonl"
+"""Name of what is known of the approved pictures within a run, in the manifest's order."""
 RUNS = "runs/"
 
 
@@ -84,6 +90,16 @@ def caption(footage_id: str, fingerprint: str, crop_id: str) -> str:
 def run_file(run_id: str, name: str) -> str:
     """Key of a file of a run, such as ``ledger.jsonl`` or ``dataset/manifest.jsonl``."""
     return f"{RUNS}{run_id}/{name}"
+
+
+def review(run_id: str) -> str:
+    """Key of what people are shown of a run in its review."""
+    return run_file(run_id, "review/review.json")
+
+
+def review_thumb(run_id: str, crop_id: str) -> str:
+    """Key of the small JPEG of a picture in the review's grid."""
+    return run_file(run_id, f"review/thumbs/{crop_id}.jpg")
 
 
 def training_file(run_id: str, training_id: str, session_id: str, name: str) -> str:

@@ -11,7 +11,7 @@ from storycast.ports import ObjectStore
 
 Kind = Literal["segment", "frame", "crop"]
 
-STAGES = ("list_frames", "name_characters", "curate_dataset", "write_dataset")
+STAGES = ("list_frames", "name_characters", "curate_dataset", "write_dataset", "apply_review")
 """The stages that know more of an item than those before, in order; the last word counts."""
 
 FINAL_OUTCOMES: dict[Kind, tuple[str, ...]] = {
@@ -26,6 +26,8 @@ FINAL_OUTCOMES: dict[Kind, tuple[str, ...]] = {
         "caption_refused",
         "over_limit",
         "lost",
+        "rejected",
+        "not_reviewed",
         "in_dataset",
     ),
 }

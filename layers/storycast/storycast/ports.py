@@ -7,6 +7,7 @@ from typing import IO, Any, Protocol
 
 from storycast.billing import Billed
 from storycast.boxes import Box
+from storycast.decisions import Decision
 from storycast.storyboard import PanelRequest
 from storycast.training import JobStatus, ThroughputStatus
 
@@ -193,6 +194,103 @@ class Notifier(Protocol):
 
     def tell(self, subject: str, message: str) -> None:
         """Publish a message; ``subject`` is plain ASCII of at most 100 characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A run that waits for people: the token that lets it go on, and until when it waits."""
+
+    run_id: str
+    project: str
+    task_token: str
+    opened_at: datetime
+    deadline: datetime
+    reminded_at: datetime
+    """When people were last told."""
+
+
+class ReviewLog(Protocol):
+    """What people decide of runs, and the runs that wait for it. Decisions are only ever added."""
+
+    def append(self, run_id: str, decision: Decision) -> None:
+        """Add a decision.
+
+        Raises:
+            SequenceTakenError: Another decision has its ``seq``.
+        """
+
+    def read(self, run_id: str, after: int = 0) -> list[Decision]:
+        """Return a run's decisions whose ``seq`` is above ``after``, in order, as of the last write."""
+
+    def gate(self, run_id: str) -> Gate | None:
+        """Return who waits for a run's review, None where nobody ever did."""
+
+    def open(self, gate: Gate) -> None:
+        """Note that a run waits; a new token replaces the one before."""
+
+    def remember(self, project: str, run_id: str, at: datetime) -> None:
+        """Note that a run of a project has a review, for later runs."""
+
+    def runs_of(self, project: str) -> list[str]:
+        """Return the project's runs that had a review, the newest first, at most 20."""
+
+
+class Callbacks(Protocol):
+    """Lets executions go on that wait for a token."""
+
+    def succeed(self, task_token: str, output: Mapping[str, Any]) -> bool:
+        """Let the execution go on; False where nobody waits for this token any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class HumanLoop:
+    """One batch of pictures before Amazon A2I's workers, and the execution that waits for it."""
+
+    name: str
+    run_id: str
+    batch: int
+    task_token: str
+    started_at: datetime
+
+
+class LoopBook(Protocol):
+    """Which execution waits for which human loop: a token does not fit into a loop's name."""
+
+    def put(self, loop: HumanLoop) -> None:
+        """Note a loop; a new token replaces the one before."""
+
+    def get(self, name: str) -> HumanLoop | None:
+        """Return a loop, None where it is none of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopFacts:
+    """What Amazon A2I says of a human loop."""
+
+    name: str
+    status: str
+    """``InProgress``, ``Completed``, ``Failed``, ``Stopping`` or ``Stopped``."""
+    flow_definition_arn: str
+    failure: str = ""
+    output_uri: str = ""
+    """S3 URI of the workers' answers; empty where there are none."""
+
+
+class HumanReviews(Protocol):
+    """Amazon A2I: shows workers a batch of pictures."""
+
+    def start(self, name: str, flow_definition_arn: str, content: Mapping[str, Any]) -> bool:
+        """Start a human loop; False where there is one of this name already.
+
+        Raises:
+            HumanReviewFailedError: A2I refuses it.
+        """
+
+    def facts(self, name: str) -> LoopFacts | None:
+        """Return what is known of a loop, None where there is none of this name."""
+
+    def stop(self, name: str) -> None:
+        """Stop a loop; one that has ended or is gone is no fault."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from storycast.errors import DependencyUnavailableError
 from storycast.footage import FootageSource, Record
 from storycast.ports import ObjectChangedError, ObjectStore
 
-RunStatus = Literal["running", "dataset_ready", "training", "storyboard_ready", "failed"]
+RunStatus = Literal["running", "in_review", "dataset_ready", "training", "storyboard_ready", "failed"]
 
 CHANGE_ATTEMPTS = 10
 """How often a change is tried before the state machine shall wait; each of them failed since another succeeded."""

@@ -145,9 +145,14 @@ class Captions(_Strict):
 class Review(_Strict):
     """Who approves the pictures and captions."""
 
-    mode: Literal["page", "a2i", "auto"] = "auto"
+    mode: Literal["page", "a2i", "auto"] = "page"
     timeout_hours: Annotated[float, Field(gt=0.0, le=8760.0)] = 72.0
+    on_timeout: Literal["fail", "approved"] = "fail"
+    """After ``timeout_hours``: the run fails, or goes on with what is approved by then."""
+    remind_hours: Annotated[float, Field(ge=1.0, le=8760.0)] = 24.0
+    """How often the topic tells again that a review waits."""
     minimum_per_character: Annotated[int, Field(ge=0)] = 10
+    """Approved pictures below which a character keeps a training from being started."""
 
 
 class Training(_Strict):

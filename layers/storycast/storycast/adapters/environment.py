@@ -6,6 +6,7 @@ from functools import cache
 from storycast import keys
 from storycast.adapters.billing_book import DynamoBillingBook
 from storycast.adapters.dynamodb import DynamoClaims
+from storycast.adapters.review_log import DynamoReviewLog
 from storycast.adapters.s3 import S3Store
 from storycast.adapters.sns import SnsNotifier
 from storycast.cast import Cast
@@ -30,6 +31,12 @@ def claims() -> DynamoClaims:
 def book() -> DynamoBillingBook:
     """Return the billing book, which lies in the same table."""
     return DynamoBillingBook(os.environ["TABLE_NAME"])
+
+
+@cache
+def review_log() -> DynamoReviewLog:
+    """Return the review log."""
+    return DynamoReviewLog(os.environ["REVIEW_TABLE_NAME"])
 
 
 @cache

@@ -1,5 +1,7 @@
-"""Executions of our own state machines."""
+"""Executions of our own state machines: stopping them, and letting those go on that wait for a token."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -9,6 +11,8 @@ from storycast.adapters.faults import translated
 
 _ENDED = {"ExecutionDoesNotExist", "ValidationException"}
 """AWS takes a second stop in silence; the emulator and Express machines refuse it."""
+
+_TOKEN_OVER = {"InvalidToken", "TaskDoesNotExist", "TaskTimedOut"}
 
 
 class StepFunctionsExecutions:
@@ -25,3 +29,21 @@ class StepFunctionsExecutions:
             except ClientError as refused:
                 if refused.response["Error"]["Code"] not in _ENDED:
                     raise
+
+
+class StepFunctionsCallbacks:
+    """:class:`~storycast.ports.Callbacks` over Step Functions."""
+
+    def __init__(self, stepfunctions: Any = None) -> None:
+        self._stepfunctions = stepfunctions or client("stepfunctions")
+
+    def succeed(self, task_token: str, output: Mapping[str, Any]) -> bool:
+        """Let the execution go on; False where nobody waits for this token any more."""
+        with translated("letting the execution go on"):
+            try:
+                self._stepfunctions.send_task_success(taskToken=task_token, output=json.dumps(output))
+            except ClientError as refused:
+                if refused.response["Error"]["Code"] in _TOKEN_OVER:
+                    return False
+                raise
+        return True

@@ -1,42 +1,160 @@
-"""ApplyReview: turn decisions into the approved manifest and end the run as a dataset that is ready."""
+"""ApplyReview: turn decisions into the approved dataset: its manifest, and the pictures that it names."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from storycast import keys
-from storycast.fingerprint import canonical_json
-from storycast.frames import from_json_lines
-from storycast.ledger import Entry
+from storycast.approval import Approval, approve, keep_all
+from storycast.contact_sheet import MAX_TILES, Tile, draw_contact_sheet
+from storycast.dataset import DatasetImage, dataset_card, made_by
+from storycast.decisions import Decision, state_of
+from storycast.frames import to_json_lines
+from storycast.images import PictureUnreadableError, open_picture, to_png
+from storycast.ledger import Entry, record_entries
+from storycast.manifest import ManifestRecord, problems, write_manifest
 from storycast.plan import RunPlan
-from storycast.ports import Notifier, ObjectStore
-from storycast.runs import read_run, write_run
+from storycast.ports import Notifier, ObjectStore, ReviewLog
+from storycast.review import Review, read_review
+from storycast.runs import Run, change_run
+from storycast.stages.training_picture import training_picture
+
+AUTO = "review.mode auto"
+TILE_SOURCE_PX = 320
+"""Side at which pictures are kept for the contact sheet; at full size they would fill the memory."""
 
 
-def apply_review(plan: RunPlan, *, store: ObjectStore, notifier: Notifier, now: datetime) -> dict[str, Any]:
-    """Approve what ``review.mode: auto`` approves, which is every picture that has a caption.
+def apply_review(
+    plan: RunPlan, *, store: ObjectStore, log: ReviewLog, notifier: Notifier, now: datetime
+) -> dict[str, Any]:
+    """Write what the review's decisions come to; done again it writes the same.
+
+    ``review/decisions.jsonl`` is the log as it is. The approved manifest follows from it and from what was shown;
+    the dataset's folder then holds the approved pictures and no others: what is not approved is removed from it,
+    what stands in another's place, or was renamed, is cut from its frame once more.
+
+    Args:
+        plan: The run's plan.
+        store: The bucket.
+        log: The decisions.
+        notifier: Whom to tell.
+        now: The time.
 
     Returns:
-        Where the approved manifest is and what it can be used for.
+        ``status``: ``approved``, ``too_few`` (no training is started) or ``nothing``; where the approved manifest
+        is, how many records it has, and a ``message``.
     """
-    ledger = from_json_lines(store.get(keys.run_file(plan.run_id, "ledger.jsonl")), Entry)
-    decisions = "".join(
-        canonical_json(
-            {"who": "review.mode auto", "when": now.isoformat(), "crop_id": entry.id, "what": "approve"}
+    review = read_review(store, plan.run_id)
+    decisions: Sequence[Decision]
+    if plan.settings.review.mode == "auto":
+        decisions = keep_all(review, who=AUTO, when=now.isoformat(timespec="milliseconds"))
+    else:
+        decisions = log.read(plan.run_id)
+    approval = approve(review, state_of(review.initial, decisions))
+    store.put(keys.run_file(plan.run_id, keys.DECISIONS), to_json_lines(decisions), "application/jsonl")
+    pictures = _cut_missing(plan, approval.pictures, store)
+    outcomes = [*approval.outcomes]
+    lost = {one.image.crop_id for one in approval.pictures} - {one.image.crop_id for one in pictures}
+    entries = [
+        Entry(kind="crop", id=one.crop_id, footage_id=one.footage_id, outcome=one.outcome, reason=one.reason)
+        if one.crop_id not in lost
+        else Entry(
+            kind="crop",
+            id=one.crop_id,
+            footage_id=one.footage_id,
+            outcome="lost",
+            reason="its frame can't be read again",
         )
-        + "\n"
-        for entry in ledger
-        if entry.outcome == "in_dataset"
-    )
-    store.put(keys.run_file(plan.run_id, "review/decisions.jsonl"), decisions.encode(), "application/jsonl")
-    approved_key = keys.run_file(plan.run_id, keys.APPROVED_MANIFEST)
-    store.put(approved_key, store.get(keys.run_file(plan.run_id, keys.MANIFEST)), "application/jsonl")
-    run = read_run(store, plan.run_id)
-    run = run.model_copy(update={"status": "dataset_ready", "ended_at": now.isoformat()})
-    write_run(store, run)
-    count = run.counts.get("dataset_images", 0)
-    message = (
-        f"Run {plan.run_id} of project {plan.project}: the dataset is ready, {count} pictures. "
-        f"s3://{store.bucket}/{keys.run_file(plan.run_id, 'dataset/')}"
-    )
-    notifier.tell(f"Storycast: dataset ready ({plan.run_id})", message)
-    return {"manifest_key": approved_key, "record_count": count, "message": message}
+        for one in outcomes
+    ]
+    record_entries(store, plan.run_id, "apply_review", entries)
+    _write_manifest(plan, pictures, store)
+    _remove_others(plan, pictures, store)
+    status, message = _result(plan, review, approval, pictures)
+    obstacles = problems(len(pictures))
+    warnings = [*obstacles, *approval.shortfalls]
+
+    def close(run: Run) -> Run:
+        update = {"status": "dataset_ready", "ended_at": now.isoformat()} if pictures else {}
+        counts = {"approved": len(pictures), "rejected": len(review.pictures) - len(pictures)}
+        return run.with_counts(**counts).with_warnings(*warnings).model_copy(update=update)
+
+    run = change_run(store, plan.run_id, close)
+    _write_words(run, pictures, obstacles, store)
+    if pictures:
+        notifier.tell(f"Storycast: dataset ready ({plan.run_id})", message)
+    return {
+        "status": status,
+        "manifest_key": keys.run_file(plan.run_id, keys.APPROVED_MANIFEST),
+        "record_count": len(pictures),
+        "message": message,
+    }
+
+
+def _result(
+    plan: RunPlan, review: Review, approval: Approval, pictures: Sequence[DatasetImage]
+) -> tuple[str, str]:
+    run = f"Run {plan.run_id} of project {plan.project}"
+    if not pictures:
+        return "nothing", (
+            f"{run}: none of {len(review.pictures)} pictures was approved. Start the run again to review it anew: "
+            "nothing is paid twice, and what was decided is shown."
+        )
+    if approval.shortfalls and plan.settings.training.target != "none":
+        return "too_few", (
+            f"{run}: the dataset is ready, {len(pictures)} pictures, but nothing is trained on it: "
+            f"{'; '.join(approval.shortfalls)} (review.minimum_per_character). Approve more, drop the character, or "
+            f"lower the minimum; `storycast train {plan.run_id}` trains on it as it is."
+        )
+    return "approved", f"{run}: the dataset is ready, {len(pictures)} pictures."
+
+
+def _image_key(plan: RunPlan, one: DatasetImage) -> str:
+    return keys.run_file(plan.run_id, f"{keys.IMAGES}{one.file_name}")
+
+
+def _cut_missing(plan: RunPlan, pictures: Sequence[DatasetImage], store: ObjectStore) -> list[DatasetImage]:
+    """Write those pictures that are not there under their names; return those that are there then."""
+    there = {one.key for one in store.list(keys.run_file(plan.run_id, keys.IMAGES))}
+    cut: list[DatasetImage] = []
+    for one in pictures:
+        if _image_key(plan, one) not in there:
+            try:
+                picture = training_picture(plan, one.image, store=store)
+            except (KeyError, PictureUnreadableError):
+                continue
+            store.put(_image_key(plan, one), to_png(picture), "image/png")
+        cut.append(one)
+    return cut
+
+
+def _write_manifest(plan: RunPlan, pictures: Sequence[DatasetImage], store: ObjectStore) -> None:
+    records = [
+        ManifestRecord(image_uri=f"s3://{store.bucket}/{_image_key(plan, one)}", caption=one.caption)
+        for one in pictures
+    ]
+    manifest = write_manifest(records, plan.settings.manifest.keys)
+    store.put(keys.run_file(plan.run_id, keys.PICTURES), to_json_lines(pictures), "application/jsonl")
+    for name in (keys.MANIFEST, keys.APPROVED_MANIFEST):
+        store.put(keys.run_file(plan.run_id, name), manifest, "application/jsonl")
+
+
+def _remove_others(plan: RunPlan, pictures: Sequence[DatasetImage], store: ObjectStore) -> None:
+    """Remove what is not approved from the dataset's folder, so that whoever takes the folder takes the dataset."""
+    mine = {_image_key(plan, one) for one in pictures}
+    for one in list(store.list(keys.run_file(plan.run_id, keys.IMAGES))):
+        if one.key not in mine:
+            store.delete(one.key)
+
+
+def _write_words(run: Run, pictures: Sequence[DatasetImage], obstacles: Sequence[str], store: ObjectStore) -> None:
+    """Write the card and the contact sheet."""
+    card = dataset_card(run, pictures, obstacles).encode()
+    store.put(keys.run_file(run.run_id, "dataset/README.md"), card, "text/markdown; charset=utf-8")
+    tiles = []
+    for one in pictures[:MAX_TILES]:
+        content = store.get(keys.run_file(run.run_id, f"{keys.IMAGES}{one.file_name}"))
+        small = open_picture(content).resize((TILE_SOURCE_PX, TILE_SOURCE_PX))
+        tiles.append(Tile(small, f"{one.image.character} · {one.image.framing}", one.caption))
+    sheet = draw_contact_sheet(f"{run.run_id}: {len(pictures)} pictures", made_by(run), tiles)
+    store.put(keys.run_file(run.run_id, "dataset/contact_sheet.jpg"), sheet, "image/jpeg")

@@ -1,0 +1,71 @@
+"""OpenReview: note the token with which a run waits for its review, and tell people that it does."""
+
+from datetime import datetime
+from typing import Any
+
+from storycast.decisions import CLOSING
+from storycast.plan import RunPlan
+from storycast.ports import Callbacks, Gate, Notifier, ObjectStore, ReviewLog
+from storycast.runs import change_run, read_run
+
+
+def open_review(
+    plan: RunPlan,
+    *,
+    task_token: str,
+    deadline: datetime,
+    store: ObjectStore,
+    log: ReviewLog,
+    callbacks: Callbacks,
+    notifier: Notifier,
+    now: datetime,
+) -> dict[str, Any]:
+    """Note the token; one of an earlier attempt is no longer valid, and is replaced.
+
+    A review that was closed meanwhile lets the run go on at once.
+
+    Args:
+        plan: The run's plan.
+        task_token: What the execution waits with.
+        deadline: Until when it does.
+        store: The bucket.
+        log: Where tokens and decisions are.
+        callbacks: Lets the run go on.
+        notifier: Whom to tell, once for a run.
+        now: The time.
+
+    Returns:
+        Whether the review waits for people.
+    """
+    before = log.gate(plan.run_id)
+    log.open(
+        Gate(
+            run_id=plan.run_id,
+            project=plan.project,
+            task_token=task_token,
+            opened_at=before.opened_at if before else now,
+            deadline=deadline,
+            reminded_at=before.reminded_at if before else now,
+        )
+    )
+    # After the token is noted: who closes the review from here on finds it.
+    decisions = log.read(plan.run_id)
+    if any(decision.what in CLOSING for decision in decisions):
+        callbacks.succeed(task_token, {"decisions": len(decisions)})
+        return {"waits": False}
+    # The status last: an attempt that breaks off before it tells people again, rather than never.
+    if read_run(store, plan.run_id).status != "in_review":
+        log.remember(plan.project, plan.run_id, now)
+        notifier.tell(f"Storycast: review waits ({plan.run_id})", message(plan, deadline))
+        change_run(store, plan.run_id, lambda run: run.model_copy(update={"status": "in_review"}))
+    return {"waits": True}
+
+
+def message(plan: RunPlan, deadline: datetime) -> str:
+    """Return what people are told of a review that waits."""
+    then = "goes on with what is approved" if plan.settings.review.on_timeout == "approved" else "fails"
+    return (
+        f"Run {plan.run_id} of project {plan.project} waits for people to look at its pictures and captions.\n"
+        f"Open the review: storycast review {plan.run_id} --target aws\n"
+        f"It waits until {deadline:%Y-%m-%d %H:%M %Z}; then the run {then} (review.on_timeout)."
+    )

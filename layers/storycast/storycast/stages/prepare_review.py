@@ -1,0 +1,218 @@
+"""PrepareReview: gather what people are shown, with what they decided on the same pictures before."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from storycast import keys
+from storycast.captions import Caption
+from storycast.cast import Cast
+from storycast.curation import CuratedImage, curated_image, named_by_frame
+from storycast.dataset import file_name, made_by
+from storycast.decisions import OPEN, picture, state_of
+from storycast.errors import RequestInvalidError
+from storycast.estimate import NOTHING, hosting_usd, storyboard_usd, training_usd
+from storycast.frames import from_json_lines
+from storycast.ledger import Entry
+from storycast.plan import RunPlan
+from storycast.ports import ObjectStore, ReviewLog
+from storycast.prices import price_table
+from storycast.review import (
+    MAX_ALTERNATIVES,
+    Alternative,
+    Carried,
+    Review,
+    ReviewCharacter,
+    ReviewPicture,
+    TrainingAhead,
+    read_review,
+    write_review,
+)
+from storycast.runs import read_run
+from storycast.sightings import Sighting
+from storycast.stages.reading import read_records
+
+UNSURE_SCORE = 0.5
+"""Likeness below which a name is worth a second look: a rule of thumb, not measured."""
+EARLIER_RUNS = 5
+"""Earlier reviews of the project that are looked through for what was decided on the same pictures."""
+BATCHES = 40
+"""Human loops at once; the map over them is an inline one."""
+BATCH_PICTURES = 10
+"""Pictures of a human loop at least, where there are as many."""
+
+
+def prepare_review(plan: RunPlan, *, store: ObjectStore, log: ReviewLog, now: datetime) -> dict[str, Any]:
+    """Write ``review/review.json``: every picture with its caption, and what stands out.
+
+    What people decided on the same picture in an earlier run of the project holds until they say otherwise: a
+    review whose run failed after it is not lost.
+
+    Args:
+        plan: The run's plan.
+        store: The bucket.
+        log: Decisions of the project's runs.
+        now: The time.
+
+    Returns:
+        ``deadline`` (ISO), ``wait_seconds`` until it or until people are reminded, and ``batches``, the numbers of
+        the human loops of ``review.mode: a2i``.
+    """
+    run = read_run(store, plan.run_id)
+    settings = plan.settings
+    cast = Cast.model_validate_json(store.get(keys.run_file(plan.run_id, "cast.json")))
+    pictures = _pictures(plan, store)
+    carried = {} if settings.review.mode == "auto" else _carried(plan, pictures, store, log)
+    review = Review(
+        run_id=plan.run_id,
+        project=plan.project,
+        made_at=now.isoformat(),
+        mode=settings.review.mode,
+        minimum_per_character=settings.review.minimum_per_character,
+        images_per_character=settings.selection.images_per_character,
+        words=settings.captions.words,
+        characters=_characters(cast, pictures),
+        pictures=tuple(
+            one.model_copy(update={"carried": carried.get(one.image.crop_id)}) if carried else one
+            for one in pictures
+        ),
+        made_by=tuple(made_by(run)),
+        training=_training(plan),
+    )
+    write_review(store, review)
+    deadline = now + timedelta(hours=settings.review.timeout_hours)
+    count = min(BATCHES, -(-len(pictures) // BATCH_PICTURES)) if settings.review.mode == "a2i" else 0
+    return {
+        "deadline": deadline.isoformat(),
+        "wait_seconds": wait_seconds(deadline, now, settings.review.remind_hours),
+        "batches": list(range(count)),
+    }
+
+
+def wait_seconds(deadline: datetime, now: datetime, remind_hours: float) -> int:
+    """Return how long to wait now: until the deadline, or until people are to be reminded; at least a second."""
+    left_s = (deadline - now).total_seconds()
+    return max(1, round(min(left_s, remind_hours * 3600)))
+
+
+def _pictures(plan: RunPlan, store: ObjectStore) -> list[ReviewPicture]:
+    ledger = from_json_lines(store.get(keys.run_file(plan.run_id, "ledger.jsonl")), Entry)
+    reasons = {entry.id: entry.reason for entry in ledger if entry.kind == "crop"}
+    in_dataset = {entry.id for entry in ledger if entry.kind == "crop" and entry.outcome == "in_dataset"}
+    images = [
+        image
+        for image in from_json_lines(store.get(keys.run_file(plan.run_id, "curated.jsonl")), CuratedImage)
+        if image.crop_id in in_dataset
+    ]
+    sightings = from_json_lines(store.get(keys.run_file(plan.run_id, "sightings.jsonl")), Sighting)
+    by_crop = {one.crop_id: one for one in sightings}
+    by_frame = named_by_frame(sightings)
+    names = {footage.source.footage_id: footage.source.name for footage in plan.footage}
+    captions = read_records(
+        store, [keys.run_file(plan.run_id, f"captions/{image.crop_id}.json") for image in images], Caption
+    )
+    told = [(image, caption) for image, caption in zip(images, captions, strict=True) if caption is not None]
+    said = Counter(caption.caption.casefold() for _, caption in told)
+
+    def alternative(crop_id: str) -> Alternative:
+        one = by_crop[crop_id]
+        image = curated_image(one, by_frame[one.frame_id], plan.settings.crop.padding, ())
+        return Alternative(image=image, crop_key=one.key, reason=reasons.get(crop_id, ""))
+
+    pictures = []
+    for image, caption in told:
+        twins = sorted(
+            (crop_id for crop_id in image.duplicates if crop_id in by_crop),
+            key=lambda crop_id: (-by_crop[crop_id].quality, crop_id),
+        )
+        pictures.append(
+            ReviewPicture(
+                image=image,
+                file_name=file_name(image),
+                footage=names[image.footage_id],
+                caption=caption.caption,
+                caption_model=caption.model_id,
+                flags=_flags(image, caption, said[caption.caption.casefold()]),
+                alternatives=tuple(map(alternative, twins[:MAX_ALTERNATIVES])),
+                more_alternatives=max(0, len(twins) - MAX_ALTERNATIVES),
+            )
+        )
+    return pictures
+
+
+def _flags(image: CuratedImage, caption: Caption, same_caption: int) -> tuple[str, ...]:
+    """Return in plain words what a reviewer should look at."""
+    flags = [f"The caption: {flag}." for flag in caption.flags]
+    if same_caption > 1:
+        flags.append(f"{same_caption} pictures have this caption, word for word.")
+    if image.score < UNSURE_SCORE:
+        flags.append(f"The name is a guess (likeness {image.score:.2f}): is this {image.character}?")
+    if image.enlarged:
+        flags.append(f"Only {image.side_px} px of the film: it was enlarged for training.")
+    return tuple(flags)
+
+
+def _characters(cast: Cast, pictures: Sequence[ReviewPicture]) -> tuple[ReviewCharacter, ...]:
+    """Return the cast in its order, then whoever else is named in a picture."""
+    described = {member.name: member.description for member in cast.members}
+    seen = sorted({name for one in pictures for name in one.image.in_picture})
+    return tuple(
+        ReviewCharacter(name=name, description=described.get(name, ""))
+        for name in dict.fromkeys([*described, *seen])
+    )
+
+
+def _training(plan: RunPlan) -> TrainingAhead | None:
+    settings = plan.settings
+    if settings.training.target != "bedrock":
+        return None
+    drawing = hosting_usd(settings) + storyboard_usd(settings) if settings.storyboard.prompts else NOTHING
+    cost = training_usd(settings, None) + drawing
+    return TrainingAhead(
+        target=settings.training.target,
+        base_model=settings.training.bedrock_base_model,
+        step_count=settings.training.step_count,
+        batch_size=settings.training.batch_size,
+        hold_out_share=settings.training.hold_out_share,
+        cost_usd=(round(cost.low, 2), round(cost.high, 2)),
+        budget_usd=settings.budget_usd,
+        prices_as_of=price_table().as_of,
+    )
+
+
+def _carried(
+    plan: RunPlan, pictures: Sequence[ReviewPicture], store: ObjectStore, log: ReviewLog
+) -> Mapping[str, Carried]:
+    """Return what people last decided on each picture in earlier runs of the project."""
+    carried: dict[str, Carried] = {}
+    wanted = {one.image.crop_id for one in pictures}
+    earlier = [run_id for run_id in log.runs_of(plan.project) if run_id != plan.run_id]
+    for run_id in earlier[:EARLIER_RUNS]:
+        try:
+            review = read_review(store, run_id)
+        except (RequestInvalidError, ValueError):
+            continue
+        for crop_id, one in _decided(review, log).items():
+            if crop_id in wanted:
+                carried.setdefault(crop_id, one)
+    return carried
+
+
+def _decided(review: Review, log: ReviewLog) -> dict[str, Carried]:
+    """Return what stands decided in a review, by picture; what it had carried over itself included."""
+    state = state_of(review.initial, log.read(review.run_id))
+    found = {}
+    for one in review.pictures:
+        subject = picture(one.image.crop_id)
+        verdict, caption = state.values[subject, "verdict"], state.values[subject, "caption"]
+        by = [value.by for value in (verdict, caption) if value.by]
+        if not by and one.carried:
+            found[one.image.crop_id] = one.carried
+        elif by and (verdict.text != OPEN or caption.by):
+            newest = max(by, key=lambda decision: decision.seq)
+            words = caption.text if caption.by else one.carried.caption if one.carried else None
+            found[one.image.crop_id] = Carried(
+                run_id=review.run_id, who=newest.who, when=newest.when, verdict=verdict.text, caption=words
+            )
+    return found
