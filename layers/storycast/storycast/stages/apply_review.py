@@ -75,13 +75,15 @@ def apply_review(
     warnings = [*obstacles, *approval.shortfalls]
 
     def close(run: Run) -> Run:
-        update = {"status": "dataset_ready", "ended_at": now.isoformat()} if pictures else {}
+        # One that has failed was stopped while this was at work: that end stays.
+        is_ready = pictures and run.status != "failed"
+        update = {"status": "dataset_ready", "ended_at": now.isoformat()} if is_ready else {}
         counts = {"approved": len(pictures), "rejected": len(review.pictures) - len(pictures)}
         return run.with_counts(**counts).with_warnings(*warnings).model_copy(update=update)
 
     run = change_run(store, plan.run_id, close)
     _write_words(run, pictures, obstacles, store)
-    if pictures:
+    if pictures and run.status != "failed":
         notifier.tell(f"Storycast: dataset ready ({plan.run_id})", message)
     return {
         "status": status,

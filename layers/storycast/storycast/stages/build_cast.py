@@ -14,7 +14,7 @@ from storycast.footage import Record
 from storycast.images import fitted, open_picture, padded_square, to_jpeg
 from storycast.plan import RunPlan
 from storycast.ports import Embedder, ObjectStore
-from storycast.runs import read_run, write_run
+from storycast.runs import Run, change_run
 from storycast.stages.reading import read_own, write_record
 
 VERSION = 2
@@ -68,16 +68,16 @@ def build_cast(plan: RunPlan, *, store: ObjectStore, embedder: Embedder) -> dict
     cast = cast.model_copy(update={"discovered": not cast.can_name})
     write_record(store, keys.run_file(plan.run_id, "cast.json"), cast)
     references_count = sum(len(member.references) for member in members)
-    run = read_run(store, plan.run_id)
-    write_run(
-        store,
-        run.with_counts(
+
+    def with_cast(run: Run) -> Run:
+        return run.with_counts(
             characters=len(members),
             references=references_count,
             # A repeated attempt finds its own embeddings there and pays nothing: they still are this run's.
             paid_reference_embeddings=max(paid, run.counts.get("paid_reference_embeddings", 0)),
-        ),
-    )
+        )
+
+    change_run(store, plan.run_id, with_cast)
     return {"characters": len(members), "references": references_count, "paid": paid}
 
 

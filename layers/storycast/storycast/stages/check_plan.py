@@ -12,7 +12,7 @@ from storycast.frames import to_json_lines
 from storycast.plan import RunPlan
 from storycast.ports import ModelCatalogue, ModelFacts, ObjectStore, RoleInspector
 from storycast.preflight import refuse_problems, training_findings
-from storycast.runs import ModelUsed, read_run, write_run
+from storycast.runs import ModelUsed, Run, change_run
 from storycast.settings import Settings
 
 
@@ -68,10 +68,13 @@ def check_plan(
     models = [_living(catalogue.facts(model_id), now) for model_id in _models(settings)]
     probes = [_probe(store, footage.source.footage_id, footage.source.name) for footage in plan.footage]
     expected = estimate(settings, [probe.duration_ms for probe in probes])
-    run = read_run(store, plan.run_id).model_copy(update={"models": tuple(models), "estimate": expected.to_json()})
-    run = run.with_warnings(*_warnings(settings), *warnings)
+
+    def checked(run: Run) -> Run:
+        run = run.model_copy(update={"models": tuple(models), "estimate": expected.to_json()})
+        return run.with_warnings(*_warnings(settings), *warnings)
+
     # Written before it may be refused: whoever is refused sees what it would have cost.
-    write_run(store, run)
+    change_run(store, plan.run_id, checked)
     refuse_too_dear(settings.budget_usd, expected.total.low, expected.total.high)
     segments = [
         segment
@@ -86,7 +89,7 @@ def check_plan(
     ]
     segments_key = keys.run_file(plan.run_id, "segments.jsonl")
     store.put(segments_key, to_json_lines(segments), "application/jsonl")
-    write_run(store, run.with_counts(footage=len(plan.footage), segments=len(segments)))
+    change_run(store, plan.run_id, lambda run: run.with_counts(footage=len(plan.footage), segments=len(segments)))
     return {"segments_key": segments_key, "segment_count": len(segments)}
 
 

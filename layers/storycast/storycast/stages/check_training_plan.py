@@ -1,7 +1,9 @@
 """CheckTrainingPlan: find what would make a training fail or cost too much, and plan the session."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from storycast import keys, names
@@ -21,7 +23,7 @@ from storycast.ports import (
     RoleInspector,
 )
 from storycast.preflight import refuse_problems, training_findings
-from storycast.runs import Run, read_run, write_run
+from storycast.runs import Run, change_run, create_run, read_run
 from storycast.settings import Settings, read_settings
 from storycast.stages.reading import read_record
 from storycast.stages.trained import trained_models
@@ -81,7 +83,9 @@ def check_training_plan(
     """
     run, run_plan = _run(request, execution_arn, started_at, store, now)
     claims.register(execution_arn, run.run_id)
-    write_run(store, run.model_copy(update={"training_execution_arn": execution_arn}))
+    run = change_run(
+        store, run.run_id, lambda run: run.model_copy(update={"training_execution_arn": execution_arn})
+    )
     settings = read_settings(json.dumps(request.over(run_plan.settings)), f"the request for {run.run_id}")
     session_id = names.session_id(execution_arn)
     trained_on: list[DatasetPicture] = []
@@ -115,10 +119,7 @@ def check_training_plan(
             warnings += advice(settings.training, plan.record_count)
         store.put(plan.manifest_key, write_manifest(trained_on, settings.manifest.keys), "application/jsonl")
     write_training_plan(store, plan)
-    run = read_run(store, run.run_id).with_warnings(*warnings)
-    training_ids = dict.fromkeys((*run.training_ids, plan.training_id))
-    update = {"status": "training", "training_ids": tuple(training_ids), "error": None, "cause": None}
-    write_run(store, run.model_copy(update=update))
+    change_run(store, run.run_id, partial(_planned, begun=run, training_id=plan.training_id, warnings=warnings))
     prompts = settings.storyboard.prompts
     return {
         "run_id": run.run_id,
@@ -155,8 +156,16 @@ def _run(
         ended_at=now.isoformat(),
     )
     write_plan(store, run_plan)
-    write_run(store, run)
-    return run, run_plan
+    return create_run(store, run), run_plan
+
+
+def _planned(run: Run, *, begun: Run, training_id: str, warnings: Sequence[str]) -> Run:
+    """Return the run with the session's training, under way unless an end was recorded since the session began."""
+    training_ids = dict.fromkeys((*run.training_ids, training_id))
+    run = run.with_warnings(*warnings).model_copy(update={"training_ids": tuple(training_ids)})
+    if run.error is not None and run.ended_at != begun.ended_at:
+        return run
+    return run.model_copy(update={"status": "training", "error": None, "cause": None})
 
 
 def _drawing(

@@ -21,7 +21,7 @@ from storycast.frames import from_json_lines, to_json_lines
 from storycast.ledger import Entry, record_entries
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
-from storycast.runs import Run, read_run, write_run
+from storycast.runs import Run, change_run
 from storycast.sightings import Sighting, neighbour_and_stranger_cosines
 
 
@@ -68,11 +68,13 @@ def curate_dataset(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[
     footage_of = {one.crop_id: one.footage_id for one in sightings}
     record_entries(store, plan.run_id, "curate_dataset", [_entry(v, footage_of) for v in verdicts])
     duplicates = sum(verdict.outcome == "duplicate" for verdict in verdicts)
-    run = read_run(store, plan.run_id).with_counts(duplicates=duplicates, curated=len(images))
-    write_run(
-        store,
-        run.with_chosen(duplicates_threshold=calibration.threshold, threshold_source=calibration.source),
-    )
+
+    def curated_in(run: Run) -> Run:
+        return run.with_counts(duplicates=duplicates, curated=len(images)).with_chosen(
+            duplicates_threshold=calibration.threshold, threshold_source=calibration.source
+        )
+
+    run = change_run(store, plan.run_id, curated_in)
     _refuse_over_budget(plan, run, images, spent_usd(run, (), now), store)
     return {"curated_key": curated_key, "image_count": len(images)}
 

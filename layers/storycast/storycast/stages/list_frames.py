@@ -22,7 +22,7 @@ from storycast.frames import (
 from storycast.ledger import Entry, record_entries, refuse_losses
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
-from storycast.runs import read_run, write_run
+from storycast.runs import Run, change_run
 
 
 def list_frames(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[str, Any]:
@@ -67,14 +67,17 @@ def list_frames(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[str
     store.put(frames_key, to_json_lines(kept), "application/jsonl")
     record_entries(store, plan.run_id, "list_frames", entries)
     total = sum(len(listed) for listed in frames.values())
-    run = read_run(store, plan.run_id).with_counts(
-        segments_lost=lost,
-        frames_sampled=total,
-        frames_kept=len(kept),
-        frames_dropped=total - len(kept),
-        shots=len({(frame.footage_id, frame.shot) for frame in kept}),
-    )
-    write_run(store, run.with_warnings(*notes[:5]))
+
+    def listed_in(run: Run) -> Run:
+        return run.with_counts(
+            segments_lost=lost,
+            frames_sampled=total,
+            frames_kept=len(kept),
+            frames_dropped=total - len(kept),
+            shots=len({(frame.footage_id, frame.shot) for frame in kept}),
+        ).with_warnings(*notes[:5])
+
+    run = change_run(store, plan.run_id, listed_in)
     refuse_losses("segments", lost, len(segments), plan.settings.max_lost_share)
     _refuse_over_budget(plan, kept, spent_usd(run, (), now), store)
     message = f"None of {total} sampled frames could be kept. The ledger tells why, frame by frame."

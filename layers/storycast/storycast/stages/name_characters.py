@@ -17,7 +17,7 @@ from storycast.ledger import Entry, record_entries, refuse_losses
 from storycast.naming import name_by_cast
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
-from storycast.runs import read_run, write_run
+from storycast.runs import Run, change_run
 from storycast.sightings import Sighting, link_tracks, sighting
 from storycast.stages.reading import read_records
 
@@ -66,14 +66,17 @@ def name_characters(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
     gathered.entries += [_entry(one) for one in named]
     record_entries(store, plan.run_id, "name_characters", gathered.entries)
     with_name = sum(bool(one.character) for one in named)
-    run = read_run(store, plan.run_id).with_counts(
-        frames_lost=gathered.lost,
-        crops=len(named),
-        crops_named=with_name,
-        paid_detections=gathered.paid_detections,
-        paid_embeddings=gathered.paid_embeddings,
-    )
-    write_run(store, run.with_chosen(label_models=sorted(gathered.label_models)))
+
+    def named_in(run: Run) -> Run:
+        return run.with_counts(
+            frames_lost=gathered.lost,
+            crops=len(named),
+            crops_named=with_name,
+            paid_detections=gathered.paid_detections,
+            paid_embeddings=gathered.paid_embeddings,
+        ).with_chosen(label_models=sorted(gathered.label_models))
+
+    change_run(store, plan.run_id, named_in)
     refuse_losses("frames", gathered.lost, len(frames), plan.settings.max_lost_share)
     return {"sightings": len(named), "named": with_name, "message": _message(len(frames), len(named), cast)}
 

@@ -6,7 +6,7 @@ from typing import Any
 from storycast.decisions import CLOSING
 from storycast.plan import RunPlan
 from storycast.ports import Callbacks, Gate, Notifier, ObjectStore, ReviewLog
-from storycast.runs import change_run, read_run
+from storycast.runs import Run, change_run, read_run
 
 
 def open_review(
@@ -57,8 +57,13 @@ def open_review(
     if read_run(store, plan.run_id).status != "in_review":
         log.remember(plan.project, plan.run_id, now)
         notifier.tell(f"Storycast: review waits ({plan.run_id})", message(plan, deadline))
-        change_run(store, plan.run_id, lambda run: run.model_copy(update={"status": "in_review"}))
+        change_run(store, plan.run_id, _in_review)
     return {"waits": True}
+
+
+def _in_review(run: Run) -> Run:
+    """Return the run as one that waits; one that has failed was stopped while this was at work, and stays so."""
+    return run if run.status == "failed" else run.model_copy(update={"status": "in_review"})
 
 
 def message(plan: RunPlan, deadline: datetime) -> str:

@@ -16,7 +16,7 @@ from storycast.footage import FootageSource
 from storycast.plan import make_plan, write_plan
 from storycast.ports import Claims, ObjectStore
 from storycast.requests import RunRequest, Upload, read_request
-from storycast.runs import Run, read_run, write_run
+from storycast.runs import Run, change_run, create_run, read_run
 from storycast.settings import Settings, read_settings
 
 MAX_PROJECT_FILE_BYTES = 256 * 1024
@@ -57,8 +57,7 @@ def prepare_run(
     claims.register(execution_arn, run_id)
     sources = _pin(request, upload, store)
     settings = _settings(store, request.project)
-    write_plan(store, make_plan(run_id, request.project, settings, sources))
-    write_run(
+    run = create_run(
         store,
         Run(
             run_id=run_id,
@@ -69,6 +68,11 @@ def prepare_run(
             footage=tuple(sources),
         ),
     )
+    if run.execution_arn != execution_arn:
+        raise _taken(run_id)
+    if run.footage != tuple(sources):  # A repeated attempt, which found newer footage.
+        change_run(store, run_id, lambda run: run.model_copy(update={"footage": tuple(sources)}))
+    write_plan(store, make_plan(run_id, request.project, settings, sources))
     return {
         "claimed": True,
         "run_id": run_id,
@@ -90,7 +94,11 @@ def _refuse_taken(store: ObjectStore, run_id: str, execution_arn: str) -> None:
     except KeyError:
         return
     if other.execution_arn != execution_arn:
-        raise RequestInvalidError(f"The run id '{run_id}' is taken. Start again with another, or with none.")
+        raise _taken(run_id)
+
+
+def _taken(run_id: str) -> RequestInvalidError:
+    return RequestInvalidError(f"The run id '{run_id}' is taken. Start again with another, or with none.")
 
 
 def _pin(request: RunRequest, upload: Upload | None, store: ObjectStore) -> list[FootageSource]:

@@ -1,10 +1,11 @@
 """RecordFailure: write down how an execution ended that did not end by itself, and tell people."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from storycast.failures import ExecutionEnd, FailureEvent
 from storycast.ports import Claims, Notifier, ObjectStore
-from storycast.runs import Run, RunStatus, read_run, write_run
+from storycast.runs import Run, RunStatus, change_run
 from storycast.teardown import TearDownRequest, scope_of
 
 
@@ -30,10 +31,17 @@ def record_failure(
     request = scope_of(FailureEvent(detail=end), claims).model_copy(
         update={"reason": f"{end.status}: {error}"[:1000]}
     )
-    run = _run_of(store, request.run_id)
-    if run is not None and _is_its_newest(end, run):
+
+    def ended(run: Run) -> Run:
+        if not _is_its_newest(end, run):
+            return run
         update = {"status": _status(end, run), "ended_at": now.isoformat(), "error": error, "cause": cause}
-        write_run(store, run.model_copy(update=update))
+        return run.model_copy(update=update)
+
+    if request.run_id is not None:
+        # Without a record, or with a damaged one, people are told all the same.
+        with suppress(KeyError, ValueError):
+            change_run(store, request.run_id, ended)
     name = request.run_id or end.execution_arn.rsplit(":", 1)[-1]
     notifier.tell(f"Storycast: {name} {end.status.lower()}", f"{name}: {end.status}\n{error}\n{cause}")
     return request
@@ -55,12 +63,3 @@ def _status(end: ExecutionEnd, run: Run) -> RunStatus:
     if not end.is_training:
         return "failed"
     return "dataset_ready" if run.status == "training" else run.status
-
-
-def _run_of(store: ObjectStore, run_id: str | None) -> Run | None:
-    if run_id is None:
-        return None
-    try:
-        return read_run(store, run_id)
-    except (KeyError, ValueError):
-        return None

@@ -1,12 +1,10 @@
 """ReportRun: write the report of a run, what it paid for and what that cost, and tell people."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from storycast import keys
-from storycast.billing import Billed
 from storycast.errors import RequestInvalidError
 from storycast.ports import BillingBook, Notifier, ObjectStore
 from storycast.prices import usd
@@ -14,7 +12,7 @@ from storycast.report.accounts import settled
 from storycast.report.material import Material, gather
 from storycast.report.page import write_page
 from storycast.report.words import headline
-from storycast.runs import Run, RunStatus, read_run, write_run
+from storycast.runs import Run, RunStatus, change_run, read_run
 
 REPORT = "report.html"
 
@@ -25,7 +23,8 @@ def report_run(
     """Write ``report.html`` and close the run's record.
 
     A run that failed gets its report, too, wherever it did. People are told of the end of a training alone: of a
-    failure and of a dataset they have been told already.
+    failure and of a dataset they have been told already. An end that somebody else records meanwhile stays, and is
+    reported.
 
     Args:
         run_id: The run.
@@ -41,23 +40,36 @@ def report_run(
         RequestInvalidError: There is no such run.
     """
     try:
-        run = read_run(store, run_id)
+        seen = read_run(store, run_id)
     except KeyError:
         raise RequestInvalidError(f"There is no run '{run_id}'.") from None
-    ends_training = run.status == "training"
-    rows = book.rows(run_id)
-    material = gather(store, run)
-    if ends_training:
-        update = {"status": _status(material), "ended_at": now.isoformat()}
-        material = replace(material, run=run.model_copy(update=update))
-    material = replace(material, run=settled(material, rows, now))
+    ends_training = seen.status == "training"
+    material = gather(store, seen)
     key = keys.run_file(run_id, REPORT)
-    store.put(key, write_page(material, store, now), "text/html; charset=utf-8")
+
+    def closed(run: Run) -> Run:
+        if ends_training and _is_as_it_was(run, seen):
+            run = run.model_copy(update={"status": _status(material), "ended_at": now.isoformat()})
+        # The rows are read after the record: whoever writes the record later has no older rows.
+        return settled(replace(material, run=run), book.rows(run_id), now)
+
+    def write(run: Run) -> None:
+        store.put(key, write_page(replace(material, run=run), store, now), "text/html; charset=utf-8")
+
+    expected = closed(seen)
+    write(expected)
     if ends_training:
-        notifier.tell(*_message(material.run, rows, f"s3://{store.bucket}/{key}"))
-    # Last: a repeated attempt finds the run as it was, and tells rather twice than never.
-    write_run(store, material.run)
-    return {"report_key": key, "status": material.run.status}
+        notifier.tell(*_message(expected, f"s3://{store.bucket}/{key}"))
+    # After telling: a repeated attempt finds the run as it was, and tells rather twice than never.
+    run = change_run(store, run_id, closed)
+    if run != expected:
+        write(run)
+    return {"report_key": key, "status": run.status}
+
+
+def _is_as_it_was(run: Run, seen: Run) -> bool:
+    """Whether a run still is in the training that it was seen in: nobody recorded its end, or began another."""
+    return run.status == "training" and run.training_execution_arn == seen.training_execution_arn
 
 
 def _status(material: Material) -> RunStatus:
@@ -65,10 +77,10 @@ def _status(material: Material) -> RunStatus:
     return "storyboard_ready" if drawn else "dataset_ready"
 
 
-def _message(run: Run, rows: Sequence[Billed], report_uri: str) -> tuple[str, str]:
+def _message(run: Run, report_uri: str) -> tuple[str, str]:
     """Return the subject and the text that tell people of the end of a training."""
     cost = run.cost or {}
-    still_open = [row.name for row in rows if row.is_open]
+    still_open = [row.name for row in run.billing if row.is_open]
     told = "storyboard ready" if run.status == "storyboard_ready" else "model ready"
     lines = [
         f"Run {run.run_id} of project {run.project}: {headline(run).lower()}."

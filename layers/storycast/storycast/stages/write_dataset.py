@@ -15,7 +15,7 @@ from storycast.ledger import Entry, record_entries, refuse_losses
 from storycast.manifest import ManifestRecord, picture_problem, problems, write_manifest
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
-from storycast.runs import Run, read_run, write_run
+from storycast.runs import Run, change_run
 from storycast.stages.reading import read_records
 from storycast.stages.training_picture import training_picture
 
@@ -74,7 +74,7 @@ def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
     card = dataset_card(run, images, obstacles).encode()
     _put(store, plan, "dataset/README.md", card, "text/markdown; charset=utf-8")
     _put(store, plan, "dataset/contact_sheet.jpg", _sheet(run, tiles), "image/jpeg")
-    write_run(store, run.with_warnings(*obstacles))
+    change_run(store, plan.run_id, lambda run: run.with_warnings(*obstacles))
     return {"manifest_key": keys.run_file(plan.run_id, keys.MANIFEST), "record_count": len(records)}
 
 
@@ -86,17 +86,16 @@ def _close(
     store: ObjectStore,
 ) -> Run:
     paid = [caption for caption in captions if caption is not None and caption.paid_by == plan.run_id]
-    run = read_run(store, plan.run_id).with_counts(
-        dataset_images=len(images),
-        pictures_over_limit=sum(entry.outcome == "over_limit" for entry in entries),
-        captions_refused=sum(entry.outcome == "caption_refused" for entry in entries),
-        captions_lost=sum(entry.outcome == "lost" for entry in entries),
-        paid_captions=len(paid),
-        paid_input_tokens=sum(caption.input_tokens for caption in paid),
-        paid_output_tokens=sum(caption.output_tokens for caption in paid),
-    )
-    write_run(store, run)
-    return run
+    counts = {
+        "dataset_images": len(images),
+        "pictures_over_limit": sum(entry.outcome == "over_limit" for entry in entries),
+        "captions_refused": sum(entry.outcome == "caption_refused" for entry in entries),
+        "captions_lost": sum(entry.outcome == "lost" for entry in entries),
+        "paid_captions": len(paid),
+        "paid_input_tokens": sum(caption.input_tokens for caption in paid),
+        "paid_output_tokens": sum(caption.output_tokens for caption in paid),
+    }
+    return change_run(store, plan.run_id, lambda run: run.with_counts(**counts))
 
 
 def _refuse_useless(plan: RunPlan, entries: Sequence[Entry], curated: int) -> None:
