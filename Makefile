@@ -10,8 +10,8 @@ SAM     := .tools/sam/bin/sam
 CFNLINT := .tools/lint/bin/cfn-lint
 CHECKOV := .tools/lint/bin/checkov
 
-PACKAGES := $(wildcard cli local layers/storycast/storycast functions checks benchmarks \
-            tests/checks tests/cli tests/fakes tests/local tests/notebooks tests/pages tests/sam tests/unit tests/workflow)
+PACKAGES := $(wildcard cli local review layers/storycast/storycast functions checks benchmarks \
+            tests/checks tests/cli tests/fakes tests/local tests/notebooks tests/pages tests/review tests/sam tests/unit tests/workflow)
 LOCKS    := requirements/uv.txt requirements/cli.txt requirements/dev.txt requirements/ministack.txt \
             requirements/sam.txt requirements/lambda.txt requirements/lint.txt \
             layers/storycast/requirements.txt layers/imaging/requirements.txt \
