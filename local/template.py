@@ -17,8 +17,8 @@ from local.tools import Tools
 
 #: Default of each setting that bounds a Distributed Map, by the last name in its `MaxConcurrencyPath`.
 DEFAULT_CONCURRENCY = {"segments": 8, "frames": 20, "captions": 4}
-#: What a timeout becomes that is read from a path: a reviewer's three days.
-LITERAL_TIMEOUT_SECONDS = 3 * 24 * 3600
+#: What a timeout becomes that is read from a path: a wait for people is looked at again every minute.
+LITERAL_TIMEOUT_SECONDS = 60
 #: Source of the events that stand in for Amazon A2I's.
 A2I_STANDIN_SOURCE = "storycast.a2i"
 

@@ -1,4 +1,4 @@
-"""ApplyReview: turns decisions into the approved manifest."""
+"""ApplyReview: turns decisions into the approved dataset."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -20,8 +20,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     applied = apply_review(
         environment.plan(asked.run_id),
         store=environment.store(),
+        log=environment.review_log(),
         notifier=environment.notifier(),
         now=datetime.now(UTC),
     )
-    logger.info("applied", run_id=asked.run_id, record_count=applied["record_count"])
+    logger.info("applied", run_id=asked.run_id, status=applied["status"], record_count=applied["record_count"])
     return applied

@@ -9,12 +9,15 @@ import numpy as np
 
 from storycast.cast import Cast
 from storycast.curation import CuratedImage
+from storycast.decisions import MAX_CHANGES, Change
 from storycast.errors import RetryableError, StorycastError
 from storycast.footage import Segment
 from storycast.frames import KeptFrame, from_json_lines
 from storycast.keys import run_file
 from storycast.ledger import Entry
 from storycast.plan import RunPlan, read_plan
+from storycast.review import read_review
+from storycast.review_desk import Proposal, ReviewDesk
 from storycast.runs import Run, read_run
 from storycast.stages.apply_review import apply_review
 from storycast.stages.build_cast import build_cast
@@ -25,11 +28,14 @@ from storycast.stages.curate_dataset import curate_dataset
 from storycast.stages.detect_characters import detect_characters
 from storycast.stages.list_frames import list_frames
 from storycast.stages.name_characters import name_characters
+from storycast.stages.open_review import open_review
+from storycast.stages.prepare_review import prepare_review
 from storycast.stages.prepare_run import prepare_run
 from storycast.stages.probe_footage import probe_footage
 from storycast.stages.sample_frames import sample_frames
 from storycast.stages.write_dataset import write_dataset
 from tests.fakes.film import Picture
+from tests.fakes.reviews import HeardCallbacks, MemoryReviewLog
 from tests.fakes.services import (
     ColourDetector,
     ColourEmbedder,
@@ -67,6 +73,10 @@ class World:
     notifier: HeardNotifier = field(default_factory=HeardNotifier)
     embedder: ColourEmbedder = field(default_factory=ColourEmbedder)
     captioner: NamingCaptioner = field(default_factory=NamingCaptioner)
+    log: MemoryReviewLog = field(default_factory=MemoryReviewLog)
+    callbacks: HeardCallbacks = field(default_factory=HeardCallbacks)
+    reviewer: Callable[[ReviewDesk], None] = field(default=lambda desk: keep_the_rest(desk))  # noqa: PLW0108 -- defined below
+    """What a person does in ``review.mode: page``."""
     before: Mapping[str, Callable[[RunPlan], None]] = field(default_factory=dict)
     """What happens in the bucket before a stage begins."""
     detector: ColourDetector = field(init=False)
@@ -124,8 +134,39 @@ class World:
             self._item(caption_images, plan, cast, image, model=model, store=self.store, captioner=self.captioner)
         self._about_to("write_dataset", plan)
         write_dataset(plan, store=self.store)
-        applied = apply_review(plan, store=self.store, notifier=self.notifier, now=NOW)
-        return End("DatasetReady", run_id, applied["message"])
+        return self._review(plan)
+
+    def _review(self, plan: RunPlan) -> End:
+        """Go through the review, before whose gate ``self.reviewer`` stands."""
+        prepared = prepare_review(plan, store=self.store, log=self.log, now=NOW)
+        if plan.settings.review.mode == "page":
+            open_review(
+                plan,
+                task_token=f"token-of-{plan.run_id}",
+                deadline=datetime.fromisoformat(prepared["deadline"]),
+                store=self.store,
+                log=self.log,
+                callbacks=self.callbacks,
+                notifier=self.notifier,
+                now=NOW,
+            )
+            self.reviewer(self.desk(plan.run_id))
+            if not self.callbacks.told:
+                return End("OpenReview", plan.run_id)
+        applied = apply_review(plan, store=self.store, log=self.log, notifier=self.notifier, now=NOW)
+        if applied["status"] == "nothing":
+            return End("NothingApproved", plan.run_id, applied["message"])
+        return End("DatasetReady", plan.run_id, applied["message"])
+
+    def desk(self, run_id: str) -> ReviewDesk:
+        """Return a desk of the run's review."""
+        return ReviewDesk(
+            read_review(self.store, run_id),
+            log=self.log,
+            callbacks=self.callbacks,
+            store=self.store,
+            clock=lambda: NOW,
+        )
 
     def ledger(self, run_id: str) -> list[Entry]:
         return self._lines(run_id, "ledger.jsonl", Entry)
@@ -151,6 +192,20 @@ class World:
             return _retried(work, *arguments, **ports)
         except StorycastError:
             return None
+
+
+def keep_the_rest(desk: ReviewDesk, who: str = "Ada") -> None:
+    """Keep every picture that nobody has decided on, and finish."""
+    state = desk.state()
+    changes = [
+        Change(subject=subject, field="verdict", before="open", after="kept")
+        for (subject, name), value in state.values.items()
+        if name == "verdict" and value.text == "open"
+    ]
+    for start in range(0, len(changes), MAX_CHANGES):
+        part = tuple(changes[start : start + MAX_CHANGES])
+        desk.decide(Proposal(f"keep-{state.seq}-{start}", who, "keep", "page", part))
+    desk.finish(who, f"finish-{state.seq}")
 
 
 def _retried(work: Callable[..., dict[str, Any]], *arguments: Any, **ports: Any) -> dict[str, Any]:

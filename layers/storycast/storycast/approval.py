@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import Field
+
 from storycast.captions import flag
 from storycast.curation import CuratedImage
 from storycast.dataset import DatasetImage, file_name
@@ -20,6 +22,7 @@ from storycast.decisions import (
     character,
     picture,
 )
+from storycast.footage import Record
 from storycast.review import Review, ReviewPicture
 
 
@@ -34,6 +37,17 @@ class Outcome:
     reason: str
 
 
+class FinalNames(Record):
+    """What a review calls those characters that it renamed or merged; ``review/names.json``."""
+
+    names: Mapping[str, str] = Field(default_factory=dict)
+    """Final names by those in the run."""
+
+    def of(self, name: str) -> str:
+        """Return the final name of a character of the run."""
+        return self.names.get(name, name)
+
+
 @dataclass(frozen=True, slots=True)
 class Approval:
     """What a review comes to."""
@@ -43,6 +57,7 @@ class Approval:
     outcomes: tuple[Outcome, ...]
     shortfalls: tuple[str, ...]
     """What keeps characters below ``review.minimum_per_character``, in words."""
+    names: FinalNames
 
     @property
     def per_character(self) -> dict[str, int]:
@@ -74,7 +89,8 @@ def approve(review: Review, state: State) -> Approval:
         approved = _approved(review, one, image, state, names)
         pictures.append(approved)
         outcomes.append(_outcome(image, "in_dataset", approved.file_name))
-    return Approval(tuple(pictures), tuple(outcomes), _shortfalls(review, pictures))
+    changed = FinalNames(names={old: new for old, new in names.items() if old != new})
+    return Approval(tuple(pictures), tuple(outcomes), _shortfalls(review, pictures), changed)
 
 
 def renamed(caption: str, names: Mapping[str, str]) -> str:

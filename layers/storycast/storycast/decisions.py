@@ -16,8 +16,8 @@ IN_CAST = "cast"
 """Value of a character's standing; the other one is :data:`DROPPED`."""
 
 FieldName = Literal["verdict", "caption", "character", "shown", "name", "standing"]
-"""``verdict``, ``caption``, ``character`` (whom it is of) and ``shown`` (the crop that stands for it) of a picture;
-``name`` and ``standing`` of a character. Two characters of one name are one."""
+"""``verdict``, ``caption``, ``character`` (whom it is of) and ``shown`` (the crop that stands for it) of a
+picture; ``name`` and ``standing`` of a character. Two characters of one name are one."""
 
 What = Literal[
     "keep",

@@ -1,8 +1,8 @@
 """Requests: what starts a run. Either an upload's event, or a request by the console or the command."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from storycast import keys
 from storycast.errors import RequestInvalidError
@@ -37,6 +37,38 @@ class SessionEvent(RunEvent):
 
     training_id: str
     session_id: str
+
+
+class OpenReviewEvent(RunEvent):
+    """Input of ``OpenReview``."""
+
+    task_token: Annotated[str, Field(min_length=1, max_length=2048)]
+    deadline: AwareDatetime
+
+
+class BatchEvent(RunEvent):
+    """Input of the child of ``StartHumanReviews``."""
+
+    batch: Annotated[int, Field(ge=0)]
+    task_token: Annotated[str, Field(min_length=1, max_length=2048)]
+
+
+class LoopEnd(BaseModel):
+    """How a human loop ended; ``open`` where it has not yet."""
+
+    batch: Annotated[int, Field(ge=0)]
+    status: Literal["open", "completed", "failed", "stopped"]
+    reason: str = ""
+
+
+class CheckReviewEvent(RunEvent):
+    """Input of ``CheckReview``."""
+
+    deadline: AwareDatetime
+    loops: tuple[LoopEnd, ...] = ()
+    """How the batches before Amazon A2I's workers ended that were waited for last; none in other reviews."""
+    completed: Annotated[int, Field(ge=0)] = 0
+    """How many batches were answered before."""
 
 
 class FrameEvent(RunEvent):

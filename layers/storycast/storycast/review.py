@@ -32,7 +32,7 @@ class Alternative(Record):
 
 
 class Carried(Record):
-    """What people decided on the same picture in an earlier run of the project; it holds until they say otherwise."""
+    """What people decided on the same picture in an earlier run of the project; it holds until changed."""
 
     run_id: str
     who: str

@@ -199,7 +199,7 @@ class ReviewDesk:
             raise ReviewClosedError(f"The run does not wait for a review. {self._run_now()}")
 
     def _let_go_on(self) -> None:
-        """Answer the newest token. Where none is valid just now, the run finds the log closed when it looks next."""
+        """Answer the newest token. Where none is valid just now, the run finds the log closed when it looks."""
         tried: set[str] = set()
         for _ in range(TOKENS):
             gate = self._log.gate(self._review.run_id)
@@ -225,8 +225,8 @@ class ReviewDesk:
             return "The run goes on."
         if run.status == "failed":
             return (
-                f"The run failed: {run.error}: {run.cause} Start it again: what was paid for is kept, and so is what "
-                "was decided."
+                f"The run failed: {run.error}: {run.cause} Start it again: what was paid for is kept, and so is "
+                "what was decided."
             )
         return f"The run is {run.status.replace('_', ' ')}."
 

@@ -17,6 +17,7 @@ from storycast.plan import RunPlan
 from storycast.ports import Notifier, ObjectStore, ReviewLog
 from storycast.review import Review, read_review
 from storycast.runs import Run, change_run
+from storycast.stages.reading import write_record
 from storycast.stages.training_picture import training_picture
 
 AUTO = "review.mode auto"
@@ -52,6 +53,7 @@ def apply_review(
         decisions = log.read(plan.run_id)
     approval = approve(review, state_of(review.initial, decisions))
     store.put(keys.run_file(plan.run_id, keys.DECISIONS), to_json_lines(decisions), "application/jsonl")
+    write_record(store, keys.run_file(plan.run_id, keys.FINAL_NAMES), approval.names)
     pictures = _cut_missing(plan, approval.pictures, store)
     outcomes = [*approval.outcomes]
     lost = {one.image.crop_id for one in approval.pictures} - {one.image.crop_id for one in pictures}
@@ -105,8 +107,8 @@ def _result(
     if approval.shortfalls and plan.settings.training.target != "none":
         return "too_few", (
             f"{run}: the dataset is ready, {len(pictures)} pictures, but nothing is trained on it: "
-            f"{'; '.join(approval.shortfalls)} (review.minimum_per_character). Approve more, drop the character, or "
-            f"lower the minimum; `storycast train {plan.run_id}` trains on it as it is."
+            f"{'; '.join(approval.shortfalls)} (review.minimum_per_character). Approve more, drop the character, "
+            f"or lower the minimum; `storycast train {plan.run_id}` trains on it as it is."
         )
     return "approved", f"{run}: the dataset is ready, {len(pictures)} pictures."
 
@@ -142,7 +144,7 @@ def _write_manifest(plan: RunPlan, pictures: Sequence[DatasetImage], store: Obje
 
 
 def _remove_others(plan: RunPlan, pictures: Sequence[DatasetImage], store: ObjectStore) -> None:
-    """Remove what is not approved from the dataset's folder, so that whoever takes the folder takes the dataset."""
+    """Remove what is not approved from the dataset's folder, so that who takes the folder takes the dataset."""
     mine = {_image_key(plan, one) for one in pictures}
     for one in list(store.list(keys.run_file(plan.run_id, keys.IMAGES))):
         if one.key not in mine:

@@ -103,14 +103,13 @@ def refuse_missing_parts(settings: Settings) -> None:
         "detection.methods: faces": "faces" in settings.detection.methods,
         "detection.custom_labels_model": settings.detection.custom_labels_model is not None,
         "captions.prompt": settings.captions.prompt is not None,
-        f"review.mode: {settings.review.mode}": settings.review.mode != "auto",
         f"training.target: {settings.training.target}": settings.training.target == "sagemaker",
     }
     asked = [name for name, is_asked in missing.items() if is_asked]
     if asked:
         raise NotYetAvailableError(
-            f"This release does not have: {', '.join(asked)}. Use detection.methods of labels and references, "
-            "review.mode: auto and training.target: bedrock or none, and leave the others out."
+            f"This release does not have: {', '.join(asked)}. Use detection.methods of labels and references "
+            "and training.target: bedrock or none, and leave the others out."
         )
 
 
@@ -140,8 +139,6 @@ def _warnings(settings: Settings) -> list[str]:
     idle = {
         "detection.economy": settings.detection.economy != default.detection.economy,
         "selection.pairs_share": settings.selection.pairs_share != default.selection.pairs_share,
-        "review.minimum_per_character": settings.review.minimum_per_character
-        != default.review.minimum_per_character,
     }
     without_effect = [f"{name} has no effect in this release" for name, is_set in idle.items() if is_set]
     return without_effect + [

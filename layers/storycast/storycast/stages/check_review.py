@@ -1,5 +1,6 @@
-"""CheckReview: a review has waited for a while: remind people, or do what the project wants when its time is over."""
+"""CheckReview: remind people of a review, close one that is answered, or do what the project wants in the end."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,42 +8,76 @@ from typing import Any
 from storycast.decisions import CLOSING, Decision, SequenceTakenError
 from storycast.plan import RunPlan
 from storycast.ports import Notifier, ReviewLog
-from storycast.stages.open_review import message
-from storycast.stages.prepare_review import wait_seconds
+from storycast.requests import LoopEnd
+from storycast.stages.open_review import message, wait_seconds
 
 RULE = "review.on_timeout"
+MOST_REASONS = 3
 
 
 def check_review(
-    plan: RunPlan, *, deadline: datetime, log: ReviewLog, notifier: Notifier, now: datetime
+    plan: RunPlan,
+    *,
+    deadline: datetime,
+    loops: Sequence[LoopEnd],
+    completed: int,
+    log: ReviewLog,
+    notifier: Notifier,
+    now: datetime,
 ) -> dict[str, Any]:
     """Say how to go on with a review that nobody has finished yet.
 
     Args:
         plan: The run's plan.
         deadline: When its time is over.
+        loops: How the human loops of ``review.mode: a2i`` ended that were waited for last.
+        completed: How many were answered before.
         log: Where tokens and decisions are.
         notifier: Whom to remind.
         now: The time.
 
     Returns:
-        ``status``: ``waiting``, ``closed`` (the run goes on) or ``timed_out``; ``wait_seconds`` and ``deadline`` for
-        the next wait; ``message`` for the run that fails.
+        ``status``: ``waiting``, ``closed`` (the run goes on), ``timed_out`` or ``failed``; for the next wait
+        ``wait_seconds``, ``deadline``, ``batches``, ``loops`` and ``completed``; ``message`` for a run that ends.
     """
     settings = plan.settings.review
+    still_open = [loop.batch for loop in loops if loop.status == "open"]
+    completed += sum(loop.status == "completed" for loop in loops)
     answer: dict[str, Any] = {
         "deadline": deadline.isoformat(),
         "wait_seconds": wait_seconds(deadline, now, settings.remind_hours),
+        "batches": still_open,
+        "loops": [],
+        "completed": completed,
         "message": (
-            f"Nobody finished the review of run {plan.run_id} within review.timeout_hours ({settings.timeout_hours:g})."
-            " Start it again: nothing is paid twice, and what was decided so far is taken over."
+            f"Nobody finished the review of run {plan.run_id} within {settings.timeout_hours:g} hours "
+            "(review.timeout_hours). Start it again: nothing is paid twice, and what was decided is taken over."
         ),
     }
-    decisions = log.read(plan.run_id)
-    while now >= deadline and not _closed(decisions):
+    if loops and not still_open:
+        status = "closed" if completed else "failed"
+        return {**answer, "status": status, "message": _unanswered(plan, loops)}
+    decisions = _closed_by_time(plan, log, now) if now >= deadline else log.read(plan.run_id)
+    if closed := _closing(decisions):
+        fails = closed.what == "time_out" and settings.on_timeout == "fail"
+        return {**answer, "status": "timed_out" if fails else "closed"}
+    gate = log.gate(plan.run_id)
+    if gate and now >= gate.reminded_at + timedelta(hours=settings.remind_hours):
+        log.open(replace(gate, reminded_at=now))
+        notifier.tell(f"Storycast: review still waits ({plan.run_id})", message(plan, deadline))
+    return {**answer, "status": "waiting"}
+
+
+def _closed_by_time(plan: RunPlan, log: ReviewLog, now: datetime) -> list[Decision]:
+    """Close a review whose time is over and return its decisions; who finishes in the last moment is heard."""
+    while True:
+        decisions = log.read(plan.run_id)
+        if _closing(decisions):
+            return decisions
+        number = len(decisions) + 1
         decision = Decision(
-            seq=len(decisions) + 1,
-            id=f"time-out-{len(decisions) + 1}",
+            seq=number,
+            id=f"time-out-{number}",
             who=RULE,
             when=now.isoformat(timespec="milliseconds"),
             what="time_out",
@@ -51,19 +86,20 @@ def check_review(
         try:
             log.append(plan.run_id, decision)
         except SequenceTakenError:
-            # Somebody decided in the last moment; whoever finished in it is heard.
-            decisions = log.read(plan.run_id)
             continue
-        decisions = [*decisions, decision]
-    if closed := _closed(decisions):
-        fails = closed.what == "time_out" and settings.on_timeout == "fail"
-        return {"status": "timed_out" if fails else "closed", **answer}
-    gate = log.gate(plan.run_id)
-    if gate and now >= gate.reminded_at + timedelta(hours=settings.remind_hours):
-        log.open(replace(gate, reminded_at=now))
-        notifier.tell(f"Storycast: review still waits ({plan.run_id})", message(plan, deadline))
-    return {"status": "waiting", **answer}
+        return [*decisions, decision]
 
 
-def _closed(decisions: list[Decision]) -> Decision | None:
+def _closing(decisions: Sequence[Decision]) -> Decision | None:
     return next((decision for decision in decisions if decision.what in CLOSING), None)
+
+
+def _unanswered(plan: RunPlan, loops: Sequence[LoopEnd]) -> str:
+    told = "; ".join(
+        f"batch {loop.batch} {loop.status}: {loop.reason or 'no reason given'}"
+        for loop in [loop for loop in loops if loop.status != "completed"][:MOST_REASONS]
+    )
+    return (
+        f"Amazon A2I's workers answered no batch of run {plan.run_id}: {told}. Look at the flow definition in the "
+        "console, or set review.mode: page, and start the run again: nothing is paid twice."
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from storycast import keys
+from storycast.approval import FinalNames
 from storycast.cast import Cast
 from storycast.copies import COPY_CORRELATION, copy_correlation
 from storycast.curation import CuratedImage
@@ -38,6 +39,7 @@ from storycast.sightings import Sighting
 from storycast.stages.panel_look import look_at_panel
 from storycast.stages.panels import copy_to_run
 from storycast.stages.reading import read_record, write_record
+from storycast.stages.training_dataset import approved_pictures
 from storycast.storyboard import Panels, paid_panels, panel_requests
 from storycast.training import TrainingPlan
 
@@ -129,8 +131,12 @@ def _known(plan: TrainingPlan, store: ObjectStore, model_id: str) -> _Known:
     curated, vectors = _pictures(plan, store)
     held_out = set(plan.held_out)
     cast = read_record(store, keys.run_file(plan.run_id, "cast.json"), Cast)
-    members = cast.members if cast is not None and cast.embedding_model == model_id else ()
-    names = {character.name for character in plan.settings.characters}
+    final = read_record(store, keys.run_file(plan.run_id, keys.FINAL_NAMES), FinalNames) or FinalNames()
+    members = [
+        member.model_copy(update={"name": final.of(member.name)})
+        for member in (cast.members if cast is not None and cast.embedding_model == model_id else ())
+    ]
+    names = {final.of(character.name) for character in plan.settings.characters}
     names |= {member.name for member in members} | {image.character for image in curated}
     by_name: dict[str, Vectors] = {}
     sources: dict[str, Source] = {}
@@ -157,9 +163,8 @@ def _source(held_out: bool, given: bool) -> Source:
 
 
 def _pictures(plan: TrainingPlan, store: ObjectStore) -> tuple[list[CuratedImage], dict[str, Any]]:
-    """Return the run's pictures and their embeddings by crop id; none where the run is a bare manifest."""
+    """Return the run's approved pictures and their embeddings by crop id; none of a bare manifest."""
     try:
-        curated = from_json_lines(store.get(keys.run_file(plan.run_id, "curated.jsonl")), CuratedImage)
         sightings = from_json_lines(store.get(keys.run_file(plan.run_id, "sightings.jsonl")), Sighting)
         rows: Vectors = np.load(
             io.BytesIO(store.get(keys.run_file(plan.run_id, "embeddings.npy"))), allow_pickle=False
@@ -167,7 +172,8 @@ def _pictures(plan: TrainingPlan, store: ObjectStore) -> tuple[list[CuratedImage
     except KeyError:
         return [], {}
     vectors = {one.crop_id: row for one, row in zip(sightings, rows, strict=True)}
-    return [image for image in curated if image.crop_id in vectors], vectors
+    images = [one.image for one in approved_pictures(store, plan.run_id)]
+    return [image for image in images if image.crop_id in vectors], vectors
 
 
 def _grade(

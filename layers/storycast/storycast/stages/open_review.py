@@ -66,6 +66,12 @@ def _in_review(run: Run) -> Run:
     return run if run.status == "failed" else run.model_copy(update={"status": "in_review"})
 
 
+def wait_seconds(deadline: datetime, now: datetime, remind_hours: float) -> int:
+    """Return how long to wait now: until the deadline, or until people are to be reminded; at least a second."""
+    left_s = (deadline - now).total_seconds()
+    return max(1, round(min(left_s, remind_hours * 3600)))
+
+
 def message(plan: RunPlan, deadline: datetime) -> str:
     """Return what people are told of a review that waits."""
     then = "goes on with what is approved" if plan.settings.review.on_timeout == "approved" else "fails"

@@ -31,6 +31,7 @@ from storycast.review import (
 )
 from storycast.runs import read_run
 from storycast.sightings import Sighting
+from storycast.stages.open_review import wait_seconds
 from storycast.stages.reading import read_records
 
 UNSURE_SCORE = 0.5
@@ -56,8 +57,8 @@ def prepare_review(plan: RunPlan, *, store: ObjectStore, log: ReviewLog, now: da
         now: The time.
 
     Returns:
-        ``deadline`` (ISO), ``wait_seconds`` until it or until people are reminded, and ``batches``, the numbers of
-        the human loops of ``review.mode: a2i``.
+        ``deadline`` (ISO), ``wait_seconds`` until it or until people are reminded, ``batches``, the numbers of the
+        human loops of ``review.mode: a2i``, and how many of these have ended: none.
     """
     run = read_run(store, plan.run_id)
     settings = plan.settings
@@ -87,13 +88,9 @@ def prepare_review(plan: RunPlan, *, store: ObjectStore, log: ReviewLog, now: da
         "deadline": deadline.isoformat(),
         "wait_seconds": wait_seconds(deadline, now, settings.review.remind_hours),
         "batches": list(range(count)),
+        "loops": [],
+        "completed": 0,
     }
-
-
-def wait_seconds(deadline: datetime, now: datetime, remind_hours: float) -> int:
-    """Return how long to wait now: until the deadline, or until people are to be reminded; at least a second."""
-    left_s = (deadline - now).total_seconds()
-    return max(1, round(min(left_s, remind_hours * 3600)))
 
 
 def _pictures(plan: RunPlan, store: ObjectStore) -> list[ReviewPicture]:

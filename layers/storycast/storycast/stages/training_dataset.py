@@ -1,8 +1,7 @@
 """The dataset of a training session: what the manifest names, as it lies in the bucket, and what is held out."""
 
 from storycast import keys
-from storycast.curation import CuratedImage
-from storycast.dataset import file_name
+from storycast.dataset import DatasetImage
 from storycast.errors import TrainingPlanInvalidError
 from storycast.frames import from_json_lines
 from storycast.held_out import Picture, hold_out
@@ -63,6 +62,14 @@ def dataset_pictures(store: ObjectStore, manifest_key: str) -> list[DatasetPictu
     ]
 
 
+def approved_pictures(store: ObjectStore, run_id: str) -> list[DatasetImage]:
+    """Return what is known of a run's approved pictures; nothing where the run is a bare manifest."""
+    try:
+        return from_json_lines(store.get(keys.run_file(run_id, keys.PICTURES)), DatasetImage)
+    except KeyError:
+        return []
+
+
 def split(
     store: ObjectStore, run_id: str, pictures: list[DatasetPicture], share: float
 ) -> tuple[list[DatasetPicture], tuple[str, ...]]:
@@ -70,11 +77,7 @@ def split(
 
     A manifest whose pictures are not the run's own, of which nobody knows the shots, is trained on whole.
     """
-    try:
-        curated = from_json_lines(store.get(keys.run_file(run_id, "curated.jsonl")), CuratedImage)
-    except KeyError:
-        return pictures, ()
-    images = {file_name(image): image for image in curated}
+    images = {one.file_name: one.image for one in approved_pictures(store, run_id)}
     known = {one.image_uri: images.get(one.image_uri.rpartition("/")[2]) for one in pictures}
     if not all(known.values()):
         return pictures, ()

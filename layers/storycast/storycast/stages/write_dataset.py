@@ -10,7 +10,7 @@ from storycast.curation import CuratedImage
 from storycast.dataset import DatasetImage, dataset_card, dataset_image, made_by
 from storycast.errors import CaptionsFailedError
 from storycast.frames import from_json_lines
-from storycast.images import PictureUnreadableError, to_png
+from storycast.images import PictureUnreadableError, to_jpeg, to_png
 from storycast.ledger import Entry, record_entries, refuse_losses
 from storycast.manifest import ManifestRecord, picture_problem, problems, write_manifest
 from storycast.plan import RunPlan
@@ -20,7 +20,7 @@ from storycast.stages.reading import read_records
 from storycast.stages.training_picture import training_picture
 
 TILE_SOURCE_PX = 320
-"""Side at which pictures are kept for the contact sheet; at full size they would fill the memory."""
+"""Side at which pictures are kept for the contact sheet and shown in the review's grid."""
 
 
 def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
@@ -58,6 +58,9 @@ def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
             continue
         store.put(_image_key(plan.run_id, made), content, "image/png")
         small = picture.resize((TILE_SOURCE_PX, TILE_SOURCE_PX))
+        if plan.settings.review.mode == "page":
+            key = keys.review_thumb(plan.run_id, image.crop_id)
+            store.put(key, to_jpeg(small), "image/jpeg")
         tiles.append(Tile(small, f"{image.character} · {image.framing}", made.caption))
         images.append(made)
         entries.append(_entry(image, "in_dataset", made.file_name))
