@@ -8,7 +8,7 @@ from typing import Any
 
 from storycast import keys, names
 from storycast.curation import CuratedImage
-from storycast.dataset import file_name
+from storycast.dataset import DatasetImage, file_name
 from storycast.failures import ExecutionEnd
 from storycast.frames import to_json_lines
 from storycast.manifest import ManifestRecord, write_manifest
@@ -52,6 +52,12 @@ def _open(_place: str) -> None:
 def execution(number: int) -> str:
     """Return the ARN of an execution of ``train_model``."""
     return f"{STATES_ARN}:execution:storycast-train-model:{number}"
+
+
+def approved(image: CuratedImage) -> DatasetImage:
+    """Return a picture as a review leaves it."""
+    caption = f"A picture: {image.crop_id}"
+    return DatasetImage(file_name=file_name(image), caption=caption, image=image, caption_by="somebody", flags=())
 
 
 def curated(number: int, *, character: str = "Mara", shot: int | None = None) -> CuratedImage:
@@ -113,7 +119,8 @@ class Account:
         self.put_dataset(run_id, [curated(number) for number in range(images)])
 
     def put_dataset(self, run_id: str, chosen: list[CuratedImage]) -> None:
-        self.store.put(keys.run_file(run_id, "curated.jsonl"), to_json_lines(chosen), "application/jsonl")
+        pictures = [approved(image) for image in chosen]
+        self.store.put(keys.run_file(run_id, keys.PICTURES), to_json_lines(pictures), "application/jsonl")
         records = []
         for image in chosen:
             key = keys.run_file(run_id, f"dataset/images/{file_name(image)}")

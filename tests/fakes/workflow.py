@@ -197,6 +197,8 @@ class World:
 def keep_the_rest(desk: ReviewDesk, who: str = "Ada") -> None:
     """Keep every picture that nobody has decided on, and finish."""
     state = desk.state()
+    if state.closed_by:
+        return
     changes = [
         Change(subject=subject, field="verdict", before="open", after="kept")
         for (subject, name), value in state.values.items()

@@ -194,6 +194,7 @@ def handler_of(
     """Return a function that imports a handler by its path, with fakes where its adapters would be."""
     for name in ("store", "claims", "notifier"):
         monkeypatch.setattr(environment, name, lambda name=name: getattr(world, name))
+    monkeypatch.setattr(environment, "review_log", lambda: world.log)
     monkeypatch.setattr(environment, "book", lambda: training.book)
     monkeypatch.setattr(environment, "training_plan", lambda *session: read_training_plan(world.store, *session))
     monkeypatch.setattr(environment, "plan", lambda run_id: read_plan(world.store, run_id))
@@ -208,6 +209,7 @@ def handler_of(
     for name, value in {
         "MEDIA_BUCKET": "media",
         "TABLE_NAME": "table",
+        "REVIEW_TABLE_NAME": "reviews",
         "TOPIC_ARN": "arn:aws:sns:eu-central-1:111122223333:topic",
         "CUSTOMIZATION_ROLE_ARN": "arn:aws:iam::111122223333:role/customization",
         "AWS_REGION": "us-east-1",
@@ -224,6 +226,7 @@ def handler_of(
         "BedrockHost": lambda: training.host,
         "BedrockImages": Painter,
         "StepFunctionsExecutions": lambda: training.executions,
+        "StepFunctionsCallbacks": lambda: world.callbacks,
     }
 
     def load(name: str) -> Callable[[Any, Any], Any]:

@@ -42,6 +42,7 @@ from storycast.storyboard import COMPOSITE_MARK, panel_requests, panels_key
 from storycast.training import TrainingPlan
 from tests.fakes.services import ColourDetector, ColourEmbedder
 from tests.fakes.store import MemoryStore
+from tests.fakes.trainings import approved
 from tests.unit.sessions import BASE, TRAINED_ARN, ToldImages, hosted, png, session_plan
 
 TITAN = "amazon.titan-embed-image-v1"
@@ -306,7 +307,7 @@ class _World:
             },
             held_out=("f-0-00", "f-1-00"),
         )
-        self._put("curated.jsonl", to_json_lines(images))
+        self._put("dataset/pictures.jsonl", to_json_lines([approved(image) for image in images]))
         self._put("sightings.jsonl", to_json_lines([_sighting(image) for image in reversed(images)]))
         rows = stack([_crop(eyes, picture) for picture in reversed(pictures.values())])
         out = io.BytesIO()
@@ -423,7 +424,7 @@ def test_what_cannot_be_judged_is_not_graded(prompt: str, reason: str) -> None:
 
 def test_a_bare_manifest_has_nothing_to_compare_with() -> None:
     world = _World(["Mara walks"])
-    for name in ("curated.jsonl", "cast.json"):
+    for name in ("dataset/pictures.jsonl", "cast.json"):
         world.store.delete(keys.run_file(world.plan.run_id, name))
     world.draw(_bytes(_panel(RED)))
     (grade,) = world.grade()

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storycast import errors
+from storycast.decisions import What
 from storycast.ledger import FINAL_OUTCOMES
 from storycast.losses import Loss, read_losses
 from storycast.report.charts import SIDE, curve, histogram
 from storycast.report.money import money
-from storycast.report.words import OUTCOMES, STATUS, duration, next_step, outcome, place
+from storycast.report.words import DECISIONS, OUTCOMES, STATUS, duration, next_step, outcome, place
 from storycast.runs import Run, RunStatus
 
 COSINES = st.lists(st.floats(-1.0, 1.0), min_size=1, max_size=60)
@@ -105,6 +106,7 @@ def test_errors_of_others_have_a_next_step_too() -> None:
 
 def test_every_status_and_outcome_has_words() -> None:
     assert set(STATUS) == set(get_args(RunStatus))
+    assert set(DECISIONS) == set(get_args(What))
     assert {(kind, name) for kind, names in FINAL_OUTCOMES.items() for name in names} <= set(OUTCOMES)
     assert outcome("frame", "new_thing") == "frame: new thing"
 

@@ -14,7 +14,7 @@ import pytest
 from storycast import keys
 from storycast.captions import Caption
 from storycast.errors import RequestInvalidError
-from storycast.frames import from_json_lines
+from storycast.frames import from_json_lines, to_json_lines
 from storycast.ledger import Entry
 from storycast.report import thumbnails
 from storycast.report.material import gather
@@ -37,6 +37,7 @@ from tests.fakes.told import (
     png,
     trained,
 )
+from tests.fakes.trainings import approved
 from tests.fakes.workflow import NOW
 
 LATER = BEGAN + timedelta(hours=5)
@@ -100,7 +101,7 @@ def test_a_dataset_is_told_and_people_are_not_told_again(told: Told) -> None:
         "Blu",
         "film.mp4",
         "Near-duplicates beside what they duplicate",
-        "approved",
+        "kept by Ada",
         told.run_id,
     ):
         assert name in page
@@ -434,6 +435,7 @@ def test_two_hundred_pictures_that_compress_badly_stay_below_five_megabytes(told
     content = png(noise(1, 512))
     written = "".join(image.model_dump_json() + "\n" for image in images)
     told.put("curated.jsonl", written.encode())
+    told.put("dataset/pictures.jsonl", to_json_lines([approved(image) for image in images]))
     entry = '{{"kind":"crop","id":"{}","footage_id":"f","outcome":"in_dataset","reason":"x"}}\n'
     told.put("ledger.jsonl", "".join(entry.format(image.crop_id) for image in images).encode())
     for image in images:

@@ -26,7 +26,7 @@ def test_the_defaults_ask_for_nothing_that_bills_by_the_hour() -> None:
     settings = Settings()
     assert settings.training.target == "none"
     assert settings.budget_usd == 0
-    assert settings.review.mode == "auto"
+    assert settings.review.mode == "page"
     assert (settings.concurrency.segments, settings.concurrency.frames, settings.concurrency.captions) == (
         8,
         20,

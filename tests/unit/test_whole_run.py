@@ -131,9 +131,11 @@ def test_a_run_writes_its_dataset_and_a_whole_ledger() -> None:
     assert "Rosso" in card
     assert "film.mp4" in card
     decisions = one.store.get(keys.run_file(end.run_id, "review/decisions.jsonl")).decode().splitlines()
-    assert {json.loads(line)["what"] for line in decisions} == {"approve"}
-    assert len(decisions) == len(manifest)
-    assert [subject for subject, _ in one.notifier.told] == [f"Storycast: dataset ready ({end.run_id})"]
+    kept, finished = (json.loads(line) for line in decisions)
+    assert (kept["who"], kept["what"], len(kept["changes"])) == ("Ada", "keep", len(manifest))
+    assert finished["what"] == "finish"
+    told = [f"Storycast: review waits ({end.run_id})", f"Storycast: dataset ready ({end.run_id})"]
+    assert [subject for subject, _ in one.notifier.told] == told
 
 
 def test_those_in_the_picture_are_named_by_the_detections() -> None:
@@ -483,7 +485,6 @@ def test_the_same_upload_twice_is_one_run() -> None:
     ("change", "error"),
     [
         (PROJECT + "detection: {methods: [faces]}\n", NotYetAvailableError),
-        (PROJECT + "review: {mode: page}\n", NotYetAvailableError),
         (PROJECT + "training: {target: sagemaker}\n", NotYetAvailableError),
         (PROJECT + "training: {target: bedrock}\n", TrainingPlanInvalidError),
         (PROJECT + "budget_usd: 0.001\n", BudgetExceededError),
@@ -566,7 +567,7 @@ def test_no_picture_is_sent_to_the_embedder_that_is_larger_than_it_takes() -> No
 
 
 def test_the_end_of_an_execution_is_recorded_and_told() -> None:
-    one = world(PROJECT + "review: {mode: page}\n")
+    one = world(PROJECT + "detection: {methods: [faces]}\n")
     with pytest.raises(NotYetAvailableError):
         one.run(REQUEST)
     ((arn, run_id),) = one.claims.runs.items()

@@ -61,7 +61,10 @@ LEAVES = {error.__name__ for error in _leaves()}
 RETRYABLE = {error.__name__ for error in _leaves(RetryableError)}
 STATES = states()
 ALL_TASKS = [state for state in STATES if state.body["Type"] == "Task"]
-TASKS = [state for state in ALL_TASKS if state.body["Resource"] == "arn:aws:states:::lambda:invoke"]
+INVOKE = "arn:aws:states:::lambda:invoke"
+TASKS = [state for state in ALL_TASKS if state.body["Resource"] in {INVOKE, f"{INVOKE}.waitForTaskToken"}]
+WAITING = [task for task in TASKS if task.body["Resource"].endswith(".waitForTaskToken")]
+"""States that wait for people."""
 NESTED = [state for state in ALL_TASKS if state not in TASKS]
 """States that run another machine and wait for its end."""
 MAPS = [state for state in STATES if state.body["Type"] == "Map"]
@@ -258,7 +261,8 @@ def test_a_failure_says_why(state: State) -> None:
 
 @pytest.mark.parametrize("task", TASKS, ids=str)
 def test_a_task_has_a_timeout_and_retries_what_may_pass(task: State) -> None:
-    assert 0 < task.body["TimeoutSeconds"] <= 900
+    if task not in WAITING:
+        assert 0 < task.body["TimeoutSeconds"] <= 900
     retried: set[str] = set()
     for retrier in task.body["Retry"]:
         assert retrier["JitterStrategy"] == "FULL"
@@ -267,6 +271,16 @@ def test_a_task_has_a_timeout_and_retries_what_may_pass(task: State) -> None:
         retried |= set(retrier["ErrorEquals"])
     assert retried >= RETRYABLE | LAMBDA_SERVICE_ERRORS
     assert retried & LEAVES <= RETRYABLE, "only what may pass is tried again"
+
+
+@pytest.mark.parametrize("task", WAITING, ids=str)
+def test_a_wait_for_people_ends_and_is_looked_at_again(task: State) -> None:
+    """Its token reaches the function, its time comes from the settings, and its end is no fault to try again."""
+    assert task.body["Parameters"]["Payload"]["task_token.$"] == "$$.Task.Token"
+    assert task.body["TimeoutSecondsPath"].endswith(".wait_seconds")
+    assert "TimeoutSeconds" not in task.body
+    assert not any("States.Timeout" in retrier["ErrorEquals"] for retrier in task.body["Retry"])
+    assert [catch["ErrorEquals"] for catch in task.body["Catch"]] == [["States.Timeout"]]
 
 
 # ---- maps -----------------------------------------------------------------------------------------
@@ -316,6 +330,9 @@ def test_what_a_task_passes_on_is_chosen(task: State) -> None:
     if task.body.get("OutputPath") == "$.Payload":
         assert task.name in {"PrepareRun", "CheckTrainingPlan", "RecordFailure"}
         return
+    if task.body["ResultPath"] == "$":  # all that the child of a map passes on
+        assert "ResultSelector" in task.body
+        return
     assert "ResultPath" in task.body
     assert task.body["ResultPath"] is None or "ResultSelector" in task.body
 
@@ -323,13 +340,20 @@ def test_what_a_task_passes_on_is_chosen(task: State) -> None:
 def test_what_later_states_read_was_put_there_by_earlier_ones() -> None:
     """Paths of the top level: each begins with a key of the first Task's answer or of a state's ResultPath."""
     from_first_task = {
-        "build_dataset": {"run_id", "footage", "concurrency", "review_mode", "training_target", "claimed"},
+        "build_dataset": {
+            "run_id",
+            "footage",
+            "concurrency",
+            "review_mode",
+            "training_target",
+            "claimed",
+        },
         "train_model": {"run_id", "training_id", "session_id", "start_with", "draws", "prompts"},
         "tear_down": {*TearDownRequest.model_fields, "detail"},
     }
     for file_name, machine in machines().items():
         produced = {
-            state["ResultPath"].removeprefix("$.")
+            state["ResultPath"].removeprefix("$.").partition(".")[0]
             for state in machine["States"].values()
             if isinstance(state.get("ResultPath"), str)
         }

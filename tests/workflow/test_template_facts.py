@@ -121,13 +121,16 @@ def test_a_function_has_the_environment_and_layers_that_its_code_needs(name: str
     }
     assert ("TABLE_NAME" in variables) == ("environment.claims()" in code or "environment.book()" in code)
     assert ("CUSTOMIZATION_ROLE_ARN" in variables) == ("CUSTOMIZATION_ROLE_ARN" in code)
+    reviews = "environment.review_log()" in code or "REVIEW_TABLE_NAME" in code
+    assert ("REVIEW_TABLE_NAME" in variables) == reviews
     assert ("TOPIC_ARN" in variables) == ("environment.notifier()" in code)
     assert variables["MEDIA_BUCKET"] == {"Ref": "MediaBucket"}
 
 
 @pytest.mark.parametrize("task", TASKS, ids=str)
 def test_a_function_ends_no_later_than_its_state_waits(task: Any) -> None:
-    assert _property(FUNCTIONS[_function(task)], "Timeout") <= task.body["TimeoutSeconds"]
+    if "TimeoutSeconds" in task.body:
+        assert _property(FUNCTIONS[_function(task)], "Timeout") <= task.body["TimeoutSeconds"]
 
 
 def test_functions_are_traced_and_log_json_for_a_limited_time() -> None:
@@ -163,6 +166,8 @@ ADAPTER_ACTIONS = {
     },
     "IamRoles": {"iam:GetRole"},
     "StepFunctionsExecutions": {"states:StopExecution"},
+    "StepFunctionsCallbacks": {"states:SendTaskSuccess"},
+    "A2iHumanReviews": {"sagemaker:DescribeHumanLoop", "sagemaker:StartHumanLoop"},
     "environment.notifier()": {"sns:Publish"},
 }
 """What the classes that a handler puts in may call."""
@@ -304,6 +309,40 @@ def test_bedrock_may_read_datasets_and_nobody_else_may_be_handed_the_role() -> N
     assert name == "StartTrainingFunction"
     assert statement["Resource"] == {"Fn::GetAtt": ["CustomizationRole", "Arn"]}
     assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "bedrock.amazonaws.com"}}
+
+
+# ---- reviewers ------------------------------------------------------------------------------------
+
+
+def test_reviewers_may_decide_and_do_nothing_else() -> None:
+    policy = template()["Resources"]["ReviewerPolicy"]["Properties"]["PolicyDocument"]
+    by_sid = {one["Sid"]: one for one in policy["Statement"]}
+    assert {action for one in policy["Statement"] for action in _list(one["Action"])} == {
+        "s3:ListBucket",
+        "s3:GetObject",
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "dynamodb:PutItem",
+        "states:SendTaskSuccess",
+        "cloudformation:DescribeStacks",
+    }
+    keys_of = "ForAllValues:StringLike"
+    assert by_sid["Decide"]["Condition"][keys_of] == {"dynamodb:LeadingKeys": ["log#*"]}, "tokens are not theirs"
+    assert "project#*" not in str(by_sid["ReadDecisions"]["Condition"])
+    assert by_sid["FindRuns"]["Condition"] == {"StringLike": {"s3:prefix": ["runs/*"]}}
+    for sid in ("Decide", "ReadDecisions"):
+        assert by_sid[sid]["Resource"] == {"Fn::GetAtt": ["ReviewTable", "Arn"]}
+    machine = by_sid["LetTheRunGoOn"]["Resource"]["Fn::Sub"]
+    assert machine.endswith(":stateMachine:${AWS::StackName}-build-dataset")
+    for resource in by_sid["SeePictures"]["Resource"]:
+        assert resource["Fn::Sub"].startswith(("${MediaBucket.Arn}/runs/*/", "${MediaBucket.Arn}/footage/*/"))
+
+
+def test_what_people_decided_is_not_forgotten() -> None:
+    table = template()["Resources"]["ReviewTable"]
+    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
+    assert "TimeToLiveSpecification" not in table["Properties"]
+    assert table["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
 
 
 # ---- table and topic ------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ named.
 """
 
 import io
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,11 +12,12 @@ from datetime import datetime
 from typing import Protocol
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from storycast import keys
 from storycast.captions import Caption
 from storycast.curation import CuratedImage
+from storycast.dataset import DatasetImage
+from storycast.decisions import Decision
 from storycast.embeddings import Vectors
 from storycast.footage import Probe, Record
 from storycast.frames import from_json_lines
@@ -47,17 +47,6 @@ class Files(Protocol):
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield the objects below a prefix, by key."""
-
-
-class Decision(BaseModel):
-    """What somebody decided on a picture; a line of ``review/decisions.jsonl``, which may say more."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    who: str = ""
-    when: str = ""
-    crop_id: str = ""
-    what: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +89,8 @@ class Material:
     images: tuple[CuratedImage, ...]
     captions: Mapping[str, Caption]
     decisions: tuple[Decision, ...]
+    approved: tuple[DatasetImage, ...]
+    """The approved pictures; none before the review's end."""
     sessions: tuple[Session, ...]
     """By the time they began."""
     drawings: tuple[Drawing, ...]
@@ -145,7 +136,8 @@ def gather(files: Files, run: Run) -> Material:
         vectors=_vectors(reader, folder + "embeddings.npy", len(sightings)),
         images=images,
         captions={caption.crop_id: caption for caption in captions if caption},
-        decisions=tuple(reader.read(folder + "review/decisions.jsonl", _decisions) or ()),
+        decisions=lines(keys.DECISIONS, Decision),
+        approved=lines(keys.PICTURES, DatasetImage),
         sessions=sessions,
         drawings=drawings,
         paid_panels=_paid_panels(reader, run, sessions, drawings),
@@ -180,10 +172,6 @@ class _Reader:
 def _vectors(reader: _Reader, key: str, count: int) -> Vectors | None:
     vectors: Vectors | None = reader.read(key, lambda content: np.load(io.BytesIO(content), allow_pickle=False))
     return vectors if vectors is not None and vectors.ndim == 2 and len(vectors) == count else None
-
-
-def _decisions(content: bytes) -> list[Decision]:
-    return [Decision.model_validate(json.loads(line)) for line in content.splitlines() if line.strip()]
 
 
 def _sessions(reader: _Reader, folder: str, stored: Mapping[str, StoredObject]) -> tuple[Session, ...]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from storycast import keys
 from storycast.curation import CuratedImage
 from storycast.dataset import file_name
+from storycast.decisions import KEPT
 from storycast.ledger import Entry
 from storycast.report.material import Material
 from storycast.report.thumbnails import Thumbnail, Thumbnails
-from storycast.report.words import outcome, place
+from storycast.report.words import DECISIONS, outcome, place
 from storycast.sightings import Sighting
 
 KEPT_PX, DROPPED_PX = 208, 128
@@ -25,7 +26,6 @@ SAMPLES = 6
 MOST_REASONS = 12
 """Reasons listed of one kind; the rest is counted together."""
 
-DECISIONS = {"approve": "approved", "reject": "rejected"}
 KEPT_OUTCOMES = {("crop", "in_dataset"), ("frame", "cropped")}
 _IDS = re.compile(r"\b[0-9a-f]{12}-\d{9}(?:-\d{2})?\b")
 _NUMBERS = re.compile(r"-?\d+(?:[.,]\d+)*")
@@ -117,6 +117,8 @@ class Share:
 
 def kept_images(material: Material) -> list[CuratedImage]:
     """Return the pictures of the dataset; those that were chosen, where the run did not come to write it."""
+    if material.approved:
+        return [one.image for one in material.approved]
     if not any(entry.outcome == "in_dataset" for entry in material.ledger):
         return list(material.images)
     written = {entry.id for entry in material.ledger if entry.kind == "crop" and entry.outcome == "in_dataset"}
@@ -207,7 +209,7 @@ def decided(material: Material) -> list[tuple[str, str, int, str, str]]:
     """Return who decided what, how often, and from when to when."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for one in material.decisions:
-        groups[one.who, one.what].append(one.when)
+        groups[one.who, DECISIONS[one.what]] += [one.when] * max(len(one.changes), 1)
     return [
         (who, what, len(times), min(times), max(times))
         for (who, what), times in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
@@ -222,7 +224,13 @@ class _Maker:
         self._thumbnails = thumbnails
         self._sightings: Mapping[str, Sighting] = {one.crop_id: one for one in material.sightings}
         self._rows = {one.crop_id: row for row, one in enumerate(material.sightings)}
-        self._decisions = {one.crop_id: one.what for one in material.decisions}
+        self._approved = {one.image.crop_id: one for one in material.approved}
+        self._kept_by = {
+            change.subject.removeprefix("picture:"): one.who
+            for one in material.decisions
+            for change in one.changes
+            if (change.field, change.after) == ("verdict", KEPT)
+        }
         self._held_out = {crop_id for session in material.sessions for crop_id in session.plan.held_out}
 
     def kept(self, image: CuratedImage) -> Kept:
@@ -232,17 +240,22 @@ class _Maker:
         marks += ["held out of the training"] if image.crop_id in self._held_out else []
         caption = self._material.captions.get(image.crop_id)
         names = " and ".join(image.in_picture) or image.character
-        decision = self._decisions.get(image.crop_id, "")
+        approved = self._approved.get(image.crop_id)
+        by = self._kept_by.get(image.crop_id)
+        decision = f"kept by {by}" if by else "approved"
+        said = caption.caption or caption.refused if caption else ""
         return Kept(
             thumbnail=self.kept_thumbnail(image),
             alt=f"{names}, {image.framing}, at {place(image.time_ms)}",
-            caption=caption.caption or caption.refused if caption else "",
+            caption=approved.caption if approved else said,
             marks=tuple(marks),
             flags=self.flags(image),
-            decision=DECISIONS.get(decision, decision),
+            decision=decision if approved else "",
         )
 
     def flags(self, image: CuratedImage) -> tuple[str, ...]:
+        if approved := self._approved.get(image.crop_id):
+            return approved.flags
         caption = self._material.captions.get(image.crop_id)
         return caption.flags if caption else ()
 

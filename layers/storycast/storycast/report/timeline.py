@@ -100,7 +100,7 @@ _STAGES: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]], ...] = 
 
 
 def _counted(material: Material, counted: tuple[tuple[str, str], ...]) -> str:
-    numbers = {**material.run.counts, "": len(material.decisions)}
+    numbers = {**material.run.counts, "": sum(max(len(one.changes), 1) for one in material.decisions)}
     told = []
     for name, word in counted:
         number = numbers.get(name, 0)

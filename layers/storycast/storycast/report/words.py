@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from storycast import errors
+from storycast.decisions import What
 from storycast.runs import Run
 
 STATUS: Mapping[str, str] = {
     "running": "Still running",
+    "in_review": "Waiting for people to review it",
     "dataset_ready": "The dataset is ready",
     "training": "A model is being trained",
     "storyboard_ready": "The storyboard is drawn",
@@ -45,12 +47,31 @@ OUTCOMES: Mapping[tuple[str, str], str] = {
     ("crop", "caption_refused"): "Pictures without a usable caption",
     ("crop", "over_limit"): "Pictures beyond what training takes",
     ("crop", "lost"): "Pictures without a result",
+    ("crop", "rejected"): "Pictures that the review left out",
+    ("crop", "not_reviewed"): "Pictures that nobody decided on",
     ("crop", "in_dataset"): "Pictures in the dataset",
     ("crop", "found"): "Crops that nobody named",
     ("crop", "named"): "Crops that were not curated",
     ("crop", "curated"): "Pictures that were not written",
 }
 """What became of items of the ledger; those of an unfinished run end in the middle."""
+
+DECISIONS: Mapping[What, str] = {
+    "keep": "kept",
+    "drop": "dropped",
+    "reopen": "opened again",
+    "caption": "captions written",
+    "move": "given to another character",
+    "use": "a duplicate used instead",
+    "rename": "characters renamed",
+    "merge": "characters merged",
+    "drop_character": "characters dropped from the cast",
+    "restore_character": "characters taken back",
+    "undo": "undone",
+    "finish": "finished",
+    "time_out": "closed when its time was over",
+}
+"""What somebody decided in the review."""
 
 BILLED: Mapping[str, str] = {"customization_job": "Training job", "provisioned_throughput": "Hosting"}
 
@@ -78,6 +99,11 @@ _NEXT: Mapping[type[errors.StorycastError], str] = {
     errors.StillBillingError: "End it by hand in the console that the message names: it goes on costing money.",
     errors.TooManyLostError: f"Look at the reasons below, under what was left out. {_START_AGAIN}",
     errors.NotYetAvailableError: "Change the setting that the message names, then start again.",
+    errors.NothingApprovedError: f"Keep some pictures in the review of the next run. {_PAID_ONCE}",
+    errors.ReviewTimedOutError: "Start again and finish the review, or raise review.timeout_hours. What was "
+    f"decided is taken over. {_PAID_ONCE}",
+    errors.HumanReviewFailedError: "Look at the flow definition and its workers in the console, or set "
+    f"review.mode: page, then start again. {_PAID_ONCE}",
     errors.BadInputError: f"Mend what the message names, then start again. {_PAID_ONCE}",
 }
 """What to do after an error, by its class or the nearest one above it."""
