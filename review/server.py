@@ -212,7 +212,5 @@ def _explained(error: Exception, explain: Explain) -> tuple[int, str]:
     """Return status and message for an error that is not the page's own."""
     if isinstance(error, RetryableError):
         return 503, f"AWS is busy: {error}. Try again in a moment."
-    return explain(error) or (
-        500,
-        f"Something unforeseen: {type(error).__name__}. The command's output says more.",
-    )
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return explain(error) or (500, f"Something unforeseen happened ({said}).")
