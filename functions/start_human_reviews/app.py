@@ -6,13 +6,13 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from storycast.adapters.a2i import A2iHumanReviews
-from storycast.adapters.loop_book import DynamoLoopBook
-from storycast.stages.start_human_reviews import start_human_review
 
 from storycast.adapters import environment
+from storycast.adapters.a2i import A2iHumanReviews
+from storycast.adapters.loop_book import DynamoLoopBook
 from storycast.adapters.stepfunctions import StepFunctionsCallbacks
 from storycast.requests import BatchEvent, read_event
+from storycast.stages.start_human_reviews import start_human_review
 
 logger = Logger(service="start_human_reviews")
 

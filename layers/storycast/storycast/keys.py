@@ -17,6 +17,8 @@ IMAGES = "dataset/images/"
 PICTURES = "dataset/pictures.jsonl"
 """Name of what is known of the approved pictures within a run, in the manifest's order."""
 RUNS = "runs/"
+A2I_OUTPUT = "a2i/"
+"""Prefix under which Amazon A2I writes workers' answers: a flow definition has one for all runs."""
 
 
 def project_file(project: str) -> str:
@@ -102,6 +104,11 @@ def review(run_id: str) -> str:
 def review_thumb(run_id: str, crop_id: str) -> str:
     """Key of the small JPEG of a picture in the review's grid."""
     return run_file(run_id, f"review/thumbs/{crop_id}.jpg")
+
+
+def merged_answers(run_id: str, batch: int) -> str:
+    """Key of what the answers of several workers to one batch came to."""
+    return run_file(run_id, f"review/a2i/merged-{batch}.json")
 
 
 def training_file(run_id: str, training_id: str, session_id: str, name: str) -> str:

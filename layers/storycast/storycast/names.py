@@ -56,6 +56,11 @@ def job_name(run: str, training: str, session: str) -> str:
     return f"{run}-{training}-{session}"
 
 
+def human_loop_name(run: str, batch: int) -> str:
+    """Return the name of the human loop that a batch of a run's review is: the same whenever it is started."""
+    return f"{run}-review-{batch}"
+
+
 def is_run_id(text: str) -> bool:
     """Tell whether ``text`` may serve as a run id."""
     return len(text) <= RUN_ID_MAX_LENGTH and re.fullmatch(RUN_ID_PATTERN, text) is not None

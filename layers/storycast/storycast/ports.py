@@ -203,6 +203,7 @@ class Gate:
     run_id: str
     project: str
     task_token: str
+    """Empty where it is Amazon A2I's workers that it waits for: each of their loops has a token of its own."""
     opened_at: datetime
     deadline: datetime
     reminded_at: datetime
@@ -257,7 +258,7 @@ class LoopBook(Protocol):
     """Which execution waits for which human loop: a token does not fit into a loop's name."""
 
     def put(self, loop: HumanLoop) -> None:
-        """Note a loop; a new token replaces the one before."""
+        """Note a loop; a new token replaces the one before, and one of an earlier attempt does not."""
 
     def get(self, name: str) -> HumanLoop | None:
         """Return a loop, None where it is none of ours."""

@@ -203,7 +203,7 @@ class ReviewDesk:
         tried: set[str] = set()
         for _ in range(TOKENS):
             gate = self._log.gate(self._review.run_id)
-            if gate is None or gate.task_token in tried:
+            if gate is None or not gate.task_token or gate.task_token in tried:
                 return
             tried.add(gate.task_token)
             if self._callbacks.succeed(gate.task_token, {"decisions": self._state.seq}):

@@ -57,11 +57,11 @@ def open_review(
     if read_run(store, plan.run_id).status != "in_review":
         log.remember(plan.project, plan.run_id, now)
         notifier.tell(f"Storycast: review waits ({plan.run_id})", message(plan, deadline))
-        change_run(store, plan.run_id, _in_review)
+        change_run(store, plan.run_id, in_review)
     return {"waits": True}
 
 
-def _in_review(run: Run) -> Run:
+def in_review(run: Run) -> Run:
     """Return the run as one that waits; one that has failed was stopped while this was at work, and stays so."""
     return run if run.status == "failed" else run.model_copy(update={"status": "in_review"})
 

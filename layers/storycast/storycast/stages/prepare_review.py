@@ -14,6 +14,7 @@ from storycast.decisions import OPEN, picture, state_of
 from storycast.errors import RequestInvalidError
 from storycast.estimate import NOTHING, hosting_usd, storyboard_usd, training_usd
 from storycast.frames import from_json_lines
+from storycast.human_loops import batch_count
 from storycast.ledger import Entry
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore, ReviewLog
@@ -38,10 +39,6 @@ UNSURE_SCORE = 0.5
 """Likeness below which a name is worth a second look: a rule of thumb, not measured."""
 EARLIER_RUNS = 5
 """Earlier reviews of the project that are looked through for what was decided on the same pictures."""
-BATCHES = 40
-"""Human loops at once; the map over them is an inline one."""
-BATCH_PICTURES = 10
-"""Pictures of a human loop at least, where there are as many."""
 
 
 def prepare_review(plan: RunPlan, *, store: ObjectStore, log: ReviewLog, now: datetime) -> dict[str, Any]:
@@ -83,7 +80,7 @@ def prepare_review(plan: RunPlan, *, store: ObjectStore, log: ReviewLog, now: da
     )
     write_review(store, review)
     deadline = now + timedelta(hours=settings.review.timeout_hours)
-    count = min(BATCHES, -(-len(pictures) // BATCH_PICTURES)) if settings.review.mode == "a2i" else 0
+    count = batch_count(len(pictures)) if settings.review.mode == "a2i" else 0
     return {
         "deadline": deadline.isoformat(),
         "wait_seconds": wait_seconds(deadline, now, settings.review.remind_hours),
