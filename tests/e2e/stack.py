@@ -6,11 +6,18 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from local.embedded_aws import EmbeddedAws
+from storycast.adapters.review_log import DynamoReviewLog
+from storycast.adapters.s3 import S3Store
+from storycast.adapters.stepfunctions import StepFunctionsCallbacks
+from storycast.review import read_review
+from storycast.review_desk import ReviewDesk
 
+UNREVIEWED = "review: {mode: auto, minimum_per_character: 0}\n"
 PAID = ("DetectLabels", "InvokeModel", "Converse")
 DEADLINE_S = 240.0
 
@@ -57,16 +64,32 @@ class Stack:
     def _start(self, machine: str, request: dict[str, Any]) -> str:
         return self.states.start_execution(stateMachineArn=machine, input=json.dumps(request))["executionArn"]
 
-    def start_with(self, film: Path, project: str, run_id: str, settings: str | None = None) -> str:
-        """Put a film under ``incoming/`` and its project's settings, and start a run."""
-        if settings is not None:
-            self.put(f"projects/{project}/project.yaml", settings.encode())
+    def start_with(self, film: Path, project: str, run_id: str, settings: str = "") -> str:
+        """Put a film under ``incoming/`` and its project's settings, and start a run.
+
+        Nobody is asked to review it unless the settings say so.
+        """
+        settings += "" if "review:" in settings else UNREVIEWED
+        self.put(f"projects/{project}/project.yaml", settings.encode())
         key = f"incoming/{run_id}/{film.name}"
         self.put(key, film)
         return self.start(project=project, footage=[key], run_id=run_id)
 
-    def run(self, film: Path, project: str, run_id: str, settings: str | None = None) -> Ended:
+    def run(self, film: Path, project: str, run_id: str, settings: str = "") -> Ended:
         return self.wait(self.start_with(film, project, run_id, settings))
+
+    def desk(self, run_id: str, client: Callable[[str], Any] | None = None) -> ReviewDesk:
+        """Return a desk of a run's review, once the run waits for it; ``client`` gives a reviewer's own clients."""
+        self.wait_until("the review", lambda: self.record_if_there(run_id).get("status") == "in_review", 120)
+        of = client or self.aws.client
+        store = S3Store(self.bucket, of("s3"))
+        return ReviewDesk(
+            read_review(store, run_id),
+            log=DynamoReviewLog(self.aws.outputs["ReviewTableName"], of("dynamodb")),
+            callbacks=StepFunctionsCallbacks(of("stepfunctions")),
+            store=store,
+            clock=lambda: datetime.now(UTC),
+        )
 
     def executions(self, machine: str | None = None) -> list[str]:
         listed = self.states.list_executions(stateMachineArn=machine or self.machine)["executions"]
@@ -120,6 +143,13 @@ class Stack:
 
     def record(self, run_id: str) -> dict[str, Any]:
         return json.loads(self.read(f"runs/{run_id}/run.json"))
+
+    def record_if_there(self, run_id: str) -> dict[str, Any]:
+        """Return a run's record, an empty one where there is none yet."""
+        try:
+            return self.record(run_id)
+        except self.s3.exceptions.NoSuchKey:
+            return {}
 
     def lines(self, run_id: str, name: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.read(f"runs/{run_id}/{name}").splitlines()]

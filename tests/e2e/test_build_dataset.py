@@ -8,7 +8,8 @@ import pytest
 
 from storycast.ledger import FINAL_OUTCOMES
 from tests.e2e.film import write_empty_scenes, write_film, write_sound_only
-from tests.e2e.stack import PAID, Stack
+from tests.e2e.stack import PAID, UNREVIEWED, Stack
+from tests.fakes.workflow import keep_the_rest
 
 pytestmark = pytest.mark.e2e
 
@@ -16,9 +17,12 @@ pytestmark = pytest.mark.e2e
 def test_a_plain_upload_without_project_file_gives_a_dataset(stack: Stack, film: Path) -> None:
     before = stack.executions()
     stack.put(f"uploads/films of ours/{film.name}", film)
-    ended = stack.wait(stack.wait_for_new_execution(before))
+    arn = stack.wait_for_new_execution(before)
+    run_id = stack.wait_until("the run", lambda: _run_of(stack, "films of ours"))
+    keep_the_rest(stack.desk(run_id))
+    ended = stack.wait(arn)
     assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
-    run_id = ended.output["run_id"]
+    assert ended.output["run_id"] == run_id
     outcomes = stack.assert_ledger_is_whole(run_id, FINAL_OUTCOMES)
     assert outcomes["crop", "in_dataset"] >= 4, outcomes
     manifest = stack.lines(run_id, "dataset/manifest.jsonl")
@@ -33,6 +37,15 @@ def test_a_plain_upload_without_project_file_gives_a_dataset(stack: Stack, film:
     assert stack.read(f"runs/{run_id}/dataset/contact_sheet.jpg").startswith(b"\xff\xd8")
     assert b"stand-in" in stack.read(f"runs/{run_id}/dataset/README.md")
     assert stack.lines(run_id, "review/decisions.jsonl")
+
+
+def _run_of(stack: Stack, project: str) -> str:
+    """Return the id of the project's run; empty where there is none yet."""
+    for key in stack.keys("runs/"):
+        run_id, _, name = key.removeprefix("runs/").partition("/")
+        if name == "run.json" and stack.record(run_id)["project"] == project:
+            return run_id
+    return ""
 
 
 def test_a_film_of_several_blocks_is_read_in_ranges(stack: Stack, tmp_path: Path) -> None:
@@ -53,6 +66,7 @@ def test_an_empty_object_starts_nothing(stack: Stack) -> None:
 
 def test_the_same_event_twice_is_one_run(stack: Stack, film: Path) -> None:
     # PutEvents refuses events of aws.*, so the repeated delivery is played by starting with the event itself.
+    stack.put("projects/twice/project.yaml", UNREVIEWED.encode())
     put = stack.put("uploads/twice/film.mp4", film)
     event = {
         "source": "aws.s3",
@@ -207,7 +221,6 @@ def _wait_until_recorded(stack: Stack, run_id: str) -> None:
             "ReferenceMissingError",
             "'cast/ada/*.jpg' matches nothing",
         ),
-        ("review: {mode: page}\n", "NotYetAvailableError", "review.mode: page"),
         ("training: {target: sagemaker}\n", "NotYetAvailableError", "sagemaker"),
         ("captions: {model: amazon.nova-canvas-v1:0}\n", "ModelRetiredError", "2026-09-30"),
         ("captions: {model: nobody.knows-v1:0}\n", "ModelNotAvailableError", "nobody.knows-v1:0"),
@@ -254,6 +267,7 @@ def test_two_footages_make_one_dataset(stack: Stack, film: Path, tmp_path: Path)
     other = write_film(tmp_path / "second.mp4", seed=11, shots=2)
     for key, content in {"incoming/both/a.mp4": film, "incoming/both/b.mp4": other}.items():
         stack.put(key, content)
+    stack.put("projects/both/project.yaml", UNREVIEWED.encode())
     ended = stack.wait(
         stack.start(project="both", footage=["incoming/both/a.mp4", "incoming/both/b.mp4"], run_id="both-1")
     )
