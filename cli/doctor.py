@@ -20,12 +20,17 @@ from local.tools import Tools
 from storycast.adapters.bedrock import BedrockCatalogue
 from storycast.adapters.iam import IamRoles
 from storycast.adapters.quotas import BedrockQuotas
-from storycast.errors import ModelNotAvailableError, NotYetAvailableError, StorycastError
+from storycast.errors import (
+    ModelNotAvailableError,
+    NotYetAvailableError,
+    SettingsInvalidError,
+    StorycastError,
+)
 from storycast.model_ids import plain_model_id
 from storycast.ports import ModelFacts
 from storycast.preflight import Finding, training_findings
 from storycast.settings import Settings
-from storycast.stages.check_plan import refuse_missing_parts
+from storycast.stages.check_plan import refuse_missing_flow_definition, refuse_missing_parts
 
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "bold red"), "unknown": ("?", "dim")}
 PYTHON = (3, 13)
@@ -190,6 +195,7 @@ def _aws(choice: TargetChoice, settings: Settings) -> Iterator[Finding]:
         with opened(choice, Screen()) as target:
             yield Finding("ok", "stack", f"{choice.stack} is deployed.")
             yield from _stack(target)
+            yield from _review(target, settings)
             role_arn = target.outputs.get("CustomizationRoleArn", "")
             yield from _models_and_training(target.client, settings, region, role_arn)
             return
@@ -202,6 +208,17 @@ def _aws(choice: TargetChoice, settings: Settings) -> Iterator[Finding]:
 def _stack(target: Target) -> Iterator[Finding]:
     yield _asked("bucket", lambda: target.s3.head_bucket(Bucket=target.bucket) and target.bucket)
     yield _asked("table", lambda: target.dynamodb.describe_table(TableName=target.table) and target.table)
+
+
+def _review(target: Target, settings: Settings) -> Iterator[Finding]:
+    flow_definition_arn = target.outputs.get("A2iFlowDefinitionArn", "")
+    try:
+        refuse_missing_flow_definition(settings, flow_definition_arn)
+    except SettingsInvalidError as error:
+        yield Finding("problem", "review", str(error), SettingsInvalidError)
+    else:
+        if settings.review.mode == "a2i":
+            yield Finding("ok", "review", f"workers of {flow_definition_arn}.")
 
 
 def _models_and_training(

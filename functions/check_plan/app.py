@@ -26,6 +26,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         catalogue=BedrockCatalogue(),
         roles=IamRoles(),
         role_arn=os.environ["CUSTOMIZATION_ROLE_ARN"],
+        flow_definition_arn=os.environ["A2I_FLOW_DEFINITION_ARN"],
         region=os.environ["AWS_REGION"],
         now=datetime.now(UTC),
     )

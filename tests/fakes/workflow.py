@@ -73,6 +73,7 @@ class World:
     notifier: HeardNotifier = field(default_factory=HeardNotifier)
     embedder: ColourEmbedder = field(default_factory=ColourEmbedder)
     captioner: NamingCaptioner = field(default_factory=NamingCaptioner)
+    flow_definition_arn: str = "arn:aws:sagemaker:us-east-1:123456789012:flow-definition/storycast"
     log: MemoryReviewLog = field(default_factory=MemoryReviewLog)
     callbacks: HeardCallbacks = field(default_factory=HeardCallbacks)
     reviewer: Callable[[ReviewDesk], None] = field(default=lambda desk: keep_the_rest(desk))  # noqa: PLW0108 -- defined below
@@ -108,6 +109,7 @@ class World:
             catalogue=self.catalogue,
             roles=self.roles,
             role_arn=ROLE_ARN,
+            flow_definition_arn=self.flow_definition_arn,
             region="us-east-1",
             now=NOW,
         )

@@ -5,7 +5,12 @@ from typing import Any
 
 from storycast import keys
 from storycast.budget import refuse_too_dear
-from storycast.errors import DependencyUnavailableError, ModelRetiredError, NotYetAvailableError
+from storycast.errors import (
+    DependencyUnavailableError,
+    ModelRetiredError,
+    NotYetAvailableError,
+    SettingsInvalidError,
+)
 from storycast.estimate import estimate
 from storycast.footage import Probe, plan_segments
 from storycast.frames import to_json_lines
@@ -23,6 +28,7 @@ def check_plan(
     catalogue: ModelCatalogue,
     roles: RoleInspector,
     role_arn: str,
+    flow_definition_arn: str,
     region: str,
     now: datetime,
 ) -> dict[str, Any]:
@@ -37,6 +43,7 @@ def check_plan(
         catalogue: Tells whether the models live; asking costs nothing.
         roles: Looks at the role of a training job.
         role_arn: That role.
+        flow_definition_arn: The stack's flow definition of Amazon A2I; empty where it has none.
         region: Where this runs.
         now: The time, for models that have ended.
 
@@ -45,6 +52,7 @@ def check_plan(
 
     Raises:
         NotYetAvailableError: The settings ask for what this release does not have.
+        SettingsInvalidError: They ask for Amazon A2I, and the stack has no flow definition.
         ModelNotAvailableError: A model does not exist here.
         ModelRetiredError: A model has ended.
         TrainingPlanInvalidError: The training that the settings ask for cannot be; so with
@@ -54,6 +62,7 @@ def check_plan(
     """
     settings = plan.settings
     refuse_missing_parts(settings)
+    refuse_missing_flow_definition(settings, flow_definition_arn)
     warnings = refuse_problems(
         training_findings(
             settings,
@@ -110,6 +119,20 @@ def refuse_missing_parts(settings: Settings) -> None:
         raise NotYetAvailableError(
             f"This release does not have: {', '.join(asked)}. Use detection.methods of labels and references "
             "and training.target: bedrock or none, and leave the others out."
+        )
+
+
+def refuse_missing_flow_definition(settings: Settings, flow_definition_arn: str) -> None:
+    """Refuse a review by Amazon A2I's workers where the stack has no flow definition, before anything is paid.
+
+    Raises:
+        SettingsInvalidError: With what to do instead.
+    """
+    if settings.review.mode == "a2i" and not flow_definition_arn:
+        raise SettingsInvalidError(
+            "review.mode: a2i needs a flow definition of Amazon A2I, and the stack has none. Make one with "
+            "`storycast a2i-setup --workteam ARN` and deploy the stack with the parameter that it prints, or set "
+            "review.mode: page. Amazon A2I takes no new customers."
         )
 
 
