@@ -79,7 +79,7 @@ class Stack:
         return self.wait(self.start_with(film, project, run_id, settings))
 
     def desk(self, run_id: str, client: Callable[[str], Any] | None = None) -> ReviewDesk:
-        """Return a desk of a run's review, once the run waits for it; ``client`` gives a reviewer's own clients."""
+        """Return a desk of a run's review, once it waits for it; ``client`` gives a reviewer's own clients."""
         self.wait_until("the review", lambda: self.record_if_there(run_id).get("status") == "in_review", 120)
         of = client or self.aws.client
         store = S3Store(self.bucket, of("s3"))

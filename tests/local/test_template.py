@@ -144,3 +144,18 @@ def test_services_may_assume_roles_without_conditions_and_nobody_else(tmp_path: 
     (tmp_path / "template.yaml").write_text(yaml.safe_dump({"Resources": resources}))
     found = LocalTemplate(tmp_path / "template.yaml", Tools()).document["Resources"]
     assert found == {"Service": role(service), "Person": role(person, Condition=condition)}
+
+
+def test_task_tokens_may_be_answered_and_nothing_else_is_widened(tmp_path: Path) -> None:
+    def policy(action: str, resource: str) -> dict[str, Any]:
+        statement = {"Effect": "Allow", "Action": action, "Resource": resource}
+        return {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": {"Statement": [statement]}}}
+
+    arn = "arn:aws:states:us-east-1:111122223333:stateMachine:storycast-build-dataset"
+    resources = {"Answer": policy("states:SendTaskSuccess", arn), "Start": policy("states:StartExecution", arn)}
+    (tmp_path / "template.yaml").write_text(yaml.safe_dump({"Resources": resources}))
+    found = LocalTemplate(tmp_path / "template.yaml", Tools()).document["Resources"]
+    assert found == {
+        "Answer": policy("states:SendTaskSuccess", "*"),
+        "Start": policy("states:StartExecution", arn),
+    }
