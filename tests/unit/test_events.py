@@ -17,12 +17,14 @@ from storycast.adapters import environment
 from storycast.cast import Cast
 from storycast.errors import StorycastError
 from storycast.footage import FootageSource
+from storycast.human_loops import batch_pictures
 from storycast.keys import APPROVED_MANIFEST, run_file, trained_model, training_file
 from storycast.manifest import ManifestRecord, write_manifest
-from storycast.names import job_name
+from storycast.names import human_loop_name, job_name
 from storycast.plan import FootagePlan, RunPlan, read_plan, write_plan
-from storycast.ports import Drawn
+from storycast.ports import Drawn, HumanLoop
 from storycast.requests import read_request
+from storycast.review import Review, read_review, write_review
 from storycast.runs import Run, read_run, write_run
 from storycast.settings import read_settings
 from storycast.storyboard import PanelRequest
@@ -37,6 +39,7 @@ from tests.fakes.aws_training import (
     MemoryBook,
 )
 from tests.fakes.film import encoded, film
+from tests.fakes.humans import FakeHumans, MemoryLoopBook, answer
 from tests.fakes.workflow import BLUE, NOW, RED, World, scene
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +68,7 @@ duplicates: {threshold: 0.995}
 budget_usd: 6000
 storyboard: {prompts: [Mara by the sea], images_per_prompt: 1}
 """
+FLOW = "arn:aws:sagemaker:eu-central-1:111122223333:flow-definition/storycast"
 SESSION = ("t1a2b3c4d", "0961db")
 """Training and session that the events name; the second is made from the ARN of their execution."""
 
@@ -187,9 +191,35 @@ def training(world: World) -> Training:
     return Training(FakeCustomizer(bedrock), FakeHost(bedrock), MemoryBook(clock))
 
 
+@dataclass
+class Workers:
+    """Amazon A2I, and the book of its loops."""
+
+    humans: FakeHumans
+    loops: MemoryLoopBook = field(default_factory=MemoryLoopBook)
+
+
+@pytest.fixture(scope="module")
+def review(world: World) -> Review:
+    """What the run's review was before any event."""
+    return read_review(world.store, RUN_ID)
+
+
+@pytest.fixture
+def workers(world: World, review: Review) -> Workers:
+    """A human loop of the run that somebody waits for, and to which a worker has answered."""
+    write_review(world.store, review)
+    workers = Workers(FakeHumans(world.store))
+    loop = HumanLoop(human_loop_name(RUN_ID, 0), RUN_ID, 0, "token", NOW)
+    workers.loops.put(loop)
+    kept = answer({one.image.crop_id: "keep" for one in batch_pictures(review, 0)})
+    workers.humans.complete(loop.name, [kept])
+    return Workers(FakeHumans(world.store), workers.loops)
+
+
 @pytest.fixture
 def handler_of(
-    world: World, training: Training, monkeypatch: pytest.MonkeyPatch
+    world: World, training: Training, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Callable[[Any, Any], Any]]:
     """Return a function that imports a handler by its path, with fakes where its adapters would be."""
     for name in ("store", "claims", "notifier"):
@@ -211,6 +241,7 @@ def handler_of(
         "TABLE_NAME": "table",
         "REVIEW_TABLE_NAME": "reviews",
         "TOPIC_ARN": "arn:aws:sns:eu-central-1:111122223333:topic",
+        "A2I_FLOW_DEFINITION_ARN": FLOW,
         "CUSTOMIZATION_ROLE_ARN": "arn:aws:iam::111122223333:role/customization",
         "AWS_REGION": "us-east-1",
         "POWERTOOLS_SERVICE_NAME": "storycast",
@@ -227,6 +258,8 @@ def handler_of(
         "BedrockImages": Painter,
         "StepFunctionsExecutions": lambda: training.executions,
         "StepFunctionsCallbacks": lambda: world.callbacks,
+        "A2iHumanReviews": lambda: workers.humans,
+        "DynamoLoopBook": lambda _: workers.loops,
     }
 
     def load(name: str) -> Callable[[Any, Any], Any]:
@@ -333,3 +366,19 @@ def test_the_status_triggers_are_what_record_failure_takes(
         assert recorded["failed"] is True
         assert recorded["reason"].startswith(("FAILED", "TIMED_OUT", "ABORTED"))
         assert TearDownRequest.model_validate(recorded).scope in {"run", "session", "none"}
+
+
+def test_the_human_loop_triggers_are_what_complete_human_review_takes(
+    handler_of: Callable[[str], Callable[[Any, Any], Any]],
+) -> None:
+    for path in sorted((EVENTS / "triggers").glob("a2i_*.json")):
+        done = handler_of("complete_human_review")(json.loads(path.read_text(encoding="utf-8")), CONTEXT)
+        assert done["status"] == path.stem.rpartition("_")[2]
+        assert done["told"] is True
+
+
+def test_human_loops_of_others_are_passed_over(handler_of: Callable[[str], Callable[[Any, Any], Any]]) -> None:
+    for name in ("of_another_flow_definition", "loop_of_nobody"):
+        path = EVENTS / "complete_human_review" / f"valid_{name}.json"
+        done = handler_of("complete_human_review")(json.loads(path.read_text(encoding="utf-8")), CONTEXT)
+        assert (done["status"], done["told"]) == ("passed_over", False)
