@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from storycast.adapters import environment
+from storycast.adapters.a2i import A2iHumanReviews
 from storycast.requests import CheckReviewEvent, read_event
 from storycast.stages.check_review import check_review
 
@@ -23,6 +24,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         loops=asked.loops,
         completed=asked.completed,
         log=environment.review_log(),
+        humans=A2iHumanReviews(),
         notifier=environment.notifier(),
         now=datetime.now(UTC),
     )

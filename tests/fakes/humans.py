@@ -36,16 +36,20 @@ class FakeHumans:
     content: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
 
-    def start(self, name: str, flow_definition_arn: str, content: Mapping[str, Any]) -> bool:
+    def start(self, name: str, flow_definition_arn: str, content: str) -> bool:
         if name in self.loops:
             return False
         self.loops[name] = LoopFacts(name, "InProgress", flow_definition_arn)
-        self.content[name] = content
+        self.content[name] = json.loads(content)
         self.started.append(name)
         return True
 
     def facts(self, name: str) -> LoopFacts | None:
         return self.loops.get(name)
+
+    def stop(self, name: str) -> None:
+        if name in self.loops and self.loops[name].status == "InProgress":
+            self.end(name, "Stopping")
 
     def complete(self, name: str, answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Let workers ``w1``, ``w2``, ... answer, and return the event's detail."""

@@ -167,7 +167,7 @@ ADAPTER_ACTIONS = {
     "IamRoles": {"iam:GetRole"},
     "StepFunctionsExecutions": {"states:StopExecution"},
     "StepFunctionsCallbacks": {"states:SendTaskSuccess"},
-    "A2iHumanReviews": {"sagemaker:DescribeHumanLoop", "sagemaker:StartHumanLoop"},
+    "A2iHumanReviews": {"sagemaker:DescribeHumanLoop", "sagemaker:StartHumanLoop", "sagemaker:StopHumanLoop"},
     "environment.notifier()": {"sns:Publish"},
 }
 """What the classes that a handler puts in may call."""
@@ -178,13 +178,16 @@ ACTIONS_OF_METHODS = {
     "customizer.get": {"bedrock:GetModelCustomizationJob"},
     "customizer.has_model": {"bedrock:GetCustomModel"},
     "customizer.stop": {"bedrock:StopModelCustomizationJob"},
+    "humans.facts": {"sagemaker:DescribeHumanLoop"},
+    "humans.start": {"sagemaker:StartHumanLoop"},
+    "humans.stop": {"sagemaker:StopHumanLoop"},
     "host.all": {"bedrock:ListProvisionedModelThroughputs"},
     "host.create": {"bedrock:CreateProvisionedModelThroughput", "bedrock:TagResource"},
     "host.delete": {"bedrock:DeleteProvisionedModelThroughput"},
     "host.find": {"bedrock:ListProvisionedModelThroughputs"},
     "host.get": {"bedrock:GetProvisionedModelThroughput"},
 }
-"""Of the two classes with many operations, what each method calls."""
+"""Of the classes with many operations, what each method calls."""
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

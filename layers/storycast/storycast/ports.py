@@ -280,8 +280,8 @@ class LoopFacts:
 class HumanReviews(Protocol):
     """Amazon A2I: shows workers a batch of pictures."""
 
-    def start(self, name: str, flow_definition_arn: str, content: Mapping[str, Any]) -> bool:
-        """Start a human loop; False where there is one of this name already.
+    def start(self, name: str, flow_definition_arn: str, content: str) -> bool:
+        """Start a human loop over a JSON text; False where there is one of this name already.
 
         Raises:
             HumanReviewFailedError: A2I refuses it.

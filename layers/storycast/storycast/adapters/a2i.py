@@ -1,6 +1,5 @@
 """Amazon A2I: human loops, in which workers look at batches of pictures."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -8,7 +7,6 @@ from botocore.exceptions import ClientError
 from storycast.adapters.clients import client
 from storycast.adapters.faults import translated
 from storycast.errors import HumanReviewFailedError
-from storycast.human_loops import content_text
 from storycast.ports import LoopFacts
 
 _REFUSED = {
@@ -26,14 +24,14 @@ class A2iHumanReviews:
     def __init__(self, a2i: Any = None) -> None:
         self._a2i = a2i or client("sagemaker-a2i-runtime")
 
-    def start(self, name: str, flow_definition_arn: str, content: Mapping[str, Any]) -> bool:
+    def start(self, name: str, flow_definition_arn: str, content: str) -> bool:
         """Start a human loop; False where there is one of this name already."""
         with translated(f"StartHumanLoop {name}"):
             try:
                 self._a2i.start_human_loop(
                     HumanLoopName=name,
                     FlowDefinitionArn=flow_definition_arn,
-                    HumanLoopInput={"InputContent": content_text(content)},
+                    HumanLoopInput={"InputContent": content},
                 )
             except ClientError as error:
                 code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storycast.decisions import CLOSING, Decision, SequenceTakenError
+from storycast.names import human_loop_name
 from storycast.plan import RunPlan
-from storycast.ports import Notifier, ReviewLog
+from storycast.ports import HumanReviews, Notifier, ReviewLog
 from storycast.requests import LoopEnd
 from storycast.stages.open_review import message, wait_seconds
 
@@ -22,6 +23,7 @@ def check_review(
     loops: Sequence[LoopEnd],
     completed: int,
     log: ReviewLog,
+    humans: HumanReviews,
     notifier: Notifier,
     now: datetime,
 ) -> dict[str, Any]:
@@ -33,6 +35,7 @@ def check_review(
         loops: How the human loops of ``review.mode: a2i`` ended that were waited for last.
         completed: How many were answered before.
         log: Where tokens and decisions are.
+        humans: Amazon A2I, whose workers are stopped where nobody needs their answers any more.
         notifier: Whom to remind.
         now: The time.
 
@@ -55,10 +58,14 @@ def check_review(
         ),
     }
     if loops and not still_open:
-        status = "closed" if completed else "failed"
+        # Who finished on the page has decided, whatever became of the workers' answers.
+        is_reviewed = completed or _closing(log.read(plan.run_id))
+        status = "closed" if is_reviewed else "failed"
         return {**answer, "status": status, "message": _unanswered(plan, loops)}
     decisions = _closed_by_time(plan, log, now) if now >= deadline else log.read(plan.run_id)
     if closed := _closing(decisions):
+        for batch in still_open:
+            humans.stop(human_loop_name(plan.run_id, batch))
         fails = closed.what == "time_out" and settings.on_timeout == "fail"
         return {**answer, "status": "timed_out" if fails else "closed"}
     gate = log.gate(plan.run_id)

@@ -19,6 +19,8 @@ from storycast.stages.reading import read_record, write_record
 
 MAX_OUTPUT_BYTES = 32 * 1024 * 1024
 """Of a loop's answers, which repeat what the workers were shown."""
+MOST_REASON = 500
+"""Characters of a reason: those of 40 batches are passed on together."""
 ENDS: dict[str, Literal["completed", "failed", "stopped"]] = {
     "Completed": "completed",
     "Failed": "failed",
@@ -117,12 +119,13 @@ def settle(
         callbacks: Lets the run go on.
         clock: Tells the time.
     """
-    end, reason = ENDS[status], failure[:1000]
+    end, reason = ENDS[status], failure[:MOST_REASON]
     if end == "completed":
         try:
             _take_in(loop, output_uri, store=store, log=log, callbacks=callbacks, clock=clock)
         except AnswersUnreadableError as error:
-            end, reason = "failed", f"the answers at {output_uri[:300] or 'no address'} can't be used: {error}"
+            why = f"the answers at {output_uri or 'no address'} can't be used: {error}"
+            end, reason = "failed", why[:MOST_REASON]
     # Failed and stopped ones, too, or the run would wait for them until its review's time is over.
     told = callbacks.succeed(loop.task_token, {"batch": loop.batch, "status": end, "reason": reason})
     return {"run_id": loop.run_id, "batch": loop.batch, "status": end, "reason": reason, "told": told}

@@ -75,8 +75,11 @@ def wait_seconds(deadline: datetime, now: datetime, remind_hours: float) -> int:
 def message(plan: RunPlan, deadline: datetime) -> str:
     """Return what people are told of a review that waits."""
     then = "goes on with what is approved" if plan.settings.review.on_timeout == "approved" else "fails"
+    whom, how = "people", f"Open the review: storycast review {plan.run_id} --target aws\n"
+    if plan.settings.review.mode == "a2i":
+        whom, how = "Amazon A2I's workers", "They find it where their team works.\n"
     return (
-        f"Run {plan.run_id} of project {plan.project} waits for people to look at its pictures and captions.\n"
-        f"Open the review: storycast review {plan.run_id} --target aws\n"
+        f"Run {plan.run_id} of project {plan.project} waits for {whom} to look at its pictures and captions.\n"
+        f"{how}"
         f"It waits until {deadline:%Y-%m-%d %H:%M %Z}; then the run {then} (review.on_timeout)."
     )

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storycast.errors import DependencyUnavailableError, HumanReviewFailedError
-from storycast.human_loops import batch_count, input_content
+from storycast.human_loops import content_text, input_content
 from storycast.names import human_loop_name
 from storycast.plan import RunPlan
 from storycast.ports import (
@@ -20,7 +20,7 @@ from storycast.ports import (
 from storycast.review import Review, read_review
 from storycast.runs import change_run, read_run
 from storycast.stages.complete_human_review import ENDS, settle
-from storycast.stages.open_review import in_review
+from storycast.stages.open_review import in_review, message
 
 
 def start_human_review(
@@ -60,7 +60,7 @@ def start_human_review(
         RequestInvalidError: There is no such review, or no such batch in it.
     """
     review = read_review(store, plan.run_id)
-    content = input_content(review, batch, store.bucket)
+    content = content_text(input_content(review, batch, store.bucket))
     loop = HumanLoop(human_loop_name(plan.run_id, batch), plan.run_id, batch, task_token, now)
     # Before the loop begins: it may end before this function does.
     loops.put(loop)
@@ -94,18 +94,11 @@ def _tell(
     plan: RunPlan, review: Review, *, store: ObjectStore, log: ReviewLog, notifier: Notifier, now: datetime
 ) -> None:
     """Tell people once that the run waits, and note until when, so that they are reminded."""
-    settings = plan.settings.review
-    deadline = datetime.fromisoformat(review.made_at) + timedelta(hours=settings.timeout_hours)
+    deadline = datetime.fromisoformat(review.made_at) + timedelta(hours=plan.settings.review.timeout_hours)
     if log.gate(plan.run_id) is None:
         log.open(Gate(plan.run_id, plan.project, "", opened_at=now, deadline=deadline, reminded_at=now))
     if read_run(store, plan.run_id).status == "in_review":
         return
     log.remember(plan.project, plan.run_id, now)
-    then = "goes on with what is approved" if settings.on_timeout == "approved" else "fails"
-    notifier.tell(
-        f"Storycast: workers review ({plan.run_id})",
-        f"Run {plan.run_id} of project {plan.project} waits for Amazon A2I's workers to look at its pictures and "
-        f"captions, in {batch_count(len(review.pictures))} batches.\n"
-        f"It waits until {deadline:%Y-%m-%d %H:%M %Z}; then the run {then} (review.on_timeout).",
-    )
+    notifier.tell(f"Storycast: workers review ({plan.run_id})", message(plan, deadline))
     change_run(store, plan.run_id, in_review)
