@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -10,7 +10,10 @@ from storycast.footage import Record
 
 MAX_CHANGES = 500
 """Of one decision: some 150 bytes each, far below the 400 KB of an item in DynamoDB."""
-OPEN, KEPT, DROPPED = "open", "kept", "dropped"
+Verdict = Literal["open", "kept", "dropped"]
+OPEN: Final = "open"
+KEPT: Final = "kept"
+DROPPED: Final = "dropped"
 """Values of a picture's verdict."""
 IN_CAST = "cast"
 """Value of a character's standing; the other one is :data:`DROPPED`."""

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from storycast import keys
 from storycast.curation import CuratedImage
-from storycast.decisions import DROPPED, IN_CAST, KEPT, OPEN, Change, character, picture
+from storycast.decisions import DROPPED, IN_CAST, KEPT, OPEN, Change, Verdict, character, picture
 from storycast.errors import RequestInvalidError
 from storycast.footage import Record
 from storycast.manifest import MAX_CAPTION, MIN_CAPTION
@@ -37,7 +37,7 @@ class Carried(Record):
     run_id: str
     who: str
     when: str
-    verdict: Literal["open", "kept", "dropped"] = "open"
+    verdict: Verdict = OPEN
     caption: str | None = None
     """A person's words; None where they left the model's."""
 

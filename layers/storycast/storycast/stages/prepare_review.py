@@ -206,7 +206,13 @@ def _decided(review: Review, log: ReviewLog) -> dict[str, Carried]:
         elif by and (verdict.text != OPEN or caption.by):
             newest = max(by, key=lambda decision: decision.seq)
             words = caption.text if caption.by else one.carried.caption if one.carried else None
-            found[one.image.crop_id] = Carried(
-                run_id=review.run_id, who=newest.who, when=newest.when, verdict=verdict.text, caption=words
+            found[one.image.crop_id] = Carried.model_validate(
+                {
+                    "run_id": review.run_id,
+                    "who": newest.who,
+                    "when": newest.when,
+                    "verdict": verdict.text,
+                    "caption": words,
+                }
             )
     return found
