@@ -13,8 +13,9 @@ from cli.ending import bring_home, see_through
 from cli.following import Snapshot, StageProgress, flattened
 from cli.problems import DONE, unwrapped
 from cli.progress import clock, told, waits_for
+from cli.reviews import ReviewProgress
 from cli.screen import Screen
-from cli.summary import find_run, newest_runs, reconciled, show_run, show_runs
+from cli.summary import RunState, find_run, newest_runs, reconciled, show_run, show_runs
 from cli.target import Target, TargetChoice, opened
 from cli.teardown import tell_unowned
 from cli.trainings import stored_panels, trained_models
@@ -35,7 +36,7 @@ def list_runs(choice: TargetChoice, screen: Screen, *, as_json: bool) -> int:
             screen.json(json.dumps({"runs": listed, "billed": _bill_json(billed)}, indent=1))
             return DONE
         if states:
-            show_runs(states, screen)
+            show_runs(target, states, screen)
         else:
             screen.say(f"No runs in {target.place} yet. `storycast run FOOTAGE` starts one.")
         tell_billed(billed, target, screen)
@@ -94,6 +95,7 @@ def tell_run(
             data = {
                 **run.model_dump(mode="json"),
                 "status": state.status,
+                "review": _review_json(target, state),
                 "stages": _stages(snapshot),
                 "training": _training_json(target, run, session),
                 "billed": [_row_json(row) for row in open_rows(target, run.run_id)],
@@ -112,6 +114,15 @@ def tell_run(
         if cause:
             screen.say(f"  {error}: {cause}", style="red")
     return DONE
+
+
+def _review_json(target: Target, state: RunState) -> dict[str, object] | None:
+    """Return how far the review is that a run waits for; None where it waits for none."""
+    seen = ReviewProgress(target, state.run.run_id).look() if state.status == "in_review" else None
+    if seen is None:
+        return None
+    deadline = seen.deadline.isoformat() if seen.deadline else None
+    return {"decided": seen.decided, "pictures": seen.total, "deadline": deadline}
 
 
 def _tell_stages(snapshot: Snapshot | None, screen: Screen) -> None:

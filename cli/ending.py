@@ -8,14 +8,15 @@ from botocore.exceptions import ClientError
 
 from cli.billed import lines, wait_until_ended
 from cli.claims import StartedRun
-from cli.following import SUCCEEDED, Follower, Snapshot, flattened
+from cli.following import SUCCEEDED, Follower, Shown, Snapshot, flattened
 from cli.problems import INTERRUPTED
 from cli.progress import clock
 from cli.run_copy import copy_run
 from cli.screen import Screen
-from cli.summary import REPORT, RunState, read_record, show_run, tell_bill
+from cli.summary import REPORT, RunState, read_record, said_of_review, show_run, tell_bill
 from cli.target import Target
 from cli.teardown import start, wait_for
+from cli.waiting import ReviewBeside
 from cli.watching import follower_of, watch
 from storycast import keys
 from storycast.runs import Run
@@ -24,7 +25,7 @@ RECORD_SECONDS = 10.0
 """How long the record of a failure may take to be written."""
 END_SECONDS = 60.0
 """How long the embedded AWS stays up for what is billed to end."""
-_UNFINISHED = ("running", "training")
+_UNFINISHED = ("running", "in_review", "training")
 _GONE = ("ExecutionDoesNotExist", "ValidationException")
 
 
@@ -34,7 +35,8 @@ def see_through(
     """Follow a run to its end.
 
     An interruption leaves a run on AWS alone, and one that somebody else started; on this machine it stops
-    the run that this command started, and ends what is billed for it.
+    the run that this command started, and ends what is billed for it. One that waits for its review is left
+    waiting where the embedded AWS stays up.
 
     Args:
         target: Where it runs.
@@ -47,20 +49,36 @@ def see_through(
         The exit code.
     """
     follower = follower_of(target, started.execution_arn, started.run_id)
+    serve = target.kind == "local" and is_ours and screen.is_live
+
+    def around(shown: Shown) -> Shown:
+        return ReviewBeside(shown, target, started.run_id, screen, serve=serve)
+
     try:
-        last = watch(target, follower, screen)
+        last = watch(target, follower, screen, around)
     except KeyboardInterrupt:
-        if target.kind == "local" and is_ours:
-            _stop(target, started, follower, screen)
-        else:
-            run_id, at = started.run_id, f"--target {target.kind}"
-            screen.say(f"The run goes on. `storycast status {run_id} --follow {at}` shows its progress.")
-            screen.say(f"`storycast teardown {run_id} {at}` stops it, and ends all that is billed for it.")
+        _leave(target, started, follower, screen, is_ours=is_ours)
         return INTERRUPTED
     _conclude(target, started, last, screen)
     if out is not None:
         bring_home(target, started.run_id, out, screen)
     return last.exit_code
+
+
+def _leave(target: Target, started: StartedRun, follower: Follower, screen: Screen, *, is_ours: bool) -> None:
+    """Stop a run, or leave it alone, as :func:`see_through` says, and tell which."""
+    run_id, at = started.run_id, f"--target {target.kind}"
+    record = read_record(target, run_id)
+    waits = record is not None and record.status == "in_review"
+    if target.kind == "local" and is_ours and not (waits and target.stays_up):
+        _stop(target, started, follower, screen)
+        if waits:
+            screen.say("What was decided in its review is kept, too: the next run takes it over.")
+        return
+    if record and waits:
+        screen.say(f"Run {run_id} {said_of_review(target, RunState(record, record.status))}")
+    screen.say(f"The run goes on. `storycast status {run_id} --follow {at}` shows its progress.")
+    screen.say(f"`storycast teardown {run_id} {at}` stops it, and ends all that is billed for it.")
 
 
 def bring_home(target: Target, run_id: str, out: Path, screen: Screen) -> None:

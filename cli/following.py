@@ -26,11 +26,13 @@ GRACE_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Items of a map: ``done`` and ``failed`` of ``total``."""
+    """Items of a map, or pictures before people: ``done`` and ``failed`` of ``total``."""
 
     done: int = 0
     failed: int = 0
     total: int = 0
+    what: str = ""
+    """What was done to them, where that is not plain, such as ``decided``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ class Follower:
         now: The clock, in UTC.
         child_of: Tells which execution the nested stage of that name may have started, where the history does
             not; None where nobody knows.
+        people_of: Tells how far people are on whom the stage of that name waits: their pictures, and until when it
+            waits; None where nobody knows.
     """
 
     def __init__(
@@ -131,12 +135,14 @@ class Follower:
         machine: Machine | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         child_of: Callable[[str], str | None] = lambda _name: None,
+        people_of: Callable[[str], tuple[Counts, str] | None] = lambda _name: None,
     ) -> None:
         self._stepfunctions = stepfunctions
         self.execution_arn = execution_arn
         self._machine = machine
         self._now = now
         self._child_of = child_of
+        self._people_of = people_of
         self._visits: dict[str, _Visit] = {}
         self._last_event = 0
         self._map_run_stages: dict[str, str] = {}
@@ -155,6 +161,7 @@ class Follower:
         self._read_history()
         self._read_map_runs()
         self._read_children()
+        self._ask_for_people()
         ended = execution["status"] not in (RUNNING, "PENDING_REDRIVE")
         until = execution.get("stopDate") if ended else None
         error, cause = unwrapped(execution.get("error") or "", execution.get("cause") or "")
@@ -225,7 +232,7 @@ class Follower:
 
     def _enter(self, name: str, at: datetime) -> None:
         assert self._machine  # noqa: S101 -- read before the history
-        stage, home = self._machine.stage(name), self._machine.home(name)
+        stage, home = self._machine.stage(name), self._machine.home(name, self._visits)
         if stage is None or home is None:
             return
         if stage.kind not in ("Choice", "Pass", "Fail"):
@@ -234,18 +241,18 @@ class Follower:
                 if other != home.name and visit.left_at and visit.exited_at is None:
                     visit.exited_at = visit.left_at
         known = self._visits.get(home.name)
-        if not (home.wait and known and known.exited_at is None):
+        if not (home.parts and known and known.exited_at is None):
             # Taken out first, so that the visits are in the order of the last entry.
             self._visits.pop(home.name, None)
             self._visits[home.name] = _Visit(at)
 
     def _leave(self, details: Mapping[str, Any], at: datetime) -> None:
         assert self._machine  # noqa: S101 -- read before the history
-        home = self._machine.home(details["name"])
+        home = self._machine.home(details["name"], self._visits)
         visit = self._visits.get(home.name) if home else None
         if home is None or visit is None:
             return
-        if not home.wait:
+        if not home.parts:
             visit.exited_at = at
             return
         visit.left_at = at
@@ -260,6 +267,14 @@ class Follower:
             if visit.exited_at is None and stage and stage.is_nested:
                 return visit
         return None
+
+    def _ask_for_people(self) -> None:
+        """Look how far people are on whom the execution waits, which its history does not tell."""
+        assert self._machine  # noqa: S101 -- read before the history
+        for name, visit in self._visits.items():
+            stage = self._machine.stage(name)
+            if stage and stage.waits_for_people and not visit.exited_at and (told := self._people_of(name)):
+                visit.counts, visit.note = told
 
     def _read_children(self) -> None:
         """Look at the executions that nested stages wait for, or waited for when nobody looked yet."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,9 @@ LABELS: Mapping[str, str] = {
     "CurateDataset": "Choose the best pictures",
     "CaptionImages": "Caption the pictures",
     "WriteDataset": "Write the dataset",
+    "PrepareReview": "Prepare the review",
+    "OpenReview": "Wait for the review",
+    "StartHumanReviews": "Wait for Amazon A2I's workers",
     "ApplyReview": "Apply the review",
     "TrainModel": "Train and draw",
     "CheckTrainingPlan": "Check the training's plan",
@@ -39,6 +42,7 @@ LABELS: Mapping[str, str] = {
 """Words for states; a state that is not here is shown by its own name, in words."""
 
 _NESTED = ":states:startExecution.sync"
+_WAITS = ".waitForTaskToken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,9 @@ class Stage:
     map_label: str = ""
     is_nested: bool = False
     """Whether it is an execution of another machine, which has stages of its own."""
-    wait: str = ""
-    """The wait of the loop that this state looks in: the two are one stage to a person."""
+    parts: tuple[str, ...] = ()
+    """Other states of the loop that this state waits or looks in: together they are one stage to a person."""
+    waits_for_people: bool = False
     result_field: str = ""
     """Where in its output its result is; empty where that is not a field of the top level."""
 
@@ -79,9 +84,16 @@ class Machine:
         """Return the stage of this name; None for a state inside a map."""
         return next((stage for stage in self.stages if stage.name == name), None)
 
-    def home(self, name: str) -> Stage | None:
-        """Return the stage that a state belongs to: a wait in a loop to what it waits for."""
-        return next((stage for stage in self.stages if name == stage.wait), None) or self.stage(name)
+    def home(self, name: str, entered: Container[str] = ()) -> Stage | None:
+        """Return the stage that a state belongs to: one in a loop to what the loop is about.
+
+        Args:
+            name: The state.
+            entered: Stages that were entered, which count before others that the state may belong to as well.
+        """
+        homes = [stage for stage in self.stages if name in stage.parts]
+        first = homes[0] if homes else self.stage(name)
+        return next((stage for stage in homes if stage.name in entered), first)
 
 
 def read_machine(definition: str) -> Machine:
@@ -97,31 +109,47 @@ def read_machine(definition: str) -> Machine:
     }
     # What only a Catch leads to comes last: it is shown once it is entered.
     rest = [name for name in states if name not in order]
-    waits = _loops(states)
+    parts = _loops(states)
     return Machine(
-        tuple(_stage(name, states[name], name in certain, waits.get(name, "")) for name in [*order, *rest])
+        tuple(_stage(name, states[name], name in certain, parts.get(name, ())) for name in [*order, *rest])
     )
 
 
-def _loops(states: Mapping[str, Any]) -> dict[str, str]:
-    """Return, for each task to which a wait leads and which may lead back to it, that wait."""
-    found = {}
+def _loops(states: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return the other states of loops, by the state that each loop is about.
+
+    That is a task to which a wait leads and which may lead back to it; or a state that waits for people, and to
+    which what it leads to may lead back.
+    """
+    found: dict[str, tuple[str, ...]] = {}
     for name, state in states.items():
         task = state.get("Next", "")
         if state.get("Type") == "Wait" and states.get(task, {}).get("Type") == "Task":
-            reached, waiting = set[str](), [task]
-            while waiting:
-                here = waiting.pop()
-                if here in reached or here not in states:
-                    continue
-                reached.add(here)
-                waiting += _followers(states[here])
-            if name in reached:
-                found[task] = name
+            if _may_lead(states, task, name):
+                found[task] = (name,)
+        elif _waits_for_people(state):
+            nexts = [task, *(caught["Next"] for caught in state.get("Catch", ()))]
+            checks = [one for one in nexts if states.get(one, {}).get("Type") == "Task"]
+            found[name] = tuple(one for one in checks if _may_lead(states, one, name))
     return found
 
 
-def _stage(name: str, state: Mapping[str, Any], is_certain: bool, wait: str) -> Stage:
+def _may_lead(states: Mapping[str, Any], start: str, end: str) -> bool:
+    reached, waiting = set[str](), [start]
+    while waiting:
+        here = waiting.pop()
+        if here not in reached and here in states:
+            reached.add(here)
+            waiting += _followers(states[here])
+    return end in reached
+
+
+def _waits_for_people(state: Mapping[str, Any]) -> bool:
+    inner = (state.get("ItemProcessor") or state.get("Iterator") or {}).get("States", {})
+    return state.get("Resource", "").endswith(_WAITS) or any(_waits_for_people(one) for one in inner.values())
+
+
+def _stage(name: str, state: Mapping[str, Any], is_certain: bool, parts: tuple[str, ...]) -> Stage:
     processor = state.get("ItemProcessor") or state.get("Iterator") or {}
     return Stage(
         name=name,
@@ -131,7 +159,8 @@ def _stage(name: str, state: Mapping[str, Any], is_certain: bool, wait: str) -> 
         is_distributed=processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED",
         map_label=state.get("Label", ""),
         is_nested=_NESTED in state.get("Resource", ""),
-        wait=wait,
+        parts=parts,
+        waits_for_people=_waits_for_people(state),
         result_field=_field(state.get("ResultPath")),
     )
 

@@ -14,6 +14,7 @@ from cli.commands.doctor import doctor
 from cli.commands.draw import draw
 from cli.commands.estimate import estimate
 from cli.commands.report import report
+from cli.commands.review import review
 from cli.commands.run import run
 from cli.commands.status import status
 from cli.commands.teardown import teardown
@@ -51,6 +52,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(upload)
 app.command()(status)
+app.command()(review)
 app.command()(report)
 app.command()(train)
 app.command()(draw)

@@ -50,7 +50,10 @@ _LOGIN_CODES = {
 }
 _ACTIONS = {
     "DescribeStacks": "cloudformation:DescribeStacks",
+    "GetCallerIdentity": "sts:GetCallerIdentity",
     "Query": "dynamodb:Query",
+    "GetItem": "dynamodb:GetItem",
+    "PutItem": "dynamodb:PutItem",
     "BatchGetItem": "dynamodb:BatchGetItem",
     "HeadObject": "s3:GetObject",
     "GetObject": "s3:GetObject",
@@ -86,6 +89,11 @@ class TargetLostError(StorycastError):
 
 class RunNotStartedError(StorycastError):
     """An upload is in the bucket, but no run began with it."""
+
+
+def is_refused(error: ClientError) -> bool:
+    """Return whether AWS says that the credentials do not allow a call."""
+    return error.response.get("Error", {}).get("Code", "") in _REFUSED_CODES
 
 
 def explain(error: BaseException) -> tuple[str, int] | None:
@@ -124,7 +132,7 @@ def _client_error(error: ClientError) -> tuple[str, int]:
     if code in _LOGIN_CODES:
         return f"AWS does not accept the credentials ({code}: {message}). {_LOGIN}", BAD_INPUT
     action = _ACTIONS.get(error.operation_name, f"states:{error.operation_name}")
-    if code in _REFUSED_CODES:
+    if is_refused(error):
         said = f" AWS says: {message}" if message and message != "Forbidden" else ""
         return f"AWS refuses {action}: the credentials need a policy that allows it.{said}", FAILED
     return f"{action} failed ({code}): {message}", FAILED

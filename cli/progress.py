@@ -34,12 +34,13 @@ def counted(counts: Counts | None) -> str:
     if counts is None:
         return ""
     failed = f", {counts.failed} failed" if counts.failed else ""
-    return f"{counts.done + counts.failed} of {counts.total}{failed}"
+    what = f" {counts.what}" if counts.what else ""
+    return f"{counts.done + counts.failed} of {counts.total}{what}{failed}"
 
 
 def told(one: StageProgress) -> str:
-    """Return what is known of a stage beside its state: its counts, or what its loop saw last."""
-    return counted(one.counts) or one.note
+    """Return what is known of a stage beside its state: its counts, and what its loop saw last."""
+    return ", ".join(filter(None, [counted(one.counts), one.note]))
 
 
 class PlainProgress:
@@ -76,15 +77,12 @@ class PlainProgress:
                 self._line(snapshot, label, "stopped")
 
     def _is_news(self, name: str, one: StageProgress, seconds: float) -> bool:
-        if one.note != self._notes.get(name, ""):
-            self._notes[name] = one.note
-            return True
-        if one.counts is None:
-            return False
+        is_noted = one.note != self._notes.get(name, "")
+        self._notes[name] = one.note
         said, said_at = self._counts.get(name, (None, 0.0))
-        if said == one.counts:
-            return False
-        if said and seconds - said_at < QUIET_SECONDS:
+        if one.counts is None or said == one.counts:
+            return is_noted
+        if not is_noted and said and seconds - said_at < QUIET_SECONDS:
             step = max(one.counts.total // 10, 1)
             if said.total == one.counts.total and (
                 (one.counts.done + one.counts.failed) // step == (said.done + said.failed) // step

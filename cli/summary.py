@@ -14,6 +14,7 @@ from cli.billed import lines, rows
 from cli.following import SUCCEEDED
 from cli.objects import listed, read
 from cli.problems import RunNotFoundError
+from cli.reviews import ReviewProgress
 from cli.screen import Screen
 from cli.target import Target
 from cli.trainings import panel_counts, refusals, stored_panels
@@ -27,7 +28,7 @@ _STATUS_OF_EXECUTION = {
     "TIMED_OUT": "timed out",
     "ABORTED": "stopped",
 }
-_UNFINISHED = ("running", "training")
+_UNFINISHED = ("running", "in_review", "training")
 
 
 REPORT = "report.html"
@@ -100,6 +101,13 @@ def reconciled(target: Target, run: Run) -> RunState:
 
 def newest_runs(target: Target, limit: int) -> list[RunState]:
     """Return the newest runs, newest first."""
+    runs = newest_records(target, limit)
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(lambda run: reconciled(target, run), runs))
+
+
+def newest_records(target: Target, limit: int) -> list[Run]:
+    """Return the records of the newest runs, newest first."""
     pages = target.s3.get_paginator("list_objects_v2").paginate(
         Bucket=target.bucket, Prefix=keys.RUNS, Delimiter="/"
     )
@@ -110,8 +118,7 @@ def newest_runs(target: Target, limit: int) -> list[RunState]:
     ]
     with ThreadPoolExecutor(8) as pool:
         records = pool.map(lambda run_id: read_record(target, run_id), _candidates(run_ids, limit))
-        runs = sorted((run for run in records if run), key=lambda run: run.started_at, reverse=True)[:limit]
-        return list(pool.map(lambda run: reconciled(target, run), runs))
+        return sorted((run for run in records if run), key=lambda run: run.started_at, reverse=True)[:limit]
 
 
 def _candidates(run_ids: list[str], limit: int) -> list[str]:
@@ -128,18 +135,34 @@ def _day(run_id: str) -> str:
     return parts[-2] if len(parts) > 2 and parts[-2].isdigit() else ""
 
 
-def show_runs(states: list[RunState], screen: Screen) -> None:
-    """Print a list of runs, a line each."""
+def show_runs(target: Target, states: list[RunState], screen: Screen) -> None:
+    """Print a list of runs, a line each, and those that wait for people once more."""
     width = max((len(state.run.run_id) for state in states), default=0)
     for state in states:
         run = state.run
         screen.say(f"{run.run_id:<{width}}  {state.status:<13}  {_when(run.started_at)}  {run.project}")
+    for state in states:
+        if line := said_of_review(target, state):
+            screen.say(f"{state.run.run_id} {line}", style="bold")
+
+
+def said_of_review(target: Target, state: RunState) -> str:
+    """Return what a run that waits for people waits for, and what to type; empty where it waits for nobody."""
+    if state.status != "in_review":
+        return ""
+    seen = ReviewProgress(target, state.run.run_id).look()
+    waits = str(seen) if seen else "waits for review"
+    if seen and seen.by_workers:
+        return f"{waits}. Amazon A2I's workers look at it."
+    return f"{waits}: `storycast review {state.run.run_id} --target {target.kind}`"
 
 
 def show_run(target: Target, state: RunState, screen: Screen) -> None:
     """Print what a run is, counted and chose."""
     run = state.run
     screen.say(f"Run {run.run_id} of project {run.project}: {state.status}", style="bold")
+    if line := said_of_review(target, state):
+        screen.say(f"  It {line}", style="bold")
     pictures = _pictures(target, run.run_id)
     if pictures:
         said = ", ".join(f"{character} {count}" for character, count in pictures.items())

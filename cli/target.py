@@ -57,6 +57,8 @@ class Target:
     tear_down_arn: str
     """The machine that ends what is billed."""
     table: str
+    review_table: str
+    """What people decide in reviews, and the runs that wait for it."""
     s3: "S3Client"
     stepfunctions: "SFNClient"
     dynamodb: "DynamoDBClient"
@@ -108,6 +110,20 @@ def opened(choice: TargetChoice, screen: Screen) -> Iterator[Target]:
             "started it; `storycast local up` starts one that stays. Its logs are in "
             f"{choice.state_dir / 'logs'}. ({error})"
         ) from error
+
+
+def refuse_down(choice: TargetChoice, why: str) -> None:
+    """Refuse an embedded AWS that is not up, where starting one would not help.
+
+    Args:
+        choice: What the user asked for.
+        why: Why not, and what to do.
+
+    Raises:
+        TargetUnusableError: It is not up.
+    """
+    if choice.kind == "local" and not EmbeddedAws(choice.state_dir).status().up:
+        raise TargetUnusableError(f"The embedded AWS of {choice.state_dir} is not up. {why}")
 
 
 def _local(aws: EmbeddedAws, choice: TargetChoice, *, stays_up: bool) -> Target:
@@ -180,7 +196,14 @@ def target_of(
     Raises:
         TargetUnusableError: An output is missing.
     """
-    names = ("MediaBucketName", "BuildDatasetArn", "TableName", "TrainModelArn", "TearDownArn")
+    names = (
+        "MediaBucketName",
+        "BuildDatasetArn",
+        "TableName",
+        "ReviewTableName",
+        "TrainModelArn",
+        "TearDownArn",
+    )
     missing = [name for name in names if name not in outputs]
     if missing:
         raise TargetUnusableError(
@@ -195,6 +218,7 @@ def target_of(
         train_arn=outputs["TrainModelArn"],
         tear_down_arn=outputs["TearDownArn"],
         table=outputs["TableName"],
+        review_table=outputs["ReviewTableName"],
         s3=client("s3"),
         stepfunctions=client("stepfunctions"),
         dynamodb=client("dynamodb"),

@@ -14,7 +14,11 @@ def run(
     target: options.TargetOption = "local",
     review: Annotated[
         Literal["page", "a2i", "auto"] | None,
-        typer.Option("--review", help="Who approves the pictures; set in the bucket's copy of the project file."),
+        typer.Option(
+            "--review",
+            help="Who approves the pictures: people on a page, Amazon A2I's workers, or nobody (auto); set in the "
+            "bucket's copy of the project file.",
+        ),
     ] = None,
     train: Annotated[
         Literal["bedrock", "sagemaker", "none"] | None,
@@ -31,6 +35,9 @@ def run(
     Everything is checked on this machine first; nothing is uploaded while something is wrong. One project
     name is one project: two people who use it with different files overwrite each other's (S3 keeps the
     versions). Without --project the settings are those in the bucket, or defaults.
+
+    The run waits for people to look at its pictures, unless the project or --review says auto: on a terminal
+    their page is served here; elsewhere `storycast review` serves it.
 
     \b
     Examples:

@@ -18,6 +18,7 @@ from tests.cli.stepfunctions import DEFINITION, MACHINE_ARN, TEAR_DOWN_ARN, TRAI
 
 BUCKET = "media"
 TABLE = "claims"
+REVIEW_TABLE = "reviews"
 
 
 @pytest.fixture
@@ -91,6 +92,18 @@ def target(
                 },
             ],
         )
+        dynamodb.create_table(
+            TableName=REVIEW_TABLE,
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
         clients: dict[str, Any] = {
             "s3": s3,
             "dynamodb": dynamodb,
@@ -103,6 +116,7 @@ def target(
             "TrainModelArn": TRAIN_ARN,
             "TearDownArn": TEAR_DOWN_ARN,
             "TableName": TABLE,
+            "ReviewTableName": REVIEW_TABLE,
         }
         yield target_of("local", "a test", outputs, clients.__getitem__)
 
@@ -115,10 +129,15 @@ def open_target(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     def opened(*_: Any) -> Iterator[Target]:
         yield target
 
-    for module in ("asking", "running", "teardown", "training"):
+    for module in ("asking", "reviewing", "running", "teardown", "training"):
         monkeypatch.setattr(f"cli.{module}.opened", opened)
     monkeypatch.setattr("cli.following.GRACE_SECONDS", 0.0)
     monkeypatch.setattr("cli.watching.pause_locally", lambda _: 0.0)
     monkeypatch.setattr("cli.watching.pause_on_aws", lambda _: 0.0)
     monkeypatch.setattr("cli.ending.RECORD_SECONDS", 0.0)
     monkeypatch.setattr("cli.ending.END_SECONDS", 0.0)
+    monkeypatch.setattr("cli.reviewing.refuse_down", lambda *_: None)
+    monkeypatch.setattr("cli.reviewing.LOCAL_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("cli.reviewing.GRACE_SECONDS", 0.0)
+    monkeypatch.setattr("cli.reviewing.NEXT_SECONDS", 0.0)
+    monkeypatch.setattr("cli.reviews.PAUSE_SECONDS", 0.0)

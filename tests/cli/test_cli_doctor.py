@@ -20,7 +20,7 @@ from cli.problems import TargetUnusableError
 from cli.target import Target, choose, target_of
 from local.tools import Tools
 from storycast.preflight import Finding
-from tests.cli.conftest import BUCKET, TABLE
+from tests.cli.conftest import BUCKET, REVIEW_TABLE, TABLE
 
 TRAINED = (
     "training: {target: bedrock, step_count: 500, batch_size: 8}\n"
@@ -171,6 +171,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
             "TrainModelArn": "arn:train",
             "TearDownArn": "arn:end",
             "TableName": TABLE,
+            "ReviewTableName": REVIEW_TABLE,
             "CustomizationRoleArn": role["Role"]["Arn"],
         }
 

@@ -101,11 +101,11 @@ def test_unknown_and_unconfirmed_prices_are_told(video: Path, project_file: Path
 
 def test_bad_input_ends_with_2_and_all_problems(tmp_path: Path, video: Path, project_file: Path) -> None:
     (tmp_path / "empty.mp4").touch()
-    with_settings(project_file, "review: {mode: page}\n")
+    with_settings(project_file, "captions: {prompt: mine}\n")
     result = CliRunner().invoke(
         app, ["estimate", str(video), str(tmp_path / "empty.mp4"), "--project", str(project_file)]
     )
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "empty.mp4 is empty" in result.stderr
-    assert "review.mode: page" in result.stderr
+    assert "captions.prompt" in result.stderr

@@ -134,8 +134,7 @@ def test_references_match_as_they_do_in_the_bucket(project_file: Path, video: Pa
     ]
 
 
-def test_what_this_release_lacks_is_refused_before_an_upload(project_file: Path, video: Path) -> None:
-    assert "review.mode: a2i" in refused(video, "--project", project_file, "--review", "a2i")
+def test_what_this_release_lacks_is_refused_before_an_upload(video: Path) -> None:
     assert "training.target: sagemaker" in refused(video, "--train", "sagemaker")
 
 

@@ -1,0 +1,78 @@
+"""`storycast review --finish`: say what a review comes to, ask once, and let the run go on."""
+
+import uuid
+from collections.abc import Iterator
+
+from cli.consent import agreed
+from cli.problems import DONE
+from cli.reviewers import name_of
+from cli.reviewing import NotInReviewError, tell_end, waiting_run
+from cli.screen import Screen
+from cli.target import TargetChoice
+from storycast.approval import Approval, approve
+from storycast.prices import usd
+from storycast.review import Review, TrainingAhead
+from storycast.review_desk import ReviewClosedError
+
+
+def finish(run_id: str | None, choice: TargetChoice, screen: Screen, *, who: str | None, yes: bool) -> int:
+    """Close a review and let its run go on with what is approved.
+
+    Args:
+        run_id: The run; the only one that waits where None.
+        choice: The target.
+        screen: Where to tell it.
+        who: Who finishes it; who they are to AWS, or on this machine, where None.
+        yes: Whether they agreed beforehand.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputRefusedError: Nobody can be asked.
+        NotInReviewError: Somebody else was faster.
+    """
+    with waiting_run(run_id, choice, screen) as (target, waiting):
+        me = name_of(target, who)
+        desk, review = waiting.opened.desk, waiting.opened.review
+        approval = approve(review, desk.state())
+        for line in lines_of(review, approval):
+            screen.say(line)
+        why = "Finishing closes the review for everybody, and the run goes on with what is approved."
+        if not agreed(f"Finish the review of {waiting.run_id} as {me}?", why, screen, yes=yes):
+            screen.say("The review is still open.")
+            return DONE
+        try:
+            status = desk.finish(me, str(uuid.uuid4()))
+        except ReviewClosedError as error:
+            raise NotInReviewError(str(error)) from None
+        return tell_end(target, waiting.run_id, status, screen)
+
+
+def lines_of(review: Review, approval: Approval) -> Iterator[str]:
+    """Yield what a review comes to: what is in, what is out, and what follows."""
+    count = len(approval.pictures)
+    if not count:
+        yield f"None of {len(review.pictures)} pictures is approved: the run ends without a dataset."
+        return
+    each = ", ".join(f"{name} {number}" for name, number in approval.per_character.items())
+    yield f"The dataset gets {count} of {len(review.pictures)} pictures: {each}."
+    unseen = sum(one.outcome == "not_reviewed" for one in approval.outcomes)
+    if unseen:
+        yield f"{unseen} on which nobody decided stay out."
+    if review.training is None:
+        yield "Nothing is trained on it: the project asks for none."
+    elif approval.shortfalls:
+        short = "; ".join(approval.shortfalls)
+        yield f"Nothing is trained on it, for there are too few (review.minimum_per_character): {short}."
+    else:
+        yield _training(review.training)
+
+
+def _training(ahead: TrainingAhead) -> str:
+    low, high = ahead.cost_usd
+    return (
+        f"Training follows: {ahead.step_count:,} steps of {ahead.batch_size} on {ahead.base_model}, {usd(low)} to "
+        f"{usd(high)} with hosting and panels at list prices of {ahead.prices_as_of}; the budget is "
+        f"{usd(ahead.budget_usd)}."
+    )
