@@ -80,5 +80,7 @@ def test_a_stack_that_is_not_ours_is_refused(formation: Any) -> None:
     with Stubber(formation) as stub:
         stub.add_response("describe_stacks", {"Stacks": [answer]}, {"StackName": "storycast"})
         outputs = stack_outputs(formation, "storycast", "eu-west-1")
-    with pytest.raises(TargetUnusableError, match="no output BuildDatasetArn, TableName, ReviewTableName, TrainModelArn"):
+    with pytest.raises(
+        TargetUnusableError, match="no output BuildDatasetArn, TableName, ReviewTableName, TrainModelArn"
+    ):
         target_of("aws", "the stack", outputs, lambda service: None)
