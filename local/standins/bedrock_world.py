@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import os
 import secrets
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
-_log = logging.getLogger("storycast.standins")
+from local.standins.kept import KeptFile, KeptRecord
 
 ACCOUNT = "000000000000"
 #: How long things take here at least, in seconds, unless an outcome says otherwise.
@@ -29,15 +27,7 @@ Step = Literal["validation", "dataProcessing", "training"]
 STEPS: tuple[Step, ...] = ("validation", "dataProcessing", "training")
 
 
-class WorldClosedError(Exception):
-    """The stand-ins have ended, and a job still runs on: nothing is written any more."""
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
-
-class Job(_Record):
+class Job(KeptRecord):
     """A model customization job."""
 
     arn: str
@@ -82,7 +72,7 @@ class Job(_Record):
         self.ended_at = self.changed_at = now()
 
 
-class CustomModel(_Record):
+class CustomModel(KeptRecord):
     """A model that came of a job; its pictures are what panels are composed of."""
 
     arn: str
@@ -97,7 +87,7 @@ class CustomModel(_Record):
     pictures: list[tuple[str, str]]
 
 
-class Hosting(_Record):
+class Hosting(KeptRecord):
     """Provisioned throughput."""
 
     arn: str
@@ -142,10 +132,10 @@ class Hosting(_Record):
         return self.status != "Failed"
 
 
-class _Kept(_Record):
-    jobs: list[Job] = []
-    models: list[CustomModel] = []
-    hostings: list[Hosting] = []
+class _Kept(KeptRecord):
+    jobs: list[Job] = Field(default_factory=list)
+    models: list[CustomModel] = Field(default_factory=list)
+    hostings: list[Hosting] = Field(default_factory=list)
 
     def tagged(self, arn: str) -> Job | CustomModel | Hosting | None:
         """What has that ARN; None if nothing has."""
@@ -153,19 +143,13 @@ class _Kept(_Record):
         return next((one for one in everything if one.arn == arn), None)
 
 
-class BedrockWorld:
-    """All of it, safe under threads; what has changed inside ``changing`` is written when it ends."""
+class BedrockWorld(KeptFile[_Kept]):
+    """All of it; see ``KeptFile``."""
 
     def __init__(self, folder: Path) -> None:
-        """Continue what the folder keeps; a job that ran has failed by now.
-
-        Where the file can't be read, such as one of another version, it is put aside, and nothing is there.
-        """
+        """Continue what the folder keeps; a job that ran has failed by now."""
+        super().__init__(folder / "bedrock.json", _Kept, "Custom models and hosting")
         self.folder = folder
-        self._file = folder / "bedrock.json"
-        self._guard = threading.RLock()
-        self._is_closed = False
-        self._kept = self._read()
         for job in self._kept.jobs:
             if job.status == "Stopping":
                 job.end("Stopped")
@@ -173,27 +157,11 @@ class BedrockWorld:
                 job.end("Failed", "The local stand-in ended while the job ran. Start the training again.")
 
     @contextmanager
-    def changing(self) -> Iterator[_Kept]:
-        """Give what is there, alone, and write it at the end; nothing is written after an exception.
-
-        Raises:
-            WorldClosedError: The stand-ins have ended.
-        """
-        with self.reading() as kept:
-            if self._is_closed:
-                raise WorldClosedError
-            yield kept
-            self.folder.mkdir(parents=True, exist_ok=True)
-            draft = self._file.with_suffix(".part")
-            draft.write_text(kept.model_dump_json(), "utf-8")
-            draft.replace(self._file)
-
-    @contextmanager
     def reading(self) -> Iterator[_Kept]:
         """Give what is there, alone; ended hosting is forgotten first."""
-        with self._guard:
-            self._kept.hostings = [hosting for hosting in self._kept.hostings if not hosting.is_gone]
-            yield self._kept
+        with super().reading() as kept:
+            kept.hostings = [hosting for hosting in kept.hostings if not hosting.is_gone]
+            yield kept
 
     def pictures_folder(self, model: CustomModel) -> Path:
         """Where a model's pictures are."""
@@ -213,27 +181,6 @@ class BedrockWorld:
                 if one.is_billed
             ]
         return jobs + hosted
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the stand-ins have ended."""
-        return self._is_closed
-
-    def close(self) -> None:
-        """Write nothing any more; jobs that run end without a trace."""
-        with self._guard:
-            self._is_closed = True
-
-    def _read(self) -> _Kept:
-        try:
-            return _Kept.model_validate_json(self._file.read_text("utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            return _Kept()
-        except ValueError as error:
-            aside = self._file.with_suffix(".unreadable")
-            self._file.replace(aside)
-            _log.warning("Custom models and hosting are lost, the file is put aside as %s: %s", aside, error)
-            return _Kept()
 
 
 def _row(kind: str, one: Job | Hosting, status: str) -> dict[str, str]:

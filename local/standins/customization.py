@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from local.standins import bedrock_world
+from local.standins.assumed_role import RoleRefusedError
 from local.standins.bedrock_world import ACCOUNT, STEPS, Job, new_id, now
 from local.standins.errors import ModelledError
 from local.standins.job_request import checked_request
-from local.standins.job_role import JobRole, RoleRefusedError, trust_problem
+from local.standins.job_role import JobRole, trust_problem
 from local.standins.job_work import JobWork
 from local.standins.outcomes import JobOutcome
 from local.standins.paging import page

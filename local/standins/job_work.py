@@ -8,17 +8,10 @@ import time
 from collections.abc import Callable
 
 from local.standins import bedrock_world
-from local.standins.bedrock_world import (
-    ACCOUNT,
-    BedrockWorld,
-    CustomModel,
-    Job,
-    JobStatus,
-    Step,
-    WorldClosedError,
-    now,
-)
-from local.standins.job_role import JobRole, RoleRefusedError
+from local.standins.assumed_role import RoleRefusedError
+from local.standins.bedrock_world import ACCOUNT, BedrockWorld, CustomModel, Job, JobStatus, Step, now
+from local.standins.job_role import JobRole
+from local.standins.kept import WorldClosedError
 from local.standins.objects import ObjectUnreadableError
 from local.standins.training_job import (
     Curve,

@@ -6,7 +6,7 @@ import json
 
 from PIL import Image, ImageDraw
 
-from local.standins.job_role import RoleRefusedError
+from local.standins.assumed_role import RoleRefusedError
 
 CANVAS = "amazon.nova-canvas-v1:0"
 ROLE = "arn:aws:iam::000000000000:role/training"
