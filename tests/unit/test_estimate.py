@@ -196,3 +196,13 @@ def test_what_the_guards_count_is_no_less_than_the_estimate() -> None:
     looked_at = stage(expected, "detect_characters") + stage(expected, "crop_characters")
     assert frames_usd(asked, 60) >= looked_at.high - 1e-9
     assert captions_usd(asked, 45) >= stage(expected, "caption_images").high
+
+
+def test_workers_of_amazon_a2i_cost_something_and_a_page_nothing() -> None:
+    def shown(mode: str) -> list[float]:
+        told = estimate(Settings.model_validate({"review": {"mode": mode}}), [60_000])
+        return [line.usd.high for line in told.lines if line.stage == "start_human_reviews"]
+
+    assert shown("page") == shown("auto") == []
+    (most,) = shown("a2i")
+    assert most == pytest.approx(0.08 * 0.4 * 60)

@@ -25,6 +25,7 @@ COUNTED = (
     "captions",
     "input_tokens",
     "output_tokens",
+    "human_reviews",
     "panels_trained",
     "panels_base",
     "grade_detections",
@@ -157,6 +158,14 @@ def _dataset(run: Run) -> Iterator[CostLine]:
     yield CostLine("caption_images", "input tokens", paid["input_tokens"], _price(run, "input_token"), note=asked)
     yield CostLine(
         "caption_images", "output tokens", paid["output_tokens"], _price(run, "output_token"), note=asked
+    )
+    yield CostLine(
+        "start_human_reviews",
+        "pictures before A2I's workers",
+        paid["human_reviews"],
+        _price(run, "human_review"),
+        at_most=True,
+        note="without what the workforce costs",
     )
 
 

@@ -189,6 +189,7 @@ def estimate(settings: Settings, durations_ms: Sequence[int], *, reference_count
         _line("crop_characters", "embeddings", crops, "embedding", embedding),
         _line("caption_images", "input tokens", pictures * INPUT_TOKENS, "input_token", captioner),
         _line("caption_images", "output tokens", pictures * _output_tokens(settings), "output_token", captioner),
+        _review_line(settings, pictures),
         *_training_lines(settings),
         _workflow_line(settings, frames, crops, pictures, len(durations_ms), sum(durations_ms)),
     ]
@@ -266,6 +267,11 @@ def _references(settings: Settings, reference_count: int | None) -> Range:
 
 def _output_tokens(settings: Settings) -> float:
     return OUTPUT_TOKENS + OUTPUT_TOKENS_PER_WORD * sum(settings.captions.words) / 2
+
+
+def _review_line(settings: Settings, pictures: Range) -> EstimateLine:
+    shown = pictures if settings.review.mode == "a2i" else NOTHING
+    return _line("start_human_reviews", "pictures before A2I's workers", shown, "human_review")
 
 
 def _training_lines(settings: Settings) -> list[EstimateLine]:

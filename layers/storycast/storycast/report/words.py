@@ -21,6 +21,7 @@ STAGES: Mapping[str, str] = {
     "build_cast": "Learning the cast",
     "crop_characters": "Comparing crops",
     "caption_images": "Captions",
+    "start_human_reviews": "Amazon A2I's workers",
     "start_training": "Training",
     "provision_model": "Hosting",
     "draw_storyboard": "Storyboard",

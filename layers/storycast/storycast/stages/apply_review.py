@@ -81,6 +81,8 @@ def apply_review(
         is_ready = pictures and run.status != "failed"
         update = {"status": "dataset_ready", "ended_at": now.isoformat()} if is_ready else {}
         counts = {"approved": len(pictures), "rejected": len(review.pictures) - len(pictures)}
+        if review.mode == "a2i":
+            counts["paid_human_reviews"] = len(review.pictures)
         return run.with_counts(**counts).with_warnings(*warnings).model_copy(update=update)
 
     run = change_run(store, plan.run_id, close)
