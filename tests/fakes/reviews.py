@@ -5,10 +5,10 @@ import io
 import random
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from PIL import Image, ImageDraw
@@ -33,6 +33,7 @@ from storycast.runs import Run, RunStatus, change_run, create_run
 from tests.fakes.store import MemoryStore
 
 RUN, PROJECT = "run-1", "meadow"
+THUMB_PX, PICTURE_PX = 320, 512
 NAMES = ("Bunny", "Frank", "Rinky")
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 STAND_IN = "amazon.nova-pro-v1:0: composed from measured facts (Storycast local stand-in)"
@@ -234,7 +235,7 @@ def made_picture(crop_id: str, side_px: int) -> Image.Image:
         return tuple(round(255 * part) for part in colorsys.hls_to_rgb((hue + shift) % 1, lightness, saturation))
 
     # Sky, hills and somebody: drawn at the size of a thumb and grown, for a thousand of them are made at once.
-    picture = Image.new("RGB", (320, 320), colour(0.78, 0.45, 0.5))
+    picture = Image.new("RGB", (THUMB_PX, THUMB_PX), colour(0.78, 0.45, 0.5))
     draw = ImageDraw.Draw(picture)
     for step in range(3):
         middle, height = chance.randrange(320), chance.randrange(120, 220)
@@ -252,70 +253,34 @@ def made_picture(crop_id: str, side_px: int) -> Image.Image:
         draw.ellipse(eye, fill=(20, 20, 20))
     nose = (left + size * 0.42, top + size * 0.55, left + size * 0.58, top + size * 0.66)
     draw.ellipse(nose, fill=colour(0.4, 0.5))
-    return picture if side_px == 320 else picture.resize((side_px, side_px), Image.Resampling.BICUBIC)
+    return picture if side_px == THUMB_PX else picture.resize((side_px, side_px), Image.Resampling.BICUBIC)
 
 
-def jpeg(picture: Image.Image) -> bytes:
-    """Return a picture as JPEG."""
+@cache
+def made_jpeg(crop_id: str, side_px: int) -> bytes:
+    """Return a picture for a crop as JPEG."""
     out = io.BytesIO()
-    picture.save(out, "JPEG", quality=85)
+    made_picture(crop_id, side_px).save(out, "JPEG", quality=85)
     return out.getvalue()
 
 
-def png(picture: Image.Image) -> bytes:
-    """Return a picture as PNG, quickly."""
+@cache
+def made_png(crop_id: str, side_px: int) -> bytes:
+    """Return a picture for a crop as PNG, quickly."""
     out = io.BytesIO()
-    picture.save(out, "PNG", compress_level=1)
+    made_picture(crop_id, side_px).save(out, "PNG", compress_level=1)
     return out.getvalue()
-
-
-class MadePictures:
-    """Pictures of a made review, made when they are asked for."""
-
-    def __init__(self, review: Review, *, side_px: int = 512) -> None:
-        self.crops = {one.image.crop_id for one in review.pictures}
-        self.alternatives = {other.image.crop_id for one in review.pictures for other in one.alternatives}
-        self._side_px = side_px
-        self._made: dict[tuple[str, str], bytes] = {}
-
-    def thumb(self, crop_id: str) -> bytes:
-        """Return the JPEG of 320 px.
-
-        Raises:
-            KeyError: The review has no such picture.
-        """
-        return self._once(crop_id, "thumb", lambda: jpeg(made_picture(crop_id, 320)))
-
-    def full(self, crop_id: str) -> bytes:
-        """Return the picture: a PNG, or the JPEG of an alternative.
-
-        Raises:
-            KeyError: The review has no such picture.
-        """
-        write = png if crop_id in self.crops else jpeg
-        return self._once(crop_id, "full", lambda: write(made_picture(crop_id, self._side_px)))
-
-    def _once(self, crop_id: str, kind: str, make: Callable[[], bytes]) -> bytes:
-        if crop_id not in self.crops | self.alternatives:
-            raise KeyError(crop_id)
-        if (crop_id, kind) not in self._made:
-            self._made[crop_id, kind] = make()
-        return self._made[crop_id, kind]
 
 
 def put_pictures(store: MemoryStore, review: Review) -> None:
     """Put a made review's pictures where a run has them: thumbs, the dataset's pictures, duplicates' crops."""
-    pictures = MadePictures(review)
     for one in review.pictures:
         crop_id = one.image.crop_id
-        store.put(keys.review_thumb(review.run_id, crop_id), pictures.thumb(crop_id), "image/jpeg")
-        store.put(
-            keys.run_file(review.run_id, f"{keys.IMAGES}{one.file_name}"), pictures.full(crop_id), "image/png"
-        )
+        png = made_png(crop_id, PICTURE_PX)
+        store.put(keys.review_thumb(review.run_id, crop_id), made_jpeg(crop_id, THUMB_PX), "image/jpeg")
+        store.put(keys.run_file(review.run_id, f"{keys.IMAGES}{one.file_name}"), png, "image/png")
         for other in one.alternatives:
-            twin = other.image.crop_id
-            store.put(keys.review_thumb(review.run_id, twin), pictures.thumb(twin), "image/jpeg")
-            store.put(other.crop_key, pictures.full(twin), "image/jpeg")
+            store.put(other.crop_key, made_jpeg(other.image.crop_id, PICTURE_PX), "image/jpeg")
 
 
 class Waiting:
@@ -351,11 +316,6 @@ class Waiting:
     def new_desk(self) -> ReviewDesk:
         """Return another desk over the same log, such as a second reviewer's machine has."""
         return ReviewDesk(self.review, log=self.log, callbacks=self.callbacks, store=self.store, clock=self.time)
-
-    @cached_property
-    def pictures(self) -> MadePictures:
-        """The review's pictures."""
-        return MadePictures(self.review)
 
     @property
     def decisions(self) -> list[Decision]:
