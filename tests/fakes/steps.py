@@ -44,6 +44,23 @@ class DiesAt:
         self._left -= 1
 
 
+class Meanwhile:
+    """A gate at whose first passage of a place something else happens."""
+
+    def __init__(self, place: str, act: Callable[[], object]) -> None:
+        self._place = place
+        self._act: Callable[[], object] | None = act
+
+    def __call__(self, place: str) -> None:
+        if place == self._place and self._act is not None:
+            act, self._act = self._act, None
+            act()
+
+    @property
+    def has_happened(self) -> bool:
+        return self._act is None
+
+
 class Invocation:
     """A function at work in a thread of its own, which goes on only when it is told to: one place at a time."""
 

@@ -12,7 +12,7 @@ from PIL import Image
 from storycast import keys
 from storycast.billing import Billed
 from storycast.grading import Grades
-from storycast.runs import ModelUsed, Run, read_run, write_run
+from storycast.runs import ModelUsed, Run, change_run, read_run
 from storycast.settings import Settings
 from storycast.storyboard import DrawnBy, PanelRequest, Panels
 from storycast.training import TrainedModel, TrainingPlan, write_training_plan
@@ -66,7 +66,7 @@ class Told:
 
     def change(self, **update: Any) -> None:
         """Change the run's record."""
-        write_run(self.store, self.run.model_copy(update=update))
+        change_run(self.store, self.run_id, lambda run: run.model_copy(update=update))
 
     def put(self, name: str, content: bytes) -> None:
         self.store.put(keys.run_file(self.run_id, name), content, "application/octet-stream")

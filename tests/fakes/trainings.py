@@ -13,7 +13,7 @@ from storycast.failures import ExecutionEnd
 from storycast.frames import to_json_lines
 from storycast.manifest import ManifestRecord, write_manifest
 from storycast.plan import RunPlan, write_plan
-from storycast.runs import Run, read_run, write_run
+from storycast.runs import Run, create_run, read_run
 from storycast.settings import Settings
 from storycast.stages.check_provisioning import check_provisioning
 from storycast.stages.check_training import check_training
@@ -115,7 +115,7 @@ class Account:
             "execution_arn": BUILT_BY,
             "started_at": self.clock.now.isoformat(),
         }
-        write_run(self.store, Run.model_validate({**facts, **record}))
+        create_run(self.store, Run.model_validate({**facts, **record}))
         self.put_dataset(run_id, [curated(number) for number in range(images)])
 
     def put_dataset(self, run_id: str, chosen: list[CuratedImage]) -> None:

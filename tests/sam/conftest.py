@@ -17,7 +17,7 @@ from storycast import names
 from storycast.adapters.s3 import S3Store
 from storycast.footage import FootageSource
 from storycast.plan import RunPlan, make_plan, write_plan
-from storycast.runs import Run, write_run
+from storycast.runs import Run, create_run
 from storycast.settings import Settings
 from tests.sam import base, sam
 from tests.sam.base import Base
@@ -189,5 +189,5 @@ def plan(store: S3Store) -> RunPlan:
         started_at="2026-01-02T03:04:05+00:00",
         footage=(source,),
     )
-    write_run(store, run)
+    create_run(store, run)
     return plan

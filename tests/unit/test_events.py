@@ -25,7 +25,7 @@ from storycast.plan import FootagePlan, RunPlan, read_plan, write_plan
 from storycast.ports import Drawn, HumanLoop
 from storycast.requests import read_request
 from storycast.review import Review, read_review, write_review
-from storycast.runs import Run, read_run, write_run
+from storycast.runs import Run, create_run, read_run
 from storycast.settings import read_settings
 from storycast.storyboard import PanelRequest
 from storycast.teardown import TearDownRequest
@@ -99,7 +99,7 @@ def make_world() -> tuple[World, RunPlan]:
         footage=(FootagePlan(source=source, frames="f" * 12, detections="d" * 12, crops="c" * 12),),
     )
     write_plan(world.store, plan)
-    write_run(
+    create_run(
         world.store,
         Run(
             run_id=RUN_ID,

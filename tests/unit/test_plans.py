@@ -25,7 +25,7 @@ from storycast.frames import (
     write_segment_list,
 )
 from storycast.plan import make_plan, read_plan, write_plan
-from storycast.runs import Run, read_run, write_run
+from storycast.runs import Run, create_run, read_run
 from storycast.settings import Character, Settings
 from tests.fakes.store import MemoryStore
 
@@ -319,6 +319,6 @@ def test_a_runs_record_grows_and_is_read_as_it_was_written() -> None:
     )
     assert run.counts == {"a": 3, "b": 2}
     assert run.warnings == ("x", "y")
-    write_run(store, run)
+    create_run(store, run)
     assert read_run(store, "r") == run
     assert store.content_type("runs/r/run.json") == "application/json"

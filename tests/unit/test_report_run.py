@@ -22,7 +22,11 @@ from storycast.report.page import MAX_PAGE_BYTES, write_page
 from storycast.report.pictures import ledger_totals
 from storycast.report.words import parsed
 from storycast.runs import ModelUsed
+from storycast.stages.billing_copy import copy_rows
+from storycast.stages.record_failure import record_failure
 from storycast.stages.report_run import report_run
+from tests.fakes.services import HeardNotifier, MemoryClaims
+from tests.fakes.steps import Meanwhile, Stepped
 from tests.fakes.store import MemoryStore
 from tests.fakes.told import (
     BEGAN,
@@ -37,7 +41,7 @@ from tests.fakes.told import (
     png,
     trained,
 )
-from tests.fakes.trainings import approved
+from tests.fakes.trainings import approved, ended, execution
 from tests.fakes.workflow import NOW
 
 LATER = BEGAN + timedelta(hours=5)
@@ -343,6 +347,73 @@ def test_a_file_that_cannot_be_read_is_named(told: Told) -> None:
 def test_there_is_no_report_of_no_run(told: Told) -> None:
     with pytest.raises(RequestInvalidError, match="no run 'nobody'"):
         report_run("nobody", store=told.store, book=told.book, notifier=told.notifier, now=LATER)  # type: ignore[arg-type]
+
+
+# ---- what happens while it is written -------------------------------------------------------------
+
+
+def test_a_report_that_is_late_does_not_take_back_the_end_that_was_recorded(told: Told) -> None:
+    """The session was stopped while its ReportRun was at work, which nothing stops."""
+    trained(told)
+    told.change(training_execution_arn=execution(1))
+    claims = MemoryClaims()
+    claims.register(execution(1), told.run_id)
+    stopped = ended(execution(1), status="ABORTED", error="Cancelled", cause="Somebody thought better of it.")
+    gate = Meanwhile(
+        "before put_if",
+        lambda: record_failure(stopped, store=told.store, claims=claims, notifier=HeardNotifier(), now=NOW),
+    )
+    reported = report_run(
+        told.run_id,
+        store=Stepped(told.store, gate),
+        book=told.book,  # type: ignore[arg-type]
+        notifier=told.notifier,
+        now=LATER,
+        execution_arn=execution(1),
+    )
+    assert gate.has_happened
+    run = told.run
+    assert (run.status, run.error, run.cause) == ("dataset_ready", "Cancelled", "Somebody thought better of it.")
+    assert run.ended_at == NOW.isoformat()
+    assert reported["status"] == "dataset_ready"
+    assert run.counts["paid_panels_trained"] == 6
+    assert run.cost
+    assert run.billing == tuple(told.book.given)
+    assert "Somebody thought better of it." in words(told.page)
+
+
+def test_rows_that_end_while_the_report_is_written_are_not_opened_again(told: Told) -> None:
+    trained(told)
+    closed = told.book.given
+    told.book.given = [row.model_copy(update={"state": "ending", "ended_at": None}) for row in closed]
+
+    def end() -> None:
+        told.book.given = closed
+        copy_rows(told.store, told.book, told.run_id)  # type: ignore[arg-type]
+
+    gate = Meanwhile("before put_if", end)
+    report_run(told.run_id, store=Stepped(told.store, gate), book=told.book, notifier=told.notifier, now=LATER)  # type: ignore[arg-type]
+    assert told.run.billing == tuple(closed)
+    assert told.run.status == "storyboard_ready"
+    assert "Still billed" not in words(told.page)
+
+
+@pytest.mark.parametrize("execution_arn", [execution(1), None], ids=["an earlier session", "a teardown"])
+def test_a_report_ends_no_training_but_its_own(told: Told, execution_arn: str | None) -> None:
+    trained(told)
+    told.change(training_execution_arn=execution(2))
+    told.notifier.told.clear()
+    report_run(
+        told.run_id,
+        store=told.store,
+        book=told.book,  # type: ignore[arg-type]
+        notifier=told.notifier,
+        now=LATER,
+        execution_arn=execution_arn,
+    )
+    assert (told.run.status, told.run.ended_at) == ("training", NOW.isoformat())
+    assert told.run.counts["paid_panels_trained"] == 6
+    assert told.notifier.told == []
 
 
 # ---- nothing in it runs or is fetched -------------------------------------------------------------

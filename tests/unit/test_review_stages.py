@@ -16,6 +16,7 @@ from storycast.plan import read_plan
 from storycast.requests import LoopEnd
 from storycast.review import Review, read_review
 from storycast.review_desk import Proposal, ReviewDesk
+from storycast.runs import change_run
 from storycast.sightings import Sighting
 from storycast.stages.apply_review import apply_review
 from storycast.stages.check_review import check_review
@@ -284,6 +285,31 @@ def test_nothing_approved_is_an_end_of_its_own() -> None:
     assert "none of" in end.message
     assert one.record(end.run_id).status == "in_review", "the failure's rule closes it"
     assert all("dataset ready" not in subject for subject, _ in one.notifier.told)
+
+
+def fail(one: World, run_id: str) -> None:
+    """Record that the execution was stopped; nothing stops the function that is at work for it."""
+    stopped = {"status": "failed", "error": "Cancelled", "ended_at": NOW.isoformat()}
+    change_run(one.store, run_id, lambda run: run.model_copy(update=stopped))
+
+
+def test_a_run_that_failed_meanwhile_does_not_wait() -> None:
+    one, plan = waiting()
+    fail(one, plan.run_id)
+    reopen(one, plan, "late", NOW)
+    assert one.record(plan.run_id).status == "failed"
+
+
+def test_a_run_that_failed_meanwhile_is_not_ready() -> None:
+    one, plan = waiting()
+    keep_the_rest(one.desk(plan.run_id))
+    fail(one, plan.run_id)
+    one.notifier.told.clear()
+    apply_review(plan, store=one.store, log=one.log, notifier=one.notifier, now=NOW + timedelta(minutes=1))
+    run = one.record(plan.run_id)
+    assert (run.status, run.error, run.ended_at) == ("failed", "Cancelled", NOW.isoformat())
+    assert run.counts["approved"]
+    assert one.notifier.told == []
 
 
 def test_too_few_for_a_training_is_told() -> None:

@@ -11,12 +11,12 @@ from storycast import keys
 from storycast.billing import INTENT_GRACE
 from storycast.errors import DependencyUnavailableError, RequestInvalidError, ThrottledError
 from storycast.failures import FailureEvent
-from storycast.runs import write_run
+from storycast.runs import change_run
 from storycast.stages.end_billed import ABANDONED, PATIENCE
 from storycast.teardown import TearDownRequest
 from storycast.training import TrainingPlan
 from tests.fakes.aws_training import START, Clock, FakeBedrock, FakeHost
-from tests.fakes.steps import DiedError, DiesAt, Invocation
+from tests.fakes.steps import DiedError, DiesAt, Invocation, Meanwhile
 from tests.fakes.trainings import (
     BUILT_BY,
     RUN,
@@ -315,7 +315,7 @@ def test_a_session_that_has_made_nothing_yet_makes_nothing_after_the_run_was_end
 
 
 def test_a_teardown_does_not_stop_itself(account: Account) -> None:
-    write_run(account.store, account.run().model_copy(update={"training_execution_arn": TEARDOWN}))
+    change_run(account.store, RUN, lambda run: run.model_copy(update={"training_execution_arn": TEARDOWN}))
     account.tear_down(RUN_SCOPE, execution_arn=TEARDOWN)
     assert TEARDOWN not in {arn for arn, _, _ in account.executions.stopped}
 
@@ -461,13 +461,67 @@ def test_the_record_of_a_newer_session_is_left_alone(account: Account) -> None:
     assert request.reason == "TIMED_OUT: TIMED_OUT"
 
 
-def test_a_training_that_comes_too_early_leaves_a_running_run_alone(account: Account) -> None:
-    write_run(account.store, account.run().model_copy(update={"status": "running"}))
+@pytest.mark.parametrize("status", ["running", "in_review"])
+def test_a_training_that_comes_too_early_leaves_a_run_alone(account: Account, status: str) -> None:
+    change_run(account.store, RUN, lambda run: run.model_copy(update={"status": status}))
     account.store.delete(keys.run_file(RUN, keys.APPROVED_MANIFEST))
     with pytest.raises(Exception, match="must be approved"):
         account.check()
     account.failed(execution(1), error="TrainingPlanInvalidError", cause="must be approved")
-    assert (account.run().status, account.run().error) == ("running", None)
+    assert (account.run().status, account.run().error) == (status, None)
+
+
+def test_the_first_word_on_the_end_of_a_training_counts(account: Account) -> None:
+    """The event may come twice; the emulator also tells how the last function of a stopped execution ended."""
+    _started(account)
+    account.failed(execution(1), status="ABORTED", error="Cancelled")
+    run = account.run()
+    account.clock.forward(seconds=5)
+    account.failed(execution(1), error="BillingClosedError")
+    assert account.run() == run
+
+
+def test_an_end_that_is_recorded_while_rows_are_copied_stays(account: Account) -> None:
+    plan = _started(account)
+    gate = Meanwhile("before put_if", lambda: account.failed(execution(1), status="ABORTED", error="Cancelled"))
+    account.tear_down(session_scope(plan), gate)
+    assert gate.has_happened
+    run = account.run()
+    assert (run.status, run.error) == ("dataset_ready", "Cancelled")
+    assert [row.state for row in run.billing] == ["ending"]
+
+
+def test_what_is_copied_while_an_end_is_recorded_stays(account: Account) -> None:
+    plan = _started(account)
+    account.bedrock.end_job(plan.job_name)
+    gate = Meanwhile("before put_if", lambda: account.look_at_training(plan))
+    account.failed(execution(1), gate, status="ABORTED", error="Cancelled")
+    assert gate.has_happened
+    run = account.run()
+    assert (run.status, run.error) == ("dataset_ready", "Cancelled")
+    assert [row.state for row in run.billing] == ["ended"]
+
+
+def test_a_session_that_begins_while_the_end_of_another_is_recorded_is_left_alone(account: Account) -> None:
+    _started(account, 1)
+    gate = Meanwhile("before put_if", lambda: account.check(2, training={"step_count": 300}))
+    account.failed(execution(1), gate, status="ABORTED", error="Cancelled")
+    assert gate.has_happened
+    run = account.run()
+    assert (run.status, run.error, run.training_execution_arn) == ("training", None, execution(2))
+
+
+def test_a_session_that_is_stopped_while_it_is_planned_stays_stopped(account: Account) -> None:
+    """Its function is late: it plans a training that nobody runs any more."""
+    gate = Meanwhile("after put", lambda: account.failed(execution(1), status="ABORTED", error="Cancelled"))
+    checked = account.check(1, gate)
+    assert gate.has_happened
+    run = account.run()
+    assert (run.status, run.error) == ("dataset_ready", "Cancelled")
+    assert run.training_ids == (checked["training_id"],)
+    account.clock.forward(seconds=60)
+    account.check(2)
+    assert (account.run().status, account.run().error) == ("training", None)
 
 
 def test_a_failure_of_nobody_ends_nothing(account: Account) -> None:

@@ -1,4 +1,5 @@
-"""Whatever happens in whatever order: nothing is left billing, nothing is paid twice, nothing lacks a row.
+"""Whatever happens in whatever order: nothing is left billing, nothing is paid twice, nothing lacks a row, and an
+end that was recorded stays.
 
 Real stages over fakes. Every call of a port is a place where a function may be overtaken by another one or may
 die; executions are stopped, events get lost, services move or don't, and the clock goes on.
@@ -62,6 +63,8 @@ class Interleavings(RuleBasedStateMachine):
         """How often somebody stopped or tore down; few of them, or nothing ever comes far."""
         self.is_unheard = False
         """Whether the event of an execution's end got lost."""
+        self.recorded: dict[str, str] = {}
+        """Errors that the run's record told, by the execution that was its newest then."""
 
     @initialize(list_lag=st.sampled_from([0, 20]), book_lag=st.sampled_from([0, 2]))
     def begin(self, list_lag: int, book_lag: int) -> None:
@@ -188,6 +191,9 @@ class Interleavings(RuleBasedStateMachine):
         assert bedrock.paid_twice == []
         recorded = [key for key in self.account.store.keys("projects/") if key.endswith("/model.json")]
         assert len(recorded) == len(bedrock.models), "what was paid for is written down"
+        run = self.account.run()
+        if (error := self.recorded.get(run.training_execution_arn or "")) is not None:
+            assert (run.status, run.error) == ("dataset_ready", error), "nobody takes back how it ended"
 
     def _everything_goes_on(self) -> None:
         for one in list(self.all):
@@ -282,6 +288,9 @@ class Interleavings(RuleBasedStateMachine):
                 def then(request: Any) -> str | None:
                     if request.scope == "none":
                         return None
+                    run = self.account.run()
+                    if run.training_execution_arn == arn and run.error == error:
+                        self.recorded[arn] = error
                     self._tear_down(request.model_dump(mode="json"))
                     return None
 

@@ -3,6 +3,7 @@
 import io
 import json
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,12 @@ from storycast.frames import from_json_lines
 from storycast.ledger import FINAL_OUTCOMES
 from storycast.plan import RunPlan, read_plan
 from storycast.ports import Answer
+from storycast.runs import change_run
+from storycast.stages.prepare_run import prepare_run
 from storycast.stages.record_failure import record_failure
 from tests.fakes.film import encoded, film
 from tests.fakes.services import ColourDetector, ColourEmbedder, NamingCaptioner
+from tests.fakes.steps import Meanwhile, Stepped
 from tests.fakes.workflow import BLUE, NOW, RED, World, scene
 
 PROJECT = """
@@ -529,6 +533,32 @@ def test_a_model_that_is_not_here_is_refused_unpaid() -> None:
     with pytest.raises(ModelNotAvailableError):
         one.run(REQUEST)
     assert one.paid == (0, 0, 0)
+
+
+def test_of_two_executions_that_ask_for_one_run_id_at_once_one_is_refused() -> None:
+    one = world()
+    asked = {**REQUEST, "run_id": "mine"}
+    prepare = partial(prepare_run, asked, started_at=NOW, claims=one.claims)
+    gate = Meanwhile("before put_if", lambda: prepare(execution_arn="arn:first", store=one.store))
+    with pytest.raises(RequestInvalidError, match="'mine' is taken"):
+        prepare(execution_arn="arn:second", store=Stepped(one.store, gate))
+    assert gate.has_happened
+    assert one.record("mine").execution_arn == "arn:first"
+
+
+def test_a_repeated_attempt_pins_the_footage_anew_and_takes_no_end_back() -> None:
+    one = world()
+    prepare = partial(
+        prepare_run, {**REQUEST, "run_id": "mine"}, execution_arn="arn", started_at=NOW, store=one.store
+    )
+    prepare(claims=one.claims)
+    change_run(one.store, "mine", lambda run: run.model_copy(update={"status": "failed", "error": "Cancelled"}))
+    one.store.put("incoming/a/film.mp4", FILM + b"x", "video/mp4")
+    prepare(claims=one.claims)
+    run = one.record("mine")
+    assert (run.status, run.error) == ("failed", "Cancelled")
+    assert run.footage == tuple(one.source for one in read_plan(one.store, "mine").footage)
+    assert run.footage[0].size_bytes == len(FILM) + 1
 
 
 def test_a_run_id_that_another_run_has_is_refused() -> None:

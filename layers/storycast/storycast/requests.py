@@ -32,6 +32,13 @@ class RunEvent(BaseModel):
     run_id: str
 
 
+class ReportEvent(RunEvent):
+    """Input of ReportRun."""
+
+    execution_arn: str | None = None
+    """The training session that ends with the report."""
+
+
 class SessionEvent(RunEvent):
     """Input of the states that work on one training session of a run."""
 

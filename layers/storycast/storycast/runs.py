@@ -48,6 +48,8 @@ class Run(Record):
     warnings: tuple[str, ...] = ()
     error: str | None = None
     cause: str | None = None
+    failed_execution_arn: str | None = None
+    """The execution that ended with ``error``."""
     training_execution_arn: str | None = None
     """The newest execution of ``train_model`` for this run."""
     training_ids: tuple[str, ...] = ()
@@ -119,11 +121,6 @@ def change_run(store: ObjectStore, run_id: str, change: Callable[[Run], Run]) ->
             store.put_if(key, _to_json(changed), "application/json", etag)
             return changed
     raise DependencyUnavailableError(f"changing {key}: others changed it {CHANGE_ATTEMPTS} times meanwhile")
-
-
-def write_run(store: ObjectStore, run: Run) -> None:
-    """Write a run's record."""
-    store.put(keys.run_file(run.run_id, "run.json"), _to_json(run), "application/json")
 
 
 def _to_json(run: Run) -> bytes:

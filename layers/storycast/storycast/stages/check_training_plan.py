@@ -83,9 +83,7 @@ def check_training_plan(
     """
     run, run_plan = _run(request, execution_arn, started_at, store, now)
     claims.register(execution_arn, run.run_id)
-    run = change_run(
-        store, run.run_id, lambda run: run.model_copy(update={"training_execution_arn": execution_arn})
-    )
+    change_run(store, run.run_id, lambda run: run.model_copy(update={"training_execution_arn": execution_arn}))
     settings = read_settings(json.dumps(request.over(run_plan.settings)), f"the request for {run.run_id}")
     session_id = names.session_id(execution_arn)
     trained_on: list[DatasetPicture] = []
@@ -119,7 +117,7 @@ def check_training_plan(
             warnings += advice(settings.training, plan.record_count)
         store.put(plan.manifest_key, write_manifest(trained_on, settings.manifest.keys), "application/jsonl")
     write_training_plan(store, plan)
-    change_run(store, run.run_id, partial(_planned, begun=run, training_id=plan.training_id, warnings=warnings))
+    change_run(store, run.run_id, partial(_planned, plan=plan, warnings=warnings))
     prompts = settings.storyboard.prompts
     return {
         "run_id": run.run_id,
@@ -159,13 +157,18 @@ def _run(
     return create_run(store, run), run_plan
 
 
-def _planned(run: Run, *, begun: Run, training_id: str, warnings: Sequence[str]) -> Run:
-    """Return the run with the session's training, under way unless an end was recorded since the session began."""
-    training_ids = dict.fromkeys((*run.training_ids, training_id))
+def _planned(run: Run, *, plan: TrainingPlan, warnings: Sequence[str]) -> Run:
+    """Return the run with the session's training under way.
+
+    Its status is the newest session's to set, and not any more once that one's end is recorded.
+    """
+    training_ids = dict.fromkeys((*run.training_ids, plan.training_id))
     run = run.with_warnings(*warnings).model_copy(update={"training_ids": tuple(training_ids)})
-    if run.error is not None and run.ended_at != begun.ended_at:
+    is_newest = run.training_execution_arn == plan.execution_arn
+    if not is_newest or run.failed_execution_arn == plan.execution_arn:
         return run
-    return run.model_copy(update={"status": "training", "error": None, "cause": None})
+    nothing_failed = {"error": None, "cause": None, "failed_execution_arn": None}
+    return run.model_copy(update={"status": "training", **nothing_failed})
 
 
 def _drawing(

@@ -35,8 +35,15 @@ def record_failure(
     def ended(run: Run) -> Run:
         if not _is_its_newest(end, run):
             return run
-        update = {"status": _status(end, run), "ended_at": now.isoformat(), "error": error, "cause": cause}
-        return run.model_copy(update=update)
+        return run.model_copy(
+            update={
+                "status": _status(end, run),
+                "ended_at": now.isoformat(),
+                "error": error,
+                "cause": cause,
+                "failed_execution_arn": end.execution_arn,
+            }
+        )
 
     if request.run_id is not None:
         # Without a record, or with a damaged one, people are told all the same.
@@ -51,10 +58,12 @@ def _is_its_newest(end: ExecutionEnd, run: Run) -> bool:
     """Whether the record is about this execution, and open; a training that came too early leaves a run alone.
 
     The first word on the end of a run counts: a run that was stopped is not one that failed because its training
-    was stopped with it.
+    was stopped with it. So does the first on the end of a training.
     """
     if end.is_training:
-        return end.execution_arn == run.training_execution_arn and run.status != "running"
+        is_told = end.execution_arn == run.failed_execution_arn
+        is_early = run.status in {"running", "in_review"}
+        return end.execution_arn == run.training_execution_arn and not is_early and not is_told
     return end.execution_arn == run.execution_arn and not (run.status == "failed" and run.error)
 
 

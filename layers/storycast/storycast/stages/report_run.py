@@ -18,13 +18,19 @@ REPORT = "report.html"
 
 
 def report_run(
-    run_id: str, *, store: ObjectStore, book: BillingBook, notifier: Notifier, now: datetime
+    run_id: str,
+    *,
+    store: ObjectStore,
+    book: BillingBook,
+    notifier: Notifier,
+    now: datetime,
+    execution_arn: str | None = None,
 ) -> dict[str, Any]:
     """Write ``report.html`` and close the run's record.
 
     A run that failed gets its report, too, wherever it did. People are told of the end of a training alone: of a
-    failure and of a dataset they have been told already. An end that somebody else records meanwhile stays, and is
-    reported.
+    failure and of a dataset they have been told already. A session ends its own training and no other; an end that
+    was recorded meanwhile stays, and is reported.
 
     Args:
         run_id: The run.
@@ -32,6 +38,7 @@ def report_run(
         book: What the run was billed for.
         notifier: Whom to tell.
         now: The time.
+        execution_arn: The session that has come to its end; None where the report is of no session's end.
 
     Returns:
         Where the report is, and the run's status.
@@ -43,12 +50,12 @@ def report_run(
         seen = read_run(store, run_id)
     except KeyError:
         raise RequestInvalidError(f"There is no run '{run_id}'.") from None
-    ends_training = seen.status == "training"
+    ends_training = _is_in(seen, execution_arn)
     material = gather(store, seen)
     key = keys.run_file(run_id, REPORT)
 
     def closed(run: Run) -> Run:
-        if ends_training and _is_as_it_was(run, seen):
+        if _is_in(run, execution_arn):
             run = run.model_copy(update={"status": _status(material), "ended_at": now.isoformat()})
         # The rows are read after the record: whoever writes the record later has no older rows.
         return settled(replace(material, run=run), book.rows(run_id), now)
@@ -67,9 +74,9 @@ def report_run(
     return {"report_key": key, "status": run.status}
 
 
-def _is_as_it_was(run: Run, seen: Run) -> bool:
-    """Whether a run still is in the training that it was seen in: nobody recorded its end, or began another."""
-    return run.status == "training" and run.training_execution_arn == seen.training_execution_arn
+def _is_in(run: Run, execution_arn: str | None) -> bool:
+    """Whether a run is in the training of a session, so that nobody recorded its end or began another."""
+    return run.status == "training" and run.training_execution_arn == execution_arn
 
 
 def _status(material: Material) -> RunStatus:
