@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,8 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.types import Receive, Scope, Send
 
+from local.standins.a2i_pages import ROOT as A2I_PAGES
+from local.standins.a2i_pages import A2iPages
 from local.standins.catalogue import play_as_active, played_as_active
 from local.standins.desk import Desk
 from local.standins.faults import FAULT_RULES
@@ -41,6 +44,7 @@ class App:
         """
         self._desk = desk
         self._world = world
+        self._a2i_pages = A2iPages(world.a2i, world.human_loops)
         self._cut = cut
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,7 +57,9 @@ class App:
             return
         request = _request(scope, body)
         answer: HttpAnswer | None
-        if request.path.startswith(OWN_ROUTES):
+        if request.path.startswith(A2I_PAGES):
+            answer = await asyncio.to_thread(self._a2i_pages.answer, request)
+        elif request.path.startswith(OWN_ROUTES):
             answer = self._own(request)
         else:
             answer = await self._desk.answer(request)

@@ -59,6 +59,18 @@ def read_object(bucket: str, key: str, version: str | None = None, limit: int | 
         raise ObjectUnreadableError(f"s3://{bucket}/{key}: {error}") from error
 
 
+def write_object(bucket: str, key: str, content: bytes) -> None:
+    """Write an object; see ``read_object``.
+
+    Raises:
+        ObjectUnreadableError: S3 refused, or does not answer.
+    """
+    try:
+        _s3().put_object(Bucket=bucket, Key=key, Body=content)
+    except (ClientError, BotoCoreError) as error:
+        raise ObjectUnreadableError(f"s3://{bucket}/{key}: {error}") from error
+
+
 def split_uri(uri: str) -> tuple[str, str]:
     """Split ``s3://bucket/key``.
 

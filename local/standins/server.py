@@ -14,17 +14,19 @@ from typing import Any
 
 import uvicorn
 
+from local.standins.a2i_runtime import A2iRuntime
 from local.standins.app import App
 from local.standins.bedrock import Bedrock
 from local.standins.bedrock_runtime import BedrockRuntime
 from local.standins.calls import CallLog
 from local.standins.desk import Desk
 from local.standins.rekognition import Rekognition
+from local.standins.sagemaker import SageMaker
 from local.standins.service import World
 
 HOST = "127.0.0.1"
 #: What is played. A further service is one more class here.
-SERVICES = (Rekognition, Bedrock, BedrockRuntime)
+SERVICES = (Rekognition, Bedrock, BedrockRuntime, SageMaker, A2iRuntime)
 CALLS_FILE = "calls.jsonl"
 READY_FILE = "standins.json"
 
@@ -78,6 +80,7 @@ class StandinServer:
 
     def serve(self) -> None:
         """Answer requests until ``stop``; in the main thread, until SIGTERM or SIGINT, too."""
+        threading.Thread(target=self.world.human_loops.watch, name="human-loops", daemon=True).start()
         try:
             asyncio.run(self._serve())
         finally:

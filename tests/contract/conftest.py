@@ -21,6 +21,7 @@ from botocore.validate import ParamValidator
 
 from local.standins import bedrock_world, customization
 from local.standins.server import StandinServer, running
+from tests.contract.cloud import Cloud, handler_of
 from tests.contract.trainings import CANVAS, ROLE, StubRole, job_request, put_dataset
 
 _CONFIG = Config(retries={"total_max_attempts": 1}, parameter_validation=False, read_timeout=30)
@@ -160,6 +161,18 @@ def role(monkeypatch: pytest.MonkeyPatch, objects: dict[str, bytes]) -> dict[str
     monkeypatch.setattr(customization, "JobRole", lambda arn, _job: StubRole(arn, objects, written))
     monkeypatch.setattr(customization, "trust_problem", lambda arn: "" if arn == ROLE else "it does not trust us")
     return written
+
+
+@pytest.fixture
+def cloud(objects: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """An AWS that the stand-ins find, whose S3 is the small one."""
+    found = Cloud(objects)
+    with serving(handler_of(found)) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
+        monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+        monkeypatch.setattr(bedrock_world, "JOB_SECONDS", 0.0)
+        yield found
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from local.standins.service import Service, World
 from tests.contract.standin_pictures import jpeg
 
 BODY = json.dumps({"inputImage": base64.b64encode(jpeg()).decode("ascii")})
+FLOW = "arn:aws:sagemaker:us-east-1:000000000000:flow-definition/storycast-local"
 TAGGED = "arn:aws:bedrock:us-east-1:000000000000:provisioned-model/abcdefghijkl"
 ASKS = {
     "DetectLabels": {"Image": {"Bytes": jpeg()}},
@@ -49,6 +50,31 @@ ASKS = {
     "TagResource": {"resourceARN": TAGGED, "tags": [{"key": "run", "value": "one"}]},
     "UntagResource": {"resourceARN": TAGGED, "tagKeys": ["run"]},
     "ListTagsForResource": {"resourceARN": TAGGED},
+    "StartHumanLoop": {
+        "HumanLoopName": "loop",
+        "FlowDefinitionArn": FLOW,
+        "HumanLoopInput": {"InputContent": "{}"},
+    },
+    "DescribeHumanLoop": {"HumanLoopName": "loop"},
+    "ListHumanLoops": {"FlowDefinitionArn": FLOW},
+    "StopHumanLoop": {"HumanLoopName": "loop"},
+    "DeleteHumanLoop": {"HumanLoopName": "loop"},
+    "CreateHumanTaskUi": {"HumanTaskUiName": "ui", "UiTemplate": {"Content": "<crowd-form></crowd-form>"}},
+    "DescribeHumanTaskUi": {"HumanTaskUiName": "ui"},
+    "CreateFlowDefinition": {
+        "FlowDefinitionName": "flow",
+        "HumanLoopConfig": {
+            "WorkteamArn": "arn:aws:sagemaker:us-east-1:000000000000:workteam/private-crowd/us",
+            "HumanTaskUiArn": "arn:aws:sagemaker:us-east-1:000000000000:human-task-ui/ui",
+            "TaskTitle": "Look",
+            "TaskDescription": "Look at pictures",
+            "TaskCount": 1,
+        },
+        "OutputConfig": {"S3OutputPath": "s3://media/a2i/"},
+        "RoleArn": "arn:aws:iam::000000000000:role/workers",
+    },
+    "DescribeFlowDefinition": {"FlowDefinitionName": "flow"},
+    "DeleteFlowDefinition": {"FlowDefinitionName": "flow"},
 }
 MODELLED = [
     (service.service_name, name, shape.name)

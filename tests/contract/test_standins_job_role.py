@@ -1,118 +1,14 @@
 """The role of a job, assumed through an STS: who may be assumed, and what the job may then read and write."""
 
-import http.server
 import json
 import re
-import urllib.parse
-from collections.abc import Iterator
 
 import pytest
 
-from local.standins import bedrock_world
-from tests.contract.conftest import serving
+from tests.contract.cloud import TRUST, Cloud
 from tests.contract.trainings import BUCKET, PICTURES
 
-TRUST = {
-    "Effect": "Allow",
-    "Principal": {"Service": "bedrock.amazonaws.com"},
-    "Action": "sts:AssumeRole",
-    "Condition": {"StringEquals": {"aws:SourceAccount": "000000000000"}},
-}
 pytestmark = pytest.mark.usefixtures("active")
-
-
-class Cloud:
-    """As much of STS, IAM and S3 as a job's role meets."""
-
-    def __init__(self, objects):
-        self.objects = objects
-        self.statements = [TRUST]
-        self.denied = set()
-        self.written = {}
-        self.read_by = set()
-        self.iam_error = self.sts_error = None
-
-    def query(self, asked):
-        """Answer STS and IAM."""
-        if asked["Action"] == "AssumeRole":
-            if self.sts_error:
-                return self._error(self.sts_error)
-            self.session = asked["RoleSessionName"]
-            return self._answer(
-                "AssumeRole",
-                "<Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey>"
-                "<SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>",
-            )
-        if self.iam_error:
-            return self._error(self.iam_error)
-        policy = urllib.parse.quote(json.dumps({"Version": "2012-10-17", "Statement": self.statements}))
-        name = asked["RoleName"]
-        return self._answer(
-            "GetRole",
-            f"<Role><Path>/</Path><RoleName>{name}</RoleName><RoleId>AROA</RoleId><Arn>arn:aws:iam::0:role/{name}</Arn>"
-            f"<CreateDate>2026-01-01T00:00:00Z</CreateDate>"
-            f"<AssumeRolePolicyDocument>{policy}</AssumeRolePolicyDocument></Role>",
-        )
-
-    @staticmethod
-    def _answer(action, inner):
-        return 200, f"<{action}Response><{action}Result>{inner}</{action}Result></{action}Response>".encode()
-
-    @staticmethod
-    def _error(code):
-        return (
-            403,
-            f"<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>".encode(),
-        )
-
-    def object(self, method, key, who, body):
-        """Answer S3."""
-        self.read_by.add(who)
-        if key in self.denied:
-            return 403, b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
-        if method == "PUT":
-            self.written[key] = body
-            return 200, b""
-        content = self.objects.get(key)
-        return (404, b"<Error><Code>NoSuchKey</Code></Error>") if content is None else (200, content)
-
-
-@pytest.fixture
-def cloud(objects, monkeypatch) -> Iterator[Cloud]:
-    found = Cloud(objects)
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def _do(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            who = re.search(r"Credential=(\w+)/", self.headers["Authorization"])[1]
-            key = urllib.parse.unquote(self.path.lstrip("/").partition("?")[0])
-            answer = found.object(self.command, key, who, body) if key else found.query(_form(body))
-            self.send_response(answer[0])
-            self.send_header("Content-Length", str(len(answer[1])))
-            self.end_headers()
-            self.wfile.write(answer[1])
-
-        def do_GET(self) -> None:
-            self._do()
-
-        def do_PUT(self) -> None:
-            self._do()
-
-        def do_POST(self) -> None:
-            self._do()
-
-        def log_message(self, *_: object) -> None: ...
-
-    with serving(Handler) as url:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
-        monkeypatch.delenv("AWS_ENDPOINT_URL_S3")
-        monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
-        monkeypatch.setattr(bedrock_world, "JOB_SECONDS", 0.0)
-        yield found
-
-
-def _form(body):
-    return dict(urllib.parse.parse_qsl(body.decode()))
 
 
 def test_a_job_reads_and_writes_as_its_role(create, ended, cloud):

@@ -26,7 +26,8 @@ def test_a_process_from_start_to_sigterm(tmp_path):
         assert place["pid"] == process.pid
         url = f"http://127.0.0.1:{place['port']}"
         with urllib.request.urlopen(f"{url}/_storycast/health", timeout=5) as answer:
-            assert json.load(answer) == {"ready": True, "services": ["bedrock", "bedrock-runtime", "rekognition"]}
+            services = ["bedrock", "bedrock-runtime", "rekognition", "sagemaker", "sagemaker-a2i-runtime"]
+            assert json.load(answer) == {"ready": True, "services": services}
         keys = {"aws_access_key_id": "AKIAPROCESS", "aws_secret_access_key": "x", "region_name": "eu-west-1"}
         boto3.client("bedrock", endpoint_url=url, **keys).list_foundation_models()
         process.send_signal(signal.SIGTERM)

@@ -53,6 +53,7 @@ def input_content(review: Review, batch: int, bucket: str) -> dict[str, Any]:
         RequestInvalidError: The review has no such batch.
     """
     initial = review.initial
+    described = {member.name: member.description for member in review.characters}
     content = {
         "run": review.run_id,
         "project": review.project,
@@ -64,7 +65,8 @@ def input_content(review: Review, batch: int, bucket: str) -> dict[str, Any]:
                 "crop_id": one.image.crop_id,
                 "picture": f"s3://{bucket}/{keys.run_file(review.run_id, f'{keys.IMAGES}{one.file_name}')}",
                 "character": one.image.character,
-                "in_picture": list(one.image.in_picture),
+                "description": described.get(one.image.character, ""),
+                "in_picture": ", ".join(one.image.in_picture),
                 "framing": one.image.framing,
                 "caption": initial[picture(one.image.crop_id), "caption"],
                 "flags": list(one.flags),
