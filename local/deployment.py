@@ -28,7 +28,7 @@ class Deployment:
     Args:
         template: The real template.
         stack_name: Name of the stack.
-        parameters: Values for the template's parameters.
+        parameters: Values for the template's parameters, before those that the local template has for itself.
         folder: Where packages are written.
         tools: Where `sam` is.
         connection: The instance.
@@ -45,12 +45,13 @@ class Deployment:
         connection: Connection,
     ) -> None:
         self._stack_name = stack_name
-        self._parameters = dict(parameters)
+        localized = LocalTemplate(template, tools)
+        self._parameters = {**localized.parameters, **parameters}
         self._folder = folder
         self._tools = tools
         self._connection = connection
         self._client = connection.client
-        self._packages = Packages(LocalTemplate(template, tools), tools, folder)
+        self._packages = Packages(localized, tools, folder)
 
     @property
     def is_current(self) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from local.standins.a2i_world import BUILT_IN_ARN
 from local.tools import Tools
 
 #: Default of each setting that bounds a Distributed Map, by the last name in its `MaxConcurrencyPath`.
@@ -21,6 +22,9 @@ DEFAULT_CONCURRENCY = {"segments": 8, "frames": 20, "captions": 4}
 LITERAL_TIMEOUT_SECONDS = 60
 #: Source of the events that stand in for Amazon A2I's.
 A2I_STANDIN_SOURCE = "storycast.a2i"
+
+#: Values of the template's parameters here, where it has them.
+PARAMETERS = {"A2iFlowDefinitionArn": BUILT_IN_ARN}
 
 _COPY = re.compile(r"^COPY[ \t]+(?!--from)(?:--\S+[ \t]+)*(?P<paths>\S.*)$", re.MULTILINE)
 #: The base image's work folder is the task root, so relative targets are below it.
@@ -78,6 +82,7 @@ class LocalTemplate:
         document: The template, without `CodeUri` and `DefinitionUri`, which `write` fills in.
         functions: Each function's code, by logical id.
         machines: Each state machine's definition, by logical id.
+        parameters: Values for its parameters, where their defaults will not do here.
     """
 
     def __init__(self, path: Path, tools: Tools, cores: int | None = None) -> None:
@@ -87,6 +92,8 @@ class LocalTemplate:
         self.document = read_template(path)
         self.functions: dict[str, Code] = {}
         self.machines: dict[str, Any] = {}
+        known = self.document.get("Parameters", {})
+        self.parameters = {name: value for name, value in PARAMETERS.items() if name in known}
         shared = self.document.get("Globals", {}).get("Function", {})
         layers = self._take_layers()
         for logical_id, resource in self.document["Resources"].items():

@@ -129,11 +129,19 @@ class A2iWorld(KeptFile[KeptA2i]):
         super().__init__(folder / "a2i.json", KeptA2i, "Worker templates, flow definitions and human loops")
 
 
+def flow_arn(region: str, name: str) -> str:
+    """The ARN of a flow definition."""
+    return f"arn:aws:sagemaker:{region}:{ACCOUNT}:flow-definition/{name}"
+
+
+BUILT_IN_ARN = flow_arn(REGION, BUILT_IN)
+
+
 def built_in() -> Flow:
     """The stand-in's own flow definition: one worker a loop, answers in the bucket of the pictures."""
     return Flow(
         name=BUILT_IN,
-        arn=flow_arn(REGION, BUILT_IN),
+        arn=BUILT_IN_ARN,
         role_arn=f"arn:aws:iam::{ACCOUNT}:role/no-role-but-the-stand-ins-own-keys",
         config={
             "WorkteamArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:workteam/private-crowd/{BUILT_IN}",
@@ -145,11 +153,6 @@ def built_in() -> Flow:
         output={"S3OutputPath": "s3://the-bucket-of-the-pictures/a2i/"},
         created_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
     )
-
-
-def flow_arn(region: str, name: str) -> str:
-    """The ARN of a flow definition."""
-    return f"arn:aws:sagemaker:{region}:{ACCOUNT}:flow-definition/{name}"
 
 
 def _age_s(moment: dt.datetime) -> float:

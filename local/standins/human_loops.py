@@ -17,11 +17,10 @@ from local.standins.bedrock_world import ACCOUNT, now
 from local.standins.emulator import EmulatorUnknownError, emulator_client
 from local.standins.kept import WorldClosedError
 from local.standins.objects import ObjectUnreadableError, read_object, split_uri, write_object
+from local.template import A2I_STANDIN_SOURCE
 
 _log = logging.getLogger("storycast.standins")
 
-#: Source of the events: ``PutEvents`` refuses ``aws.*`` sources, as AWS does. See local/template.py.
-SOURCE = "storycast.a2i"
 DETAIL_TYPE = "SageMaker A2I HumanLoop Status Change"
 ENDED = frozenset({"Completed", "Failed", "Stopped"})
 #: How often loops are looked at that end by themselves.
@@ -244,7 +243,7 @@ def _event(loop: Loop) -> dict[str, Any]:
         "humanLoopStatus": loop.status,
     }
     return {
-        "Source": SOURCE,
+        "Source": A2I_STANDIN_SOURCE,
         "DetailType": DETAIL_TYPE,
         "Resources": [loop.arn],
         "Detail": json.dumps(detail),

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from local.standins.a2i_world import BUILT_IN_ARN
 from local.template import A2I_STANDIN_SOURCE, LITERAL_TIMEOUT_SECONDS, LocalTemplate
-from local.tools import Tools
+from local.tools import REPOSITORY, Tools
 from tests.local.conftest import APP
 
 LAYERS = Tools().repository / ".storycast/layers"
@@ -159,3 +160,11 @@ def test_task_tokens_may_be_answered_and_nothing_else_is_widened(tmp_path: Path)
         "Answer": policy("states:SendTaskSuccess", "*"),
         "Start": policy("states:StartExecution", arn),
     }
+
+
+def test_the_stack_is_told_of_the_stand_ins_flow_definition_where_it_takes_one(tmp_path: Path) -> None:
+    assert LocalTemplate(REPOSITORY / "template.yaml", Tools()).parameters == {
+        "A2iFlowDefinitionArn": BUILT_IN_ARN
+    }
+    (tmp_path / "template.yaml").write_text(yaml.safe_dump({"Resources": {}}))
+    assert LocalTemplate(tmp_path / "template.yaml", Tools()).parameters == {}
