@@ -323,7 +323,8 @@ def test_too_few_for_a_training_is_told() -> None:
     plan = plan.model_copy(update={"settings": trains})
     applied = apply_review(plan, store=one.store, log=one.log, notifier=one.notifier, now=NOW)
     assert applied["status"] == "too_few"
-    assert "of at least 50 pictures (review.minimum_per_character)" in applied["message"]
+    assert "training needs at least 5 pictures, the dataset has 4" in applied["message"]
+    assert "of at least 50 pictures" in applied["message"]
     assert any("of at least 50 pictures" in warning for warning in one.record(plan.run_id).warnings)
 
 

@@ -132,8 +132,13 @@ def costs(
     return Costs(
         as_of=price_table().as_of,
         lines=tuple(line for line in lines if line.count),
-        charged=not any(STAND_IN in model.provider.lower() for model in run.models),
+        charged=is_charged(run),
     )
+
+
+def is_charged(run: Run) -> bool:
+    """Whether AWS charges for a run; local stand-ins charge nobody."""
+    return not any(STAND_IN in model.provider.lower() for model in run.models)
 
 
 def spent_usd(run: Run, billing_rows: Sequence[Billed], now: datetime) -> float:

@@ -78,6 +78,8 @@ class TrainingAhead(Record):
     """Training, hosting and panels, from the least to the most, at list prices."""
     budget_usd: float
     prices_as_of: str
+    charged: bool = True
+    """False where local stand-ins answer, who charge nobody."""
 
 
 class Review(Record):

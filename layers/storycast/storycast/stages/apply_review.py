@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from storycast import keys
-from storycast.approval import Approval, approve, keep_all
+from storycast.approval import approve, keep_all
 from storycast.contact_sheet import MAX_TILES, Tile, draw_contact_sheet
 from storycast.dataset import DatasetImage, dataset_card, made_by
 from storycast.decisions import Decision, state_of
@@ -72,8 +72,8 @@ def apply_review(
     record_entries(store, plan.run_id, "apply_review", entries)
     _write_manifest(plan, pictures, store)
     _remove_others(plan, pictures, store)
-    status, message = _result(plan, review, approval, pictures)
     obstacles = problems(len(pictures))
+    status, message = _result(plan, review, [*obstacles, *approval.shortfalls], pictures)
     warnings = [*obstacles, *approval.shortfalls]
 
     def close(run: Run) -> Run:
@@ -98,7 +98,7 @@ def apply_review(
 
 
 def _result(
-    plan: RunPlan, review: Review, approval: Approval, pictures: Sequence[DatasetImage]
+    plan: RunPlan, review: Review, too_few: Sequence[str], pictures: Sequence[DatasetImage]
 ) -> tuple[str, str]:
     run = f"Run {plan.run_id} of project {plan.project}"
     if not pictures:
@@ -106,11 +106,11 @@ def _result(
             f"{run}: none of {len(review.pictures)} pictures was approved. Start the run again to review it anew: "
             "nothing is paid twice, and what was decided is shown."
         )
-    if approval.shortfalls and plan.settings.training.target != "none":
+    if too_few and plan.settings.training.target != "none":
         return "too_few", (
             f"{run}: the dataset is ready, {len(pictures)} pictures, but nothing is trained on it: "
-            f"{'; '.join(approval.shortfalls)} (review.minimum_per_character). Approve more, drop the character, "
-            f"or lower the minimum; `storycast train {plan.run_id}` trains on it as it is."
+            f"{'; '.join(too_few)}. Start the run again, which takes over what was decided, and approve more, drop the "
+            "character, or lower review.minimum_per_character."
         )
     return "approved", f"{run}: the dataset is ready, {len(pictures)} pictures."
 

@@ -1,5 +1,6 @@
 """PrepareReview: gather what people are shown, with what they decided on the same pictures before."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from typing import Any
 from storycast import keys
 from storycast.captions import Caption
 from storycast.cast import Cast
+from storycast.costs import is_charged
 from storycast.curation import CuratedImage, curated_image, named_by_frame
 from storycast.dataset import file_name, made_by
 from storycast.decisions import OPEN, picture, state_of
@@ -30,13 +32,15 @@ from storycast.review import (
     read_review,
     write_review,
 )
-from storycast.runs import read_run
+from storycast.runs import ModelUsed, Run, read_run
 from storycast.sightings import Sighting
 from storycast.stages.open_review import wait_seconds
 from storycast.stages.reading import read_records
 
 UNSURE_SCORE = 0.5
 """Likeness below which a name is worth a second look: a rule of thumb, not measured."""
+_IDS = re.compile(r" with [0-9a-f]{12}-\d{9}-\d{2}")
+"""Says in the ledger whom a duplicate is like; here it lies beside that one."""
 EARLIER_RUNS = 5
 """Earlier reviews of the project that are looked through for what was decided on the same pictures."""
 
@@ -60,7 +64,7 @@ def prepare_review(plan: RunPlan, *, store: ObjectStore, log: ReviewLog, now: da
     run = read_run(store, plan.run_id)
     settings = plan.settings
     cast = Cast.model_validate_json(store.get(keys.run_file(plan.run_id, "cast.json")))
-    pictures = _pictures(plan, store)
+    pictures = _pictures(plan, run, store)
     carried = {} if settings.review.mode == "auto" else _carried(plan, pictures, store, log)
     review = Review(
         run_id=plan.run_id,
@@ -76,7 +80,7 @@ def prepare_review(plan: RunPlan, *, store: ObjectStore, log: ReviewLog, now: da
             for one in pictures
         ),
         made_by=tuple(made_by(run)),
-        training=_training(plan),
+        training=_training(plan, run),
     )
     write_review(store, review)
     deadline = now + timedelta(hours=settings.review.timeout_hours)
@@ -90,7 +94,7 @@ def prepare_review(plan: RunPlan, *, store: ObjectStore, log: ReviewLog, now: da
     }
 
 
-def _pictures(plan: RunPlan, store: ObjectStore) -> list[ReviewPicture]:
+def _pictures(plan: RunPlan, run: Run, store: ObjectStore) -> list[ReviewPicture]:
     ledger = from_json_lines(store.get(keys.run_file(plan.run_id, "ledger.jsonl")), Entry)
     reasons = {entry.id: entry.reason for entry in ledger if entry.kind == "crop"}
     in_dataset = {entry.id for entry in ledger if entry.kind == "crop" and entry.outcome == "in_dataset"}
@@ -112,7 +116,7 @@ def _pictures(plan: RunPlan, store: ObjectStore) -> list[ReviewPicture]:
     def alternative(crop_id: str) -> Alternative:
         one = by_crop[crop_id]
         image = curated_image(one, by_frame[one.frame_id], plan.settings.crop.padding, ())
-        return Alternative(image=image, crop_key=one.key, reason=reasons.get(crop_id, ""))
+        return Alternative(image=image, crop_key=one.key, reason=_IDS.sub("", reasons.get(crop_id, "")))
 
     pictures = []
     for image, caption in told:
@@ -126,13 +130,18 @@ def _pictures(plan: RunPlan, store: ObjectStore) -> list[ReviewPicture]:
                 file_name=file_name(image),
                 footage=names[image.footage_id],
                 caption=caption.caption,
-                caption_model=caption.model_id,
+                caption_model=_maker(run.model(caption.model_id)),
                 flags=_flags(image, caption, said[caption.caption.casefold()]),
                 alternatives=tuple(map(alternative, twins[:MAX_ALTERNATIVES])),
                 more_alternatives=max(0, len(twins) - MAX_ALTERNATIVES),
             )
         )
     return pictures
+
+
+def _maker(model: ModelUsed) -> str:
+    """Return who made a caption, for people: a stand-in is one here, too."""
+    return f"{model.name} ({model.provider})" if model.provider else model.model_id
 
 
 def _flags(image: CuratedImage, caption: Caption, same_caption: int) -> tuple[str, ...]:
@@ -157,7 +166,7 @@ def _characters(cast: Cast, pictures: Sequence[ReviewPicture]) -> tuple[ReviewCh
     )
 
 
-def _training(plan: RunPlan) -> TrainingAhead | None:
+def _training(plan: RunPlan, run: Run) -> TrainingAhead | None:
     settings = plan.settings
     if settings.training.target != "bedrock":
         return None
@@ -172,6 +181,7 @@ def _training(plan: RunPlan) -> TrainingAhead | None:
         cost_usd=(round(cost.low, 2), round(cost.high, 2)),
         budget_usd=settings.budget_usd,
         prices_as_of=price_table().as_of,
+        charged=is_charged(run),
     )
 
 
