@@ -75,19 +75,23 @@
 
     /** Decide; returns the decisions made, none where nothing is left to change. */
     decide(what, changes, undoes = null) {
-      const left = changes.filter((one) => one.before !== one.after);
-      if (!left.length || !this.isOpen) return [];
+      return this._decideAll(what, [{ changes, undoes }]);
+    }
+
+    /** Decide in several parts, which belong together; each may take back a decision of its own. */
+    _decideAll(what, wanted) {
+      if (!this.isOpen) return [];
+      const parts = [];
+      for (const { changes, undoes } of wanted) {
+        const left = changes.filter((one) => one.before !== one.after);
+        for (let at = 0; at < left.length; at += MAX_CHANGES) parts.push({ changes: left.slice(at, at + MAX_CHANGES), undoes });
+      }
       const id = newId();
-      const parts = Math.ceil(left.length / MAX_CHANGES);
-      const drafts = Array.from({ length: parts }, (_, part) => ({
-        id: parts === 1 ? id : `${id}-part${part + 1}`,
-        what,
-        changes: left.slice(part * MAX_CHANGES, (part + 1) * MAX_CHANGES),
-        undoes,
-        who: this.me,
-        when: new Date().toISOString(),
-      }));
-      this._propose(drafts);
+      const when = new Date().toISOString();
+      const drafts = parts.map(({ changes, undoes }, index) => {
+        return { id: parts.length === 1 ? id : `${id}-part${index + 1}`, what, changes, undoes, who: this.me, when };
+      });
+      if (drafts.length) this._propose(drafts);
       return drafts;
     }
 
@@ -152,7 +156,7 @@
     undo(decision) {
       const undone = this.undone;
       const conflicts = [];
-      const made = [];
+      const wanted = [];
       for (const part of this.group(decision).reverse()) {
         if (undone.has(part.id)) continue;
         const changes = [];
@@ -162,8 +166,9 @@
           if (now.text === after) changes.push({ subject, field, before: after, after: before });
           else conflicts.push({ subject, field, before: after, after: before, now: now.text, ...byOf(now) });
         }
-        made.push(...this.decide("undo", changes, part.id));
+        wanted.push({ changes, undoes: part.id });
       }
+      const made = this._decideAll("undo", wanted);
       // What is in nobody's power to take back must not stand in the way of what was decided before.
       if (!made.length) this._passedOver.add(groupOf(decision.id));
       return { decision, made, conflicts };

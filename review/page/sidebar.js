@@ -80,6 +80,7 @@
       });
       this._states = states;
       this._selects = {};
+      this._told = {};
       for (const [name, label] of [["character", "Character"], ["framing", "Framing"], ["flag", "Flags"]]) {
         const select = make("select", { name, "aria-label": label });
         select.addEventListener("change", () => app.setFilter(name, select.value));
@@ -157,8 +158,8 @@
       const options = [["", all, total], ...choices].map(([value, label, number]) => [value, `${label} (${number || 0})`]);
       // A list that is open in somebody's hand is not made anew without need.
       const told = JSON.stringify(options);
-      if (select.dataset.told !== told) {
-        select.dataset.told = told;
+      if (this._told[name] !== told) {
+        this._told[name] = told;
         select.replaceChildren(...options.map(([value, label]) => make("option", { value, dir: "auto" }, label)));
       }
       select.value = chosen;
