@@ -109,8 +109,8 @@ def _result(
     if too_few and plan.settings.training.target != "none":
         return "too_few", (
             f"{run}: the dataset is ready, {len(pictures)} pictures, but nothing is trained on it: "
-            f"{'; '.join(too_few)}. Start the run again, which takes over what was decided, and approve more, drop "
-            "the character, or lower review.minimum_per_character."
+            f"{'; '.join(too_few)}. Start the run again, which takes over what was decided, and approve more, "
+            "drop the character, or lower review.minimum_per_character."
         )
     return "approved", f"{run}: the dataset is ready, {len(pictures)} pictures."
 
