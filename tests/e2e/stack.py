@@ -105,7 +105,11 @@ class Stack:
             if "stateEnteredEventDetails" in event
         ]
 
-    def wait_until(self, what: str, is_so: Callable[[], Any], seconds: float = 60.0) -> Any:
+    def is_at_work(self, machine: str) -> bool:
+        """Whether any execution of a machine runs."""
+        return bool(self.states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"])
+
+    def wait_until(self, what: str, is_so: Callable[[], Any], seconds: float = DEADLINE_S) -> Any:
         """Wait until something is so, and return what was told."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -126,13 +130,10 @@ class Stack:
         raise AssertionError(f"{arn} still runs after {DEADLINE_S:g} s")
 
     def wait_for_new_execution(self, before: list[str]) -> str:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            new = [arn for arn in self.executions() if arn not in before]
-            if new:
-                return new[0]
-            time.sleep(0.2)
-        raise AssertionError("no execution began")
+        (new,) = self.wait_until(
+            "a new execution", lambda: [arn for arn in self.executions() if arn not in before]
+        )
+        return new
 
     def read(self, key: str) -> bytes:
         return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,7 @@ def test_an_empty_object_starts_nothing(stack: Stack) -> None:
 def test_the_same_event_twice_is_one_run(stack: Stack, film: Path) -> None:
     # PutEvents refuses events of aws.*, so the repeated delivery is played by starting with the event itself.
     stack.put("projects/twice/project.yaml", UNREVIEWED.encode())
+    before = stack.executions()
     put = stack.put("uploads/twice/film.mp4", film)
     event = {
         "source": "aws.s3",
@@ -81,7 +83,9 @@ def test_the_same_event_twice_is_one_run(stack: Stack, film: Path) -> None:
             },
         },
     }
-    started_by_upload = stack.executions()
+    # The upload's own execution, to be at its end before anybody counts what is paid.
+    uploaded = stack.wait(stack.wait_for_new_execution(before))
+    assert uploaded.status == "SUCCEEDED", (uploaded.error, uploaded.cause)
     first, second = stack.start(**event), stack.start(**event)
     ended = [stack.wait(first), stack.wait(second)]
     assert [one.status for one in ended] == ["SUCCEEDED", "SUCCEEDED"]
@@ -89,8 +93,6 @@ def test_the_same_event_twice_is_one_run(stack: Stack, film: Path) -> None:
     refused = [one for one in ended if not one.output["claimed"]]
     assert len(claimed) == len(refused) == 1
     assert refused[0].output["held_by"] == claimed[0].arn
-    for arn in started_by_upload[:1]:
-        stack.wait(arn)
 
 
 def test_a_second_run_pays_nothing_and_another_threshold_repeats_curation_only(stack: Stack, film: Path) -> None:
@@ -117,6 +119,19 @@ def test_a_second_run_pays_nothing_and_another_threshold_repeats_curation_only(s
     assert stack.paid_calls(mark)["Converse"] == 0
 
 
+@pytest.fixture
+def one_slow_crop(stack: Stack) -> Iterator[None]:
+    """Cropping one frame takes long, so that nobody reads the others' results before a test has deleted one.
+
+    It is not the first frame: one after the other, there would be no result until then.
+    """
+    slow = {"service": "bedrock-runtime", "operation": "InvokeModel", "delay_ms": 15_000, "skip": 4, "count": 1}
+    stack.standins("faults", [slow])
+    yield
+    stack.standins("faults", method="DELETE")
+
+
+@pytest.mark.usefixtures("one_slow_crop")
 def test_a_deleted_result_ends_as_lost(stack: Stack, tmp_path: Path) -> None:
     film = write_film(tmp_path / "lost.mp4", seed=7, shots=4)
     arn = stack.start_with(film, "lost", "lost-1", "max_lost_share: 0.5\n")
@@ -127,6 +142,7 @@ def test_a_deleted_result_ends_as_lost(stack: Stack, tmp_path: Path) -> None:
     assert stack.assert_ledger_is_whole("lost-1", FINAL_OUTCOMES)["crop", "in_dataset"] >= 2
 
 
+@pytest.mark.usefixtures("one_slow_crop")
 def test_more_losses_than_allowed_end_the_run_with_the_number(stack: Stack, tmp_path: Path) -> None:
     film = write_film(tmp_path / "lost.mp4", seed=8, shots=4)
     arn = stack.start_with(film, "lost", "lost-2", "max_lost_share: 0.01\n")
@@ -145,18 +161,19 @@ def test_more_losses_than_allowed_end_the_run_with_the_number(stack: Stack, tmp_
 
 def _delete_one_result(stack: Stack, run_id: str) -> str:
     """Delete the first result of ``CropCharacters`` that is there, and return its frame's id."""
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        plan = _plan_of(stack, run_id)
-        if plan:
-            (footage,) = plan["footage"]
-            folder = f"footage/{footage['source']['footage_id']}/crops-{footage['crops']}/"
-            for key in stack.keys(folder):
-                if key.endswith(".json") and json.loads(stack.read(key))["complete"]:
-                    stack.s3.delete_object(Bucket=stack.bucket, Key=key)
-                    return key.rsplit("/", 1)[1].removesuffix(".json")
-        time.sleep(0.05)
-    raise AssertionError("no result appeared")
+    key = stack.wait_until("a result", lambda: _complete_result(stack, run_id))
+    stack.s3.delete_object(Bucket=stack.bucket, Key=key)
+    return key.rsplit("/", 1)[1].removesuffix(".json")
+
+
+def _complete_result(stack: Stack, run_id: str) -> str | None:
+    plan = _plan_of(stack, run_id)
+    if not plan:
+        return None
+    (footage,) = plan["footage"]
+    folder = f"footage/{footage['source']['footage_id']}/crops-{footage['crops']}/"
+    results = (key for key in stack.keys(folder) if key.endswith(".json"))
+    return next((key for key in results if json.loads(stack.read(key))["complete"]), None)
 
 
 def _assert_lost(stack: Stack, run_id: str, frame_id: str) -> None:
@@ -193,7 +210,7 @@ def test_footage_that_gives_no_dataset_ends_by_name(
     ended = stack.run(film, "bad", run_id)
     assert (ended.status, ended.error) == ("FAILED", error)
     assert says in ended.cause
-    _wait_until_recorded(stack, run_id)
+    stack.wait_until("the record of its end", lambda: stack.record(run_id)["status"] != "running")
     record = stack.record(run_id)
     assert (record["status"], record["error"]) == ("failed", error)
     assert says in record["cause"]
@@ -203,12 +220,6 @@ def test_footage_that_gives_no_dataset_ends_by_name(
 def _write(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
-
-
-def _wait_until_recorded(stack: Stack, run_id: str) -> None:
-    deadline = time.monotonic() + 20
-    while stack.record(run_id)["status"] == "running" and time.monotonic() < deadline:
-        time.sleep(0.2)
 
 
 @pytest.mark.parametrize(

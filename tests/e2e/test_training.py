@@ -1,7 +1,8 @@
 """From a dataset to a storyboard on the emulator, and whatever happens on the way: nothing is left billing."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ STOPPED = {"Cancelled", "ABORTED"}
 """The emulator's events of stopped executions say nothing of why; AWS's do."""
 HANGS = 10_000
 """Seconds; longer than any test."""
+LINGERS = 15
+"""Seconds; longer than it takes a test to see that something has begun, and no longer than it can wait for."""
 
 
 @pytest.fixture(scope="module")
@@ -53,21 +56,48 @@ def session(steps: int, **more: Any) -> dict[str, Any]:
 
 
 def torn_down(stack: Stack, arn: str) -> Ended:
-    """Wait until an execution has ended and the teardown that its end starts has ended, too."""
+    """Wait until an execution has ended, the teardown that its end starts has ended, and every other one, too."""
     ended = stack.wait(arn)
     if ended.status != "SUCCEEDED":
-        stack.wait_until("the teardown", lambda: _teardown_of(stack, arn))
+        stack.wait_until("the teardown", lambda: _is_torn_down(stack, arn))
+    # A stopped execution's own teardown goes on without it, here as far as the next test.
+    stack.wait_until("no teardown at work", lambda: not stack.is_at_work(stack.tear_down_machine))
     stack.wait_until("nothing billed", lambda: not stack.billed())
     return ended
 
 
-def _teardown_of(stack: Stack, arn: str) -> bool:
+def _is_torn_down(stack: Stack, arn: str) -> bool:
+    """Whether the teardown that an execution's end starts has ended; those that it began itself are others."""
     for one in stack.executions(stack.tear_down_machine):
         told = stack.states.describe_execution(executionArn=one)
-        if arn in told["input"] and told["status"] != "RUNNING":
+        is_of_its_end = json.loads(told["input"]).get("detail", {}).get("executionArn") == arn
+        if is_of_its_end and told["status"] != "RUNNING":
             assert told["status"] == "SUCCEEDED", told
             return True
     return False
+
+
+@contextmanager
+def redefined(stack: Stack, change: Callable[[dict[str, Any]], object]) -> Iterator[None]:
+    """Change the states of ``train_model`` for the executions that begin within the block."""
+    sound = stack.states.describe_state_machine(stateMachineArn=stack.train_machine)["definition"]
+    changed = json.loads(sound)
+    change(changed["States"])
+    stack.states.update_state_machine(stateMachineArn=stack.train_machine, definition=json.dumps(changed))
+    try:
+        yield
+    finally:
+        stack.states.update_state_machine(stateMachineArn=stack.train_machine, definition=sound)
+
+
+def cancel(stack: Stack, arn: str) -> None:
+    """Stop an execution that surely runs, and look at what that leaves."""
+    stack.states.stop_execution(executionArn=arn, error="Cancelled", cause="A test did it.")
+    assert torn_down(stack, arn).status == "ABORTED"
+    assert_rows_are_closed(stack)
+    record = stack.record(RUN)
+    assert record["error"] in STOPPED
+    assert record["status"] == "dataset_ready", "the dataset is as good as before"
 
 
 def made_and_ended(stack: Stack, since: int) -> list[str]:
@@ -196,33 +226,59 @@ def test_a_job_that_somebody_stops_ends_the_run(trainable: Stack) -> None:
 @pytest.mark.parametrize(
     ("steps", "outcome", "state"),
     [
-        (301, {"job": {"seconds": HANGS}}, "StartTraining"),
         (302, {"job": {"seconds": HANGS}}, "WaitForTraining"),
         (303, {"job": {"seconds": HANGS}}, "CheckTraining"),
-        (304, {"throughput": {"seconds": HANGS}}, "ProvisionModel"),
         (305, {"throughput": {"seconds": HANGS}}, "WaitForModel"),
         (306, {"throughput": {"seconds": HANGS}}, "CheckProvisioning"),
-        (307, {}, "DrawStoryboard"),
-        (308, {}, "TearDown"),
-        (309, {}, "GradeStoryboard"),
+        (308, {"throughput": {"deletion_seconds": LINGERS}}, "TearDown"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_cancelled_execution_leaves_nothing_billing(
     trainable: Stack, steps: int, outcome: dict[str, Any], state: str
 ) -> None:
-    if outcome:
-        trainable.standins("outcomes", {**outcome, "count": 1})
+    """However fast the machine is, the execution goes no further than to this state, or round and round by it."""
+    trainable.standins("outcomes", {**outcome, "count": 1})
     arn = trainable.train(RUN, **session(steps))
     trainable.wait_until(state, lambda: state in trainable.entered(arn))
-    trainable.states.stop_execution(executionArn=arn, error="Cancelled", cause="A test did it.")
-    torn_down(trainable, arn)
-    assert_rows_are_closed(trainable)
-    if state == "GradeStoryboard":
-        return  # it takes no time for composites: the report may be written by then
-    record = trainable.record(RUN)
-    assert record["error"] in STOPPED
-    assert record["status"] == "dataset_ready", "the dataset is as good as before"
+    cancel(trainable, arn)
+
+
+@pytest.mark.parametrize(
+    ("steps", "outcome", "find", "make"),
+    [
+        (301, "job", "ListModelCustomizationJobs", "CreateModelCustomizationJob"),
+        (304, "throughput", "ListProvisionedModelThroughputs", "CreateProvisionedModelThroughput"),
+    ],
+    ids=["StartTraining", "ProvisionModel"],
+)
+def test_what_is_made_while_its_execution_is_cancelled_is_ended(
+    trainable: Stack, steps: int, outcome: str, find: str, make: str
+) -> None:
+    """Nothing stops the function that is under way: it has looked for the name and makes what it did not find."""
+    mark = trainable.calls_so_far()
+    trainable.standins("outcomes", {outcome: {"seconds": HANGS}, "count": 1})
+    trainable.standins("faults", [{"service": "bedrock", "operation": make, "delay_ms": 5000, "count": 1}])
+    arn = trainable.train(RUN, **session(steps))
+    trainable.wait_until(find, lambda: any(call["operation"] == find for call in trainable.calls(mark)))
+    cancel(trainable, arn)
+    assert made_and_ended(trainable, mark).count(make) == 1
+
+
+@pytest.mark.parametrize(("steps", "state"), [(307, "DrawStoryboard"), (309, "GradeStoryboard")])
+def test_an_execution_that_is_cancelled_behind_a_state_leaves_nothing_billing(
+    trainable: Stack, steps: int, state: str
+) -> None:
+    """Composites are drawn and graded in no time, so the machine is held before it goes on."""
+
+    def hold(states: dict[str, Any]) -> None:
+        states["Held"] = {"Type": "Wait", "Seconds": HANGS, "Next": states[state]["Next"]}
+        states[state]["Next"] = "Held"
+
+    with redefined(trainable, hold):
+        arn = trainable.train(RUN, **session(steps))
+        trainable.wait_until("Held", lambda: "Held" in trainable.entered(arn))
+    cancel(trainable, arn)
 
 
 @pytest.mark.parametrize(
@@ -248,14 +304,8 @@ def test_an_answer_that_gets_lost_makes_no_second_one(trainable: Stack, steps: i
 
 def test_a_runtime_error_that_no_catch_sees_leaves_nothing_billing(trainable: Stack) -> None:
     """States.ALL does not catch States.Runtime; the emulator raises it for a state that is not there."""
-    sound = trainable.states.describe_state_machine(stateMachineArn=trainable.train_machine)["definition"]
-    broken = json.loads(sound)
-    broken["States"]["CheckProvisioning"]["Next"] = "NoSuchState"
-    trainable.states.update_state_machine(stateMachineArn=trainable.train_machine, definition=json.dumps(broken))
-    try:
+    with redefined(trainable, lambda states: states["CheckProvisioning"].update(Next="NoSuchState")):
         ended = torn_down(trainable, trainable.train(RUN, **session(501)))
-    finally:
-        trainable.states.update_state_machine(stateMachineArn=trainable.train_machine, definition=sound)
     assert (ended.status, ended.error) == ("FAILED", "States.Runtime")
     assert trainable.record(RUN)["error"] == "States.Runtime"
     assert_rows_are_closed(trainable)
@@ -358,9 +408,9 @@ def test_a_run_that_trains_is_cancelled_with_its_child(trainable: Stack, film: P
         f"budget_usd: 100000\nstoryboard: {{prompts: ['{PROMPTS[0]}']}}\n"
     )
     arn = trainable.start_with(film, "cancelled", "cancelled-1", settings)
-    trainable.wait_until("the job", trainable.billed, 120)
+    trainable.wait_until("the job", trainable.billed)
     trainable.states.stop_execution(executionArn=arn, error="Cancelled", cause="A test did it.")
-    torn_down(trainable, arn)
+    assert torn_down(trainable, arn).status == "ABORTED"
     record = trainable.record("cancelled-1")
     assert record["status"] == "failed"
     assert record["error"] in STOPPED
