@@ -58,8 +58,9 @@ def lines_of(review: Review, approval: Approval) -> Iterator[str]:
     each = ", ".join(f"{name} {number}" for name, number in approval.per_character.items())
     yield f"The dataset gets {count} of {len(review.pictures)} pictures: {each}."
     unseen = sum(one.outcome == "not_reviewed" for one in approval.outcomes)
-    if unseen:
-        yield f"{unseen} on which nobody decided stay out."
+    out = {"dropped": len(review.pictures) - count - unseen, "that nobody decided on": unseen}
+    if any(out.values()):
+        yield f"Left out: {', '.join(f'{number} {why}' for why, number in out.items() if number)}."
     if review.training is None:
         yield "Nothing is trained on it: the project asks for none."
     elif approval.shortfalls:

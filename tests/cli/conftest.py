@@ -12,8 +12,10 @@ from rich.console import Console
 
 from cli.screen import Screen
 from cli.target import Target, target_of
+from storycast.review import Review
 from tests.cli.bedrock import FakeBedrock
 from tests.cli.media import write_picture, write_video
+from tests.cli.reviews import wait_for_people
 from tests.cli.stepfunctions import DEFINITION, MACHINE_ARN, TEAR_DOWN_ARN, TRAIN_ARN, FakeStepFunctions
 
 BUCKET = "media"
@@ -141,3 +143,8 @@ def open_target(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.reviewing.GRACE_SECONDS", 0.0)
     monkeypatch.setattr("cli.reviewing.NEXT_SECONDS", 0.0)
     monkeypatch.setattr("cli.reviews.PAUSE_SECONDS", 0.0)
+
+
+@pytest.fixture
+def waiting(target: Target, stepfunctions: FakeStepFunctions, open_target: None) -> Review:
+    return wait_for_people(target, stepfunctions)

@@ -9,12 +9,16 @@ from pydantic import BaseModel
 
 from cli.target import Target
 from storycast import keys
+from storycast.adapters.review_log import DynamoReviewLog
 from storycast.billing import Billed
 from storycast.footage import FootageSource
 from storycast.plan import make_plan
+from storycast.ports import Gate
+from storycast.review import Review
 from storycast.settings import Settings
 from storycast.storyboard import PanelRequest, Panels
 from storycast.training import TrainedModel, TrainingPlan
+from tests.fakes.reviews import made_review
 
 RUN_ID = "film-20261122-1a2b3c"
 TRAINING_ID = "t0123abcd"
@@ -41,6 +45,15 @@ def put_record(target: Target, run_id: str = RUN_ID, **fields: Any) -> None:
         **fields,
     }
     put(target, keys.run_file(run_id, "run.json"), record)
+
+
+def put_review(target: Target, run_id: str = RUN_ID, count: int = 6, **fields: Any) -> Review:
+    """Have a run wait for its review."""
+    review = made_review(count, run_id=run_id, names=("Bunny", "Frank")).model_copy(update=fields)
+    put(target, keys.review(run_id), review)
+    gate = Gate(run_id, review.project, f"token-of-{run_id}", BEGAN, BEGAN + timedelta(hours=72), BEGAN)
+    DynamoReviewLog(target.review_table, target.dynamodb).open(gate)
+    return review
 
 
 def put_settings(target: Target, run_id: str = RUN_ID, **parts: Any) -> Settings:

@@ -170,6 +170,9 @@ class FakeStepFunctions:
         self.end("ABORTED", request.get("error", ""), request.get("cause", ""))
         return self._answer("StopExecution", request, {"stopDate": self.now})
 
+    def send_task_success(self, **request: Any) -> Any:
+        return self._answer("SendTaskSuccess", request, {})
+
     def _answer(self, operation: str, request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
         self.calls.append((operation, request))
         model = self._model.operation_model(operation)
