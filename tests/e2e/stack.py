@@ -181,6 +181,13 @@ class Stack:
         with urllib.request.urlopen(asked, timeout=10) as answer:
             return json.loads(answer.read() or b"{}")
 
+    def ask_workers(self, route: str, content: dict[str, Any]) -> Any:
+        """Do what a worker, or a test, does to a human loop of A2I's stand-in."""
+        url = f"{self.aws.endpoints.standins}/_storycast/a2i/{route}"
+        asked = urllib.request.Request(url, json.dumps(content).encode(), {"content-type": "application/json"})
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            return json.load(answer)
+
     def assert_ledger_is_whole(self, run_id: str, final: dict[str, tuple[str, ...]]) -> Counter[tuple[str, str]]:
         """Check that every frame of the lists and every crop of the results is in the ledger exactly once."""
         plan = json.loads(self.read(f"runs/{run_id}/settings.json"))
