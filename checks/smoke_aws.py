@@ -78,6 +78,7 @@ def _project() -> dict[str, Any]:
     return {
         "characters": [{"name": "Hero", "references": ["cast/*.jpg"]}],
         "detection": {"methods": ["labels", "references"], "min_confidence": 40},
+        "review": {"mode": "auto"},
         "training": {"target": "none"},
         "budget_usd": LIMIT_USD,
     }

@@ -10,6 +10,7 @@ from cli.reviewing import NotInReviewError, tell_end, waiting_run
 from cli.screen import Screen
 from cli.target import TargetChoice
 from storycast.approval import Approval, approve
+from storycast.manifest import problems
 from storycast.prices import usd
 from storycast.review import Review, TrainingAhead
 from storycast.review_desk import ReviewClosedError
@@ -61,19 +62,20 @@ def lines_of(review: Review, approval: Approval) -> Iterator[str]:
     out = {"dropped": len(review.pictures) - count - unseen, "that nobody decided on": unseen}
     if any(out.values()):
         yield f"Left out: {', '.join(f'{number} {why}' for why, number in out.items() if number)}."
+    too_few = [*problems(count), *approval.shortfalls]
     if review.training is None:
         yield "Nothing is trained on it: the project asks for none."
-    elif approval.shortfalls:
-        short = "; ".join(approval.shortfalls)
-        yield f"Nothing is trained on it, for there are too few (review.minimum_per_character): {short}."
+    elif too_few:
+        yield f"Nothing is trained on it: {'; '.join(too_few)}."
     else:
         yield _training(review.training)
 
 
 def _training(ahead: TrainingAhead) -> str:
     low, high = ahead.cost_usd
+    free = "" if ahead.charged else " Stand-ins on this machine charge nobody."
     return (
         f"Training follows: {ahead.step_count:,} steps of {ahead.batch_size} on {ahead.base_model}, {usd(low)} to "
         f"{usd(high)} with hosting and panels at list prices of {ahead.prices_as_of}; the budget is "
-        f"{usd(ahead.budget_usd)}."
+        f"{usd(ahead.budget_usd)}.{free}"
     )

@@ -489,7 +489,8 @@ def test_where_nobody_can_be_asked_nothing_is_finished(
     ("kept", "fields", "told"),
     [
         (0, {}, "None of 6 pictures is approved: the run ends without a dataset."),
-        (1, {}, "Nothing is trained on it, for there are too few (review.minimum_per_character): Bunny: 1 of"),
+        (1, {}, "training needs at least 5 pictures, the dataset has 1; Bunny: 1 of at least 2 pictures."),
+        (5, {"minimum_per_character": 3}, "Nothing is trained on it: Frank: 2 of at least 3 pictures."),
         (6, {"training": None}, "Nothing is trained on it: the project asks for none."),
     ],
 )
