@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from botocore.exceptions import ClientError
+from pydantic import ValidationError
 
-from cli.problems import is_refused
+from cli.problems import TargetUnusableError, is_refused
 from cli.target import Target
 from review.pictures import Pictures
+from storycast import keys
 from storycast.adapters.review_log import DynamoReviewLog
 from storycast.adapters.s3 import S3Store
 from storycast.adapters.stepfunctions import StepFunctionsCallbacks
@@ -63,9 +65,17 @@ def open_review(target: Target, run_id: str) -> OpenedReview:
 
     Raises:
         RequestInvalidError: The run has no review yet.
+        TargetUnusableError: Its review is of another release.
     """
     store = S3Store(target.bucket, target.s3)
-    review = read_review(store, run_id)
+    try:
+        review = read_review(store, run_id)
+    except ValidationError as error:
+        raise TargetUnusableError(
+            f"{target.uri(keys.review(run_id))} can't be read by this release of the command "
+            f"({error.error_count()} problems, first: {error.errors()[0]['msg']}). Use the command of the release that "
+            "the stack was deployed from."
+        ) from None
     desk = ReviewDesk(
         review,
         log=DynamoReviewLog(target.review_table, target.dynamodb),

@@ -16,6 +16,7 @@ from cli.reviewing import serve
 from cli.reviews import open_review
 from cli.screen import Screen
 from cli.target import Target, TargetChoice
+from storycast import keys
 from storycast.adapters.s3 import S3Store
 from storycast.decisions import Change
 from storycast.errors import DependencyUnavailableError
@@ -237,6 +238,14 @@ def test_an_unknown_run_is_bad_input(target: Target, open_target: None, run_id: 
     result = invoke("review", run_id)
     assert result.exit_code == 2
     assert "There is no run" in result.stderr
+
+
+def test_a_review_of_another_release_is_told(target: Target, waiting: Review) -> None:
+    target.s3.put_object(Bucket=target.bucket, Key=keys.review(RUN_ID), Body=b'{"later": 1}')
+    result = invoke("review", RUN_ID)
+    assert result.exit_code == 2
+    assert "can't be read by this release of the command" in result.stderr
+    assert f"waits for review: `storycast review {RUN_ID}" in invoke("status", RUN_ID).stdout
 
 
 def test_the_embedded_aws_is_never_started_for_a_review(tmp_path: Path) -> None:
