@@ -10,17 +10,20 @@
     return new Promise((resolve) => {
       const form = ({ close }) => {
         const input = make("input", { type: "text", id: "who", required: true, maxlength: 100, autocomplete: "name", autofocus: true, dir: "auto" });
+        const problem = make("p", { class: "problem small", role: "alert" });
         const asked = make(
           "form",
           { class: "part" },
           make("p", {}, "Your name is kept with every decision, so that people know who made it."),
           make("label", { for: "who" }, "Your name"),
           make("div", { class: "row" }, input, make("button", { type: "submit", class: "main" }, "Begin")),
+          problem,
         );
         asked.addEventListener("submit", (event) => {
           event.preventDefault();
           const name = storycast.text.oneLine(input.value);
-          if (!name) return;
+          problem.textContent = storycast.text.isPrintable(name) ? "" : "A name holds no control characters.";
+          if (!name || problem.textContent) return;
           backend.who = name;
           close();
         });

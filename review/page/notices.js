@@ -27,6 +27,8 @@
       }
       note.append(button("Dismiss", { icon: "close", class: "bare", onclick: gone }));
       const toasts = byId("toasts");
+      // The same again stands there once.
+      for (const other of toasts.children) if (other.textContent === note.textContent) other.remove();
       toasts.append(note);
       while (toasts.children.length > MOST_TOASTS) toasts.firstChild.remove();
       let timer = setTimeout(gone, TOAST_MS);

@@ -82,6 +82,8 @@
     return caption === caption.trim() ? "" : "A caption does not begin or end with a space.";
   }
 
+  const isPrintable = (text) => !UNPRINTABLE.test(text);
+
   /** What somebody typed, as one line. */
   const oneLine = (text) => text.split(/\s+/u).filter(Boolean).join(" ");
 
@@ -91,6 +93,7 @@
     captionFlags,
     captionProblem,
     isNamed,
+    isPrintable,
     length,
     nameProblem,
     oneLine,

@@ -142,6 +142,15 @@ class Reviewer:
         """Wait until something says this."""
         expect(self.page.locator(selector)).to_contain_text(words, timeout=SOON_S * 1000)
 
+    def eventually(self, holds: Callable[[], Any]) -> None:
+        """Wait until something holds, while routes and events of this page are answered."""
+
+        def looked() -> bool:
+            self.page.wait_for_timeout(20)
+            return bool(holds())
+
+        eventually(looked)
+
     def close(self) -> None:
         self.context.close()
 

@@ -7,9 +7,10 @@ from playwright.sync_api import expect
 
 from storycast.approval import approve
 from storycast.decisions import state_of
-from tests.fakes.reviews import Carried, Waiting, made_review
+from storycast.review import Carried
+from tests.fakes.reviews import Waiting, made_review
 from tests.pages.conftest import Opens
-from tests.pages.reviewing import Reviewer, eventually, told
+from tests.pages.reviewing import eventually, told
 
 
 def _verdicts(waiting: Waiting) -> dict[str, int]:
@@ -495,8 +496,7 @@ def test_everything_by_pointer(opened: Opens) -> None:
 
 
 def test_a_picture_that_is_gone_is_told(opened: Opens) -> None:
-    waiting_review = made_review(3)
-    reviewer, waiting = opened(waiting_review)
+    reviewer, waiting = opened(3)
     one = waiting.review.pictures[1]
     waiting.store.delete(f"runs/run-1/dataset/images/{one.file_name}")
     reviewer.press("ArrowRight", "ArrowRight", "Enter")
@@ -504,4 +504,3 @@ def test_a_picture_that_is_gone_is_told(opened: Opens) -> None:
     # The server draws what it has to say; the page lives on.
     reviewer.press("k")
     reviewer.sees(".side .head", "picture 3 of 3")
-    assert isinstance(reviewer, Reviewer)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 
-from playwright.sync_api import expect
+from playwright.sync_api import Dialog, Route, expect
 
 from storycast.decisions import Change, Decision, state_of
 from storycast.ports import Gate
@@ -192,12 +192,17 @@ def test_decisions_wait_for_the_server(sit_down: SitDown) -> None:
     anna.sees(".banner", "Is storycast review still running?")
     anna.sees("#remaining", "8 of 12 pictures are open")
     assert len(waiting.decisions) == 1
-    warned = []
-    anna.page.on("dialog", lambda dialog: (warned.append(dialog.type), dialog.dismiss()))
+    warned: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        warned.append(dialog.type)
+        dialog.dismiss()
+
+    anna.page.on("dialog", stay)
     anna.page.close(run_before_unload=True)
-    eventually(lambda: (anna.page.wait_for_timeout(20), warned)[1] == ["beforeunload"])
+    anna.eventually(lambda: warned == ["beforeunload"])
     anna.served.start()
-    eventually(lambda: (anna.page.wait_for_timeout(20), len(waiting.decisions))[1] == 4)
+    anna.eventually(lambda: len(waiting.decisions) == 4)
     assert [one.what for one in waiting.decisions] == ["keep", "keep", "drop", "keep"]
     expect(anna.banner("not saved yet")).to_have_count(0)
 
@@ -205,9 +210,9 @@ def test_decisions_wait_for_the_server(sit_down: SitDown) -> None:
 def test_an_answer_that_got_lost_does_not_decide_twice(sit_down: SitDown) -> None:
     waiting = waiting_for(made_review(6))
     anna = sit_down(waiting, "anna")
-    lost = []
+    lost: list[int] = []
 
-    def lose_first(route) -> None:  # type: ignore[no-untyped-def]
+    def lose_first(route: Route) -> None:
         if route.request.method == "POST" and not lost:
             lost.append(route.fetch().status)
             route.abort()
@@ -216,10 +221,10 @@ def test_an_answer_that_got_lost_does_not_decide_twice(sit_down: SitDown) -> Non
 
     anna.page.route("**/api/decisions*", lose_first)
     anna.press("ArrowRight", "k")
-    eventually(lambda: (anna.page.wait_for_timeout(20), lost)[1] == [200])
+    anna.eventually(lambda: lost == [200])
     anna.sees("#tiles > li:first-child", "Kept · you")
     anna.press("k")
-    eventually(lambda: (anna.page.wait_for_timeout(20), len(waiting.decisions))[1] == 2)
+    anna.eventually(lambda: len(waiting.decisions) == 2)
     expect(anna.page.locator(".banner")).to_have_count(0)
 
 
@@ -252,7 +257,7 @@ def test_finish_says_what_training_gets_and_asks_once(opened: Opens) -> None:
     anna, waiting = opened(made_review(30, minimum=5))
     anna.press("Control+a", "Shift+K", "d", "ArrowRight", "d", "o")
     eventually(lambda: len(waiting.decisions) == 4)
-    anna.page.get_by_role("button", name="Finish").click()
+    anna.page.locator("#tools .finish").click()
     dialog = anna.dialog()
     for words in (
         "28 pictures of 3 characters for the training",
@@ -273,7 +278,7 @@ def test_finish_says_what_training_gets_and_asks_once(opened: Opens) -> None:
     assert waiting.decisions[-1].what == "finish"
     assert waiting.callbacks.told == [("token-1", {"decisions": 6})]
     # Then the page is for reading.
-    expect(anna.page.get_by_role("button", name="Finish")).to_be_disabled()
+    expect(anna.page.locator("#tools .finish")).to_be_disabled()
     anna.press("ArrowRight", "k", "u", "Shift+F", "Enter", "d", "1", "e", "m", "r")
     expect(anna.dialog()).to_have_count(0)
     expect(anna.page.locator("textarea")).to_have_count(0)
@@ -325,9 +330,9 @@ def test_finishing_twice(sit_down: SitDown) -> None:
 def test_a_finish_whose_answer_got_lost_is_the_same_finish(sit_down: SitDown) -> None:
     waiting = waiting_for(made_review(6))
     anna = sit_down(waiting, "anna")
-    lost = []
+    lost: list[int] = []
 
-    def lose_first(route) -> None:  # type: ignore[no-untyped-def]
+    def lose_first(route: Route) -> None:
         if not lost:
             lost.append(route.fetch().status)
             route.abort()
@@ -365,7 +370,7 @@ def test_time_over_is_told(sit_down: SitDown) -> None:
     )
     waiting.log.append(RUN, over)
     anna.sees(".banner.warn", "Time is over. The time for this review was over")
-    expect(anna.page.get_by_role("button", name="Finish")).to_be_disabled()
+    expect(anna.page.locator("#tools .finish")).to_be_disabled()
 
 
 def test_a_run_that_ended_is_told(sit_down: SitDown) -> None:
