@@ -68,7 +68,7 @@ def waiting_run(run_id: str | None, choice: TargetChoice, screen: Screen) -> Ite
         NotReviewerError: The credentials may not review.
     """
     refuse_down(choice, f"A run that waits for its review ends with it. {AGAIN}")
-    with opened(choice, screen) as target, as_reviewer():
+    with as_reviewer(), opened(choice, screen) as target:
         run = find_run(target, run_id) if run_id else _only_one(target, screen)
         state = _as_it_is(target, run)
         if state.status != "in_review":

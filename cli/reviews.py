@@ -73,8 +73,8 @@ def open_review(target: Target, run_id: str) -> OpenedReview:
     except ValidationError as error:
         raise TargetUnusableError(
             f"{target.uri(keys.review(run_id))} can't be read by this release of the command "
-            f"({error.error_count()} problems, first: {error.errors()[0]['msg']}). Use the command of the release that "
-            "the stack was deployed from."
+            f"({error.error_count()} problems, first: {error.errors()[0]['msg']}). Use the command of the release "
+            "that the stack was deployed from."
         ) from None
     desk = ReviewDesk(
         review,
