@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from cli import options
 from cli.commands import local
+from cli.commands.a2i_setup import a2i_setup
 from cli.commands.doctor import doctor
 from cli.commands.draw import draw
 from cli.commands.estimate import estimate
@@ -59,6 +60,7 @@ app.command()(draw)
 app.command()(teardown)
 app.command()(estimate)
 app.command()(doctor)
+app.command()(a2i_setup)
 app.add_typer(local.app)
 
 

@@ -11,6 +11,7 @@ from local.standins.catalogue import foundation_model
 from storycast.settings import Settings
 
 ROUTE = "/_storycast/catalogue"
+WORKER_PAGE = "/_storycast/a2i/"
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -50,6 +51,13 @@ def play(target: Target, settings: Settings, screen: Screen) -> None:
         raise TargetLostError(f"The stand-ins at {target.standins_url} do not answer: {error}.") from error
     for model_id in models:
         screen.say(_said(model_id), style="yellow")
+
+
+def workers_place(target: Target) -> str:
+    """Return where Amazon A2I's workers answer: on this machine at the stand-in's page."""
+    if target.standins_url is None:
+        return "where their team works"
+    return f"at {target.standins_url}{WORKER_PAGE}"
 
 
 def _said(model_id: str) -> str:

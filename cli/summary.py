@@ -16,6 +16,7 @@ from cli.objects import listed, read
 from cli.problems import RunNotFoundError
 from cli.reviews import ReviewProgress
 from cli.screen import Screen
+from cli.standins import workers_place
 from cli.target import Target
 from cli.trainings import panel_counts, refusals, stored_panels
 from storycast import keys
@@ -153,7 +154,7 @@ def said_of_review(target: Target, state: RunState) -> str:
     seen = ReviewProgress(target, state.run.run_id).look()
     waits = str(seen) if seen else "waits for review"
     if seen and seen.by_workers:
-        return f"{waits}. Amazon A2I's workers look at it."
+        return f"{waits}. Amazon A2I's workers look at it {workers_place(target)}"
     return f"{waits}: `storycast review {state.run.run_id} --target {target.kind}`"
 
 

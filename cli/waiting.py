@@ -10,6 +10,7 @@ from cli.problems import explain
 from cli.reviewers import name_of, page_of
 from cli.reviews import ReviewProgress, open_review, until
 from cli.screen import Screen
+from cli.standins import workers_place
 from cli.target import Target
 from review.serving import PortTakenError
 from storycast.errors import StorycastError
@@ -48,9 +49,12 @@ class ReviewBeside:
     def update(self, snapshot: Snapshot) -> None:
         """Show a newer snapshot, and tell once that the review waits."""
         self._shown.update(snapshot)
-        # A map waits for Amazon A2I's workers, who have pages of their own.
-        waits = any(one.stage.waits_for_people and one.stage.kind == "Task" for one in snapshot.running)
-        if not waits:
+        kinds = {one.stage.kind for one in snapshot.running if one.stage.waits_for_people}
+        if "Map" in kinds and not self._is_told:
+            # A map waits for Amazon A2I's workers, who have pages of their own.
+            self._is_told = True
+            self._screen.say(f"Review waits for Amazon A2I's workers {workers_place(self._target)}", style="bold")
+        elif "Task" not in kinds:
             self._page.close()
         elif not self._is_told and self._is_open():
             self._is_told = True

@@ -36,7 +36,7 @@ def commands() -> dict[str, list[str]]:
 
 def test_the_page_lists_every_command_and_option() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `storycast ([a-z ]+?)(?: [A-Z\[].*?)?` \|.*\| (.*) \|$", page, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `storycast ([a-z0-9 -]+?)(?: [A-Z\[].*?)?` \|.*\| (.*) \|$", page, re.MULTILINE))
     assert {name: re.findall(r"--[a-z-]+", cell) for name, cell in rows.items()} == {
         name: [option for option in options if option not in ("--help", "--verbose")]
         for name, options in commands().items()
