@@ -47,16 +47,16 @@ class ReviewBeside:
         self._shown.__exit__(*exception)
 
     def update(self, snapshot: Snapshot) -> None:
-        """Show a newer snapshot, and tell once that the review waits."""
+        """Show a newer snapshot, and tell once that the review waits; the page is there until the run ends."""
         self._shown.update(snapshot)
         kinds = {one.stage.kind for one in snapshot.running if one.stage.waits_for_people}
-        if "Map" in kinds and not self._is_told:
+        if self._is_told or not kinds:
+            return
+        if "Map" in kinds:
             # A map waits for Amazon A2I's workers, who have pages of their own.
             self._is_told = True
             self._screen.say(f"Review waits for Amazon A2I's workers {workers_place(self._target)}", style="bold")
-        elif "Task" not in kinds:
-            self._page.close()
-        elif not self._is_told and self._is_open():
+        elif self._is_open():
             self._is_told = True
             self._tell()
 

@@ -161,16 +161,20 @@ def test_on_a_terminal_the_page_is_served_beside_a_local_run(
         build.leave("OpenReview")
         build.enter("ApplyReview")
 
-    def look_for_the_page() -> None:
-        with pytest.raises(httpx.ConnectError):
-            httpx.get(urls[0], trust_env=False)
+    def look_once_more() -> None:
+        # The browser shows how it ended.
+        with httpx.Client(base_url=urls[0].partition("/?")[0], trust_env=False) as client:
+            client.get(urls[0])
+            assert client.get("/api/decisions?after=0").json()["status"]["state"] == "finished"
 
-    looks = [lambda: loop(build), act, go_on, look_for_the_page, build.end]
+    looks = [lambda: loop(build), act, go_on, look_once_more, build.end]
     assert follow_to_review(replace(target, stays_up=False), build, terminal, *looks) == 0
     shown = terminal.console.export_text()
     assert shown.count("Review waits: http://127.0.0.1:") == 1
     assert "You decide there as ada. (Ctrl-C leaves it; the run ends with the embedded AWS" in shown
     assert decisions(target) == [("ada", "finish", "page")]
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(urls[0], trust_env=False)
 
 
 def test_a_page_that_can_not_be_served_stops_nothing(
