@@ -74,14 +74,14 @@ def waiting_run(run_id: str | None, choice: TargetChoice, screen: Screen) -> Ite
         if state.status != "in_review":
             raise NotInReviewError(_why_not(target, state))
         found = open_review(target, run.run_id)
-        if found.review.mode == "a2i":
-            raise NotInReviewError(
-                f"Amazon A2I's workers review {run.run_id}, and it goes on by itself when they are done. "
-                f"`storycast status {run.run_id} --follow --target {target.kind}` shows how far they are."
-            )
         status = found.desk.status()
         if status.state != "waiting":
             raise NotInReviewError(status.message)
+        if found.review.mode == "a2i":
+            screen.say(
+                "Amazon A2I's workers look at these pictures, too, and do not overrule what is decided here. Once the "
+                "review is finished here, the run goes on when they have answered, or when it looks next."
+            )
         yield target, Waiting(run, found)
 
 

@@ -183,6 +183,17 @@ def test_where_no_run_waits_it_is_said(
     assert "No run waits for people" in result.stderr
 
 
+def test_people_may_decide_beside_amazon_a2is_workers_where_they_name_the_run(
+    target: Target, stepfunctions: FakeStepFunctions, open_target: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_for_people(target, stepfunctions, mode="a2i")
+    browse(monkeypatch, finish_in_page)
+    result = invoke("review", RUN_ID, "--as", "anna")
+    assert result.exit_code == 0, result.output
+    assert "Amazon A2I's workers look at these pictures, too" in result.stdout
+    assert decisions(target) == [("anna", "finish", "page")]
+
+
 @pytest.mark.parametrize(
     ("record", "fields", "told"),
     [
@@ -193,7 +204,6 @@ def test_where_no_run_waits_it_is_said(
             "NoFramesError: nothing kept",
         ),
         ({"status": "dataset_ready"}, {"mode": "auto"}, "approved by itself (review.mode: auto)"),
-        ({"status": "in_review"}, {"mode": "a2i"}, "Amazon A2I's workers review"),
     ],
 )
 def test_a_run_that_waits_for_nobody_is_told_with_what_it_does(
