@@ -79,8 +79,8 @@ def waiting_run(run_id: str | None, choice: TargetChoice, screen: Screen) -> Ite
             raise NotInReviewError(status.message)
         if found.review.mode == "a2i":
             screen.say(
-                "Amazon A2I's workers look at these pictures, too, and do not overrule what is decided here. Once the "
-                "review is finished here, the run goes on when they have answered, or when it looks next."
+                "Amazon A2I's workers look at these pictures, too, and do not overrule what is decided here. Once "
+                "it is finished here, the run goes on when they have answered, or when it looks next."
             )
         yield target, Waiting(run, found)
 
