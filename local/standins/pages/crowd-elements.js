@@ -1,11 +1,23 @@
 // As many of Amazon's crowd elements as Storycast's worker template needs. Amazon's own are on its servers.
 "use strict";
 
-function whenParsed(work) {
-  if (document.readyState === "loading") {
-    document.addEventListener("DOMContentLoaded", work, { once: true });
-  } else {
-    work();
+// An element that is made ready once, when all of its content is there; crowd-form moves those within it.
+class CrowdElement extends HTMLElement {
+  #isReady = false;
+
+  connectedCallback() {
+    if (document.readyState === "loading") {
+      document.addEventListener("DOMContentLoaded", () => this.#makeReady(), { once: true });
+    } else {
+      this.#makeReady();
+    }
+  }
+
+  #makeReady() {
+    if (!this.#isReady) {
+      this.#isReady = true;
+      this.setUp();
+    }
   }
 }
 
@@ -25,12 +37,8 @@ function answerOf(form) {
   return answer;
 }
 
-class CrowdForm extends HTMLElement {
-  connectedCallback() {
-    whenParsed(() => this.#setUp());
-  }
-
-  #setUp() {
+class CrowdForm extends CrowdElement {
+  setUp() {
     const form = document.createElement("form");
     form.append(...this.childNodes);
     this.append(form);
@@ -78,26 +86,22 @@ class CrowdForm extends HTMLElement {
   }
 }
 
-class CrowdButton extends HTMLElement {
-  connectedCallback() {
-    whenParsed(() => {
-      const button = document.createElement("button");
-      button.type = "submit";
-      button.textContent = this.textContent.trim() || "Submit";
-      this.replaceChildren(button);
-    });
+class CrowdButton extends CrowdElement {
+  setUp() {
+    const button = document.createElement("button");
+    button.type = "submit";
+    button.textContent = this.textContent.trim() || "Submit";
+    this.replaceChildren(button);
   }
 }
 
-class FullInstructions extends HTMLElement {
-  connectedCallback() {
-    whenParsed(() => {
-      const details = document.createElement("details");
-      const summary = document.createElement("summary");
-      summary.textContent = this.getAttribute("header") || "Instructions";
-      details.append(summary, ...this.childNodes);
-      this.append(details);
-    });
+class FullInstructions extends CrowdElement {
+  setUp() {
+    const details = document.createElement("details");
+    const summary = document.createElement("summary");
+    summary.textContent = this.getAttribute("header") || "Instructions";
+    details.append(summary, ...this.childNodes);
+    this.append(details);
   }
 }
 
