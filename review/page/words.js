@@ -30,7 +30,7 @@
       return name === this._me ? "You" : said(name || "The run");
     }
 
-    /** What a change is about: picture 3 (Bunny), or a character. */
+    /** What a change is about: picture 3 and whom it is of, or a character. */
     subject(subject) {
       const [kind, key] = split(subject);
       if (kind === "character") return [said(this._state.names.get(key) || key)];
