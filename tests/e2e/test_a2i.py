@@ -1,6 +1,10 @@
 """A review by Amazon A2I's workers on the emulator, IAM on: loops that complete, fail, are stopped, and events."""
 
 import json
+import re
+import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +12,8 @@ from typing import Any
 import pytest
 
 from local.template import A2I_STANDIN_SOURCE
-from storycast.human_loops import batch_pictures
+from local.tools import REPOSITORY
+from storycast.human_loops import batch_pictures, content_text, input_content
 from storycast.names import human_loop_name
 from storycast.review import Review
 from tests.e2e.film import write_film
@@ -16,6 +21,7 @@ from tests.e2e.stack import Ended, Stack
 
 pytestmark = pytest.mark.e2e
 
+WORKTEAM = "arn:aws:sagemaker:us-east-1:000000000000:workteam/private-crowd/film"
 SETTINGS = (
     "sampling: {frames_per_second: 2}\nselection: {images_per_character: 7}\nduplicates: {threshold: 0.9999}\n"
     "review: {mode: a2i, minimum_per_character: 1%s}\n"
@@ -259,6 +265,48 @@ def test_a_run_without_a_flow_definition_is_refused_before_anything_is_paid(
     assert (ended.status, ended.error) == ("FAILED", "SettingsInvalidError")
     assert "storycast a2i-setup" in ended.cause
     assert stack.paid_calls(mark) == {}
+
+
+def test_the_flow_definition_of_a2i_setup_shows_pictures_and_writes_answers_by_the_stacks_role(
+    stack: Stack, workers_film: Path
+) -> None:
+    """The role may read a dataset's pictures and write answers, and nothing else of the bucket."""
+    run = Workers(stack, workers_film, "a2i-role")
+    run.wait_for_loops()
+    command = [REPOSITORY / ".venv/bin/storycast", "a2i-setup", "--target", "local", "--workteam", WORKTEAM]
+    for _ in range(2):
+        said = subprocess.run(
+            [*command, "--state", stack.aws.state_dir], capture_output=True, text=True, check=True
+        ).stdout
+    (arn,) = re.findall(r"arn:aws:sagemaker:\S+:flow-definition/\S+", said)
+    one = batch_pictures(run.review, 0)[0]
+    uri = f"s3://{stack.bucket}/runs/a2i-role/dataset/images/{one.file_name}"
+    secret = f"s3://{stack.bucket}/runs/a2i-role/run.json"
+    content = input_content(run.review, 0, stack.bucket)
+    content["pictures"] = [content["pictures"][0], content["pictures"][0] | {"picture": secret}]
+    stack.aws.client("sagemaker-a2i-runtime").start_human_loop(
+        HumanLoopName="by-role", FlowDefinitionArn=arn, HumanLoopInput={"InputContent": content_text(content)}
+    )
+    pages = f"{stack.aws.endpoints.standins}/_storycast/a2i/loops/by-role"
+    with urllib.request.urlopen(f"{pages}/task", timeout=20) as page:
+        assert b"LOCAL STAND-IN" in page.read()
+    with urllib.request.urlopen(f"{pages}/picture?number=0", timeout=20) as picture:
+        assert picture.read() == stack.read(uri.removeprefix(f"s3://{stack.bucket}/"))
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{pages}/picture?number=1", timeout=20)
+    with refused.value as told:
+        assert told.code == 403
+        assert "AccessDenied" in json.load(told)["message"]
+    done = stack.ask_workers("loops/by-role/answers", {"worker": "anna", "answer": {}})
+    assert done["status"] == "Completed"
+    written = json.loads(stack.read(done["output_uri"].removeprefix(f"s3://{stack.bucket}/")))
+    assert written["humanLoopName"] == "by-role"
+    # Its events are another flow definition's, which the stack does not hear.
+    run.answer(0)
+    run.answer(1)
+    ended = run.wait()
+    assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+    assert {one["loop"] for one in run.heard()} == {human_loop_name("a2i-role", batch) for batch in range(2)}
 
 
 def put_event(stack: Stack, loop: str, flow: str) -> None:
