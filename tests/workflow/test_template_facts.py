@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from storycast import keys
+from storycast.stages.complete_human_review import ENDS
 from storycast.teardown import TearDownRequest
 from tests.workflow.files import ROOT, resources, template
 from tests.workflow.test_state_machines import DISTRIBUTED, NESTED, TASKS, _function
@@ -365,3 +367,39 @@ def test_every_skipped_check_has_its_reason() -> None:
             assert len(skip["comment"]) > 20, (name, skip["id"])
     for line in (ROOT / ".checkov.yaml").read_text().splitlines():
         assert "CKV" not in line or re.search(r"CKV_\w+ # .{20,}", line), line
+
+
+# ---- Amazon A2I -----------------------------------------------------------------------------------
+
+
+def test_only_ends_of_our_own_human_loops_are_heard() -> None:
+    (event,) = FUNCTIONS["CompleteHumanReviewFunction"]["Properties"]["Events"].values()
+    pattern = event["Properties"]["Pattern"]
+    assert pattern["source"] == ["aws.sagemaker"]
+    assert pattern["detail-type"] == ["SageMaker A2I HumanLoop Status Change"]
+    assert pattern["detail"]["flowDefinitionArn"] == [{"Ref": "A2iFlowDefinitionArn"}]
+    assert set(pattern["detail"]["humanLoopStatus"]) == set(ENDS)
+    assert template()["Parameters"]["A2iFlowDefinitionArn"]["Default"] == "", "of which no event is"
+
+
+def test_workers_see_pictures_and_their_answers_go_to_one_place() -> None:
+    role = template()["Resources"]["A2iRole"]["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "sagemaker.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    (policy,) = role["Policies"]
+    by_sid = {one["Sid"]: one for one in policy["PolicyDocument"]["Statement"]}
+    assert set(by_sid) == {"ShowPictures", "WriteAnswers"}
+    assert by_sid["ShowPictures"]["Resource"] == {"Fn::Sub": f"${{MediaBucket.Arn}}/runs/*/{keys.IMAGES}*"}
+    assert by_sid["WriteAnswers"]["Resource"] == {"Fn::Sub": f"${{MediaBucket.Arn}}/{keys.A2I_OUTPUT}*"}
+
+
+def test_a_function_starts_loops_of_the_stacks_flow_definition_alone() -> None:
+    by_sid = {one["Sid"]: one for one in _statements(FUNCTIONS["StartHumanReviewsFunction"])}
+    has_one, arn, none = by_sid["ShowToWorkers"]["Resource"]["Fn::If"]
+    assert (has_one, arn) == ("HasA2i", {"Ref": "A2iFlowDefinitionArn"})
+    assert none["Fn::Sub"].endswith(":flow-definition/none")
+    for name in ("StartHumanReviewsFunction", "CompleteHumanReviewFunction"):
+        by_sid = {one["Sid"]: one for one in _statements(FUNCTIONS[name])}
+        assert {"Fn::Sub": f"${{MediaBucket.Arn}}/{keys.A2I_OUTPUT}*"} in by_sid["Read"]["Resource"]
+        assert not [one for one in by_sid["Write"]["Resource"] if keys.A2I_OUTPUT in one["Fn::Sub"]]
