@@ -181,7 +181,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
         @contextmanager
         def opened(*_: Any) -> Iterator[Target]:
             bucket = services.get("bucket", BUCKET)
-            yield target_of("aws", "a test", {**outputs, "MediaBucketName": bucket}, give)
+            more = services.get("outputs", {})
+            yield target_of("aws", "a test", {**outputs, "MediaBucketName": bucket, **more}, give)
 
         class Session:
             region_name = "us-east-1"
@@ -238,6 +239,17 @@ def test_what_this_identity_may_not_look_at_is_unknown(account: dict[str, Any], 
     assert by_subject(found)["amazon.titan-embed-image-v1"].level == "unknown"
     assert by_subject(found)["training"].level == "unknown"
     assert all(one.level != "problem" for one in found)
+
+
+def test_a_review_by_workers_needs_a_flow_definition(account: dict[str, Any], project_file: Path) -> None:
+    asked = with_settings(project_file, "review: {mode: a2i}\n")
+    finding = by_subject(examine(AWS, asked))["review"]
+    assert finding.level == "problem"
+    assert "storycast a2i-setup" in finding.message
+    arn = "arn:aws:sagemaker:us-east-1:111122223333:flow-definition/storycast-1a2b3c"
+    account["outputs"] = {"A2iFlowDefinitionArn": arn}
+    finding = by_subject(examine(AWS, asked))["review"]
+    assert (finding.level, finding.message) == ("ok", f"workers of {arn}.")
 
 
 def test_a_bucket_that_is_gone(account: dict[str, Any]) -> None:

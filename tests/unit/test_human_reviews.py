@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 from storycast import human_answers, human_loops, keys
 from storycast.approval import approve
 from storycast.decisions import state_of
-from storycast.errors import DependencyUnavailableError, HumanReviewFailedError, RequestInvalidError
+from storycast.errors import (
+    DependencyUnavailableError,
+    HumanReviewFailedError,
+    RequestInvalidError,
+    SettingsInvalidError,
+)
 from storycast.human_answers import (
     AnswersUnreadableError,
     LoopOutput,
@@ -29,6 +34,7 @@ from storycast.requests import LoopEnd
 from storycast.review import Carried, caption_problem
 from storycast.runs import change_run, read_run
 from storycast.settings import read_settings
+from storycast.stages.check_plan import refuse_missing_flow_definition
 from storycast.stages.check_review import check_review
 from storycast.stages.complete_human_review import LoopStatus, complete_human_review
 from storycast.stages.start_human_reviews import start_human_review
@@ -724,3 +730,15 @@ def test_a_reminder_speaks_of_workers() -> None:
     assert "still waits" in subject
     assert first == reminder
     assert "storycast review" not in reminder
+
+
+# ---- before anything is paid ------------------------------------------------------------------------
+
+
+def test_without_a_flow_definition_a_review_by_workers_is_refused_with_what_to_do() -> None:
+    asked = read_settings("review: {mode: a2i}\n", "project.yaml")
+    with pytest.raises(SettingsInvalidError, match=r"storycast a2i-setup .*review\.mode: page"):
+        refuse_missing_flow_definition(asked, "")
+    refuse_missing_flow_definition(asked, FLOW)
+    for mode in ("page", "auto"):
+        refuse_missing_flow_definition(read_settings(f"review: {{mode: {mode}}}\n", "project.yaml"), "")
