@@ -5,10 +5,11 @@
   const { button, byId, count, fill, make, moment, said, sentence } = storycast.dom;
   const { isDialogOpen } = storycast.dialogs;
   const { notices } = storycast;
+  const ADDRESS_MS = 100;
 
   class App {
     constructor() {
-      this.backend = storycast.makeBackend();
+      this.backend = storycast.backend;
       this.notices = notices;
       this.telling = new storycast.Telling(this);
       this.desk = new storycast.Desk(this.backend, this.telling);
@@ -45,7 +46,8 @@
       this.grid.build();
       this._readAddress(address);
       this.state.onChange((change) => this._changed(change));
-      this.refreshAll();
+      this.catchUp({ isOwn: true });
+      this.refreshStatus();
       storycast.listen(this);
       window.addEventListener("popstate", () => this._wentBack());
       window.addEventListener("hashchange", () => this._wentBack());
@@ -177,6 +179,7 @@
     }
 
     _writeAddress({ isStep = false } = {}) {
+      clearTimeout(this._addressTimer);
       const address = new URLSearchParams();
       this.filters.write(address);
       if (this.currentId) address.set("picture", this.currentId);
@@ -192,21 +195,17 @@
       }
     }
 
-    /** The focus in the grid went to another picture. */
-    focusMoved() {
-      if (!this.isGrid || this._isAddressPlanned) return;
-      this._isAddressPlanned = true;
-      // Browsers refuse an address that changes too often.
-      setTimeout(() => {
-        this._isAddressPlanned = false;
-        if (this.isGrid) this._writeAddress();
-      }, 400);
+    /** Write the address soon: browsers take their time for it, and refuse one that changes too often. */
+    addressSoon() {
+      clearTimeout(this._addressTimer);
+      this._addressTimer = setTimeout(() => this._writeAddress(), ADDRESS_MS);
     }
 
     _wentBack() {
       if (location.hash === this._address || isDialogOpen()) return;
       const address = new URLSearchParams(location.hash.slice(1));
       this._address = location.hash;
+      clearTimeout(this._addressTimer);
       this.filters.read(address);
       const id = address.get("picture");
       if (address.get("view") === "single" && this.state.has(id)) this._showSingle(id);
@@ -229,6 +228,8 @@
     open(id) {
       if (!id) return;
       const isStep = this.isGrid;
+      // The way back leads to this picture of the grid.
+      if (isStep) this._writeAddress();
       this._showSingle(id);
       this._writeAddress({ isStep });
       notices.announce(this.single.told);
@@ -281,7 +282,7 @@
         return;
       }
       this.single.show(id);
-      this._writeAddress();
+      this.addressSoon();
       notices.announce(`${words} ${this.single.told}`.trim());
     }
 

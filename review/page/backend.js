@@ -19,8 +19,14 @@
     isBundle = false;
     isAtRisk = false;
 
+    constructor() {
+      // Asked for before the other scripts are there; who waits for it sees it fail.
+      this._review = this._asked("api/review");
+      this._review.catch(() => null);
+    }
+
     load() {
-      return this._asked("api/review");
+      return this._review;
     }
 
     news(after) {
@@ -159,8 +165,6 @@
   }
 
   storycast.RequestError = RequestError;
-  storycast.makeBackend = () => {
-    const given = window.STORYCAST_REVIEW;
-    return given ? new FileBackend(given) : new HttpBackend();
-  };
+  const given = window.STORYCAST_REVIEW;
+  storycast.backend = given ? new FileBackend(given) : new HttpBackend();
 })((window.Storycast = window.Storycast || {}));

@@ -4,6 +4,7 @@
 (function (storycast) {
   const { button, make } = storycast.dom;
   let number = 0;
+  let openCount = 0;
 
   /** Open a dialog; `fill(opened)` returns its content, with opened: {dialog, body, close, refresh}. Returns that too. */
   function openDialog(title, fill, { kind = "", onclose = null } = {}) {
@@ -18,6 +19,7 @@
     );
     const opened = { dialog, body, close, refresh: () => storycast.dom.fill(body, fill(opened)) };
     dialog.addEventListener("close", () => {
+      openCount -= 1;
       dialog.remove();
       if (before && before.isConnected) before.focus({ preventScroll: true });
       if (onclose) onclose();
@@ -25,6 +27,7 @@
     document.body.append(dialog);
     opened.refresh();
     dialog.showModal();
+    openCount += 1;
     const first = dialog.querySelector("[autofocus]") || dialog.querySelector("h2");
     first.focus();
     return opened;
@@ -48,7 +51,7 @@
     );
   }
 
-  const isDialogOpen = () => Boolean(document.querySelector("dialog[open]"));
+  const isDialogOpen = () => openCount > 0;
 
   storycast.dialogs = { ask, isDialogOpen, openDialog };
 })((window.Storycast = window.Storycast || {}));

@@ -3,12 +3,12 @@
 
 (function (storycast) {
   const { button, count, fill, icon, make, said } = storycast.dom;
-  const FIRST = 60;
   const STEP = 120;
+  const TILE_PX = { width: 180, height: 240 };
   const STATES = { open: ["open", "Open"], kept: ["keep", "Kept"], dropped: ["drop", "Dropped"] };
 
   class Grid {
-    /** `app`: state, filters, backend, desk, deciding, bulk; open(id), focusMoved(). */
+    /** `app`: state, filters, backend, desk, deciding, bulk; open(id), addressSoon(). */
     constructor(app, list) {
       this._app = app;
       this._list = list;
@@ -24,13 +24,14 @@
       });
     }
 
-    /** Make the tiles: the first ones now, the others while nothing else is to do. */
+    /** Make the tiles: those that can be seen now, the others while nothing else is to do. */
     build() {
+      const most = Math.ceil(innerWidth / TILE_PX.width) * Math.ceil(innerHeight / TILE_PX.height + 1);
       const { pictures } = this._app.state;
       const isShown = this._app.filters.isEmpty ? () => true : (id) => this._app.filters.shows(id);
       const first = [];
       const rest = [];
-      for (const { id } of pictures) (first.length < FIRST && isShown(id) ? first : rest).push(id);
+      for (const { id } of pictures) (first.length < most && isShown(id) ? first : rest).push(id);
       // In the review's order, whatever is made first.
       for (const id of first) this._list.append(this._make(id));
       this.focused = first[0] || null;
@@ -194,7 +195,7 @@
       this.focused = id;
       const now = this._tiles.get(id);
       if (now) now.open.tabIndex = 0;
-      this._app.focusMoved();
+      if (this._isReady) this._app.addressSoon();
     }
 
     focus(id, { isGentle = false } = {}) {

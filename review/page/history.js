@@ -86,21 +86,25 @@
         "p",
         { class: "soft small" },
         moment(decision.when),
+        ...(changes.length === 1 ? [" · ", ...beforeAndAfter(app, changes[0])] : []),
         VIA[decision.via] || "",
         isSaved ? "" : " · not saved yet",
         ...(takenBack ? sentence` · taken back by ${app.words.who(takenBack.who)}, ${moment(takenBack.when)}` : []),
       ),
-      changes.length ? make("details", {}, make("summary", {}, count(changes.length, "change")), make("ul", {}, ...listed(app, changes))) : null,
+      changes.length > 1 ? make("details", {}, make("summary", {}, count(changes.length, "change")), make("ul", {}, ...listed(app, changes))) : null,
       isUndoable ? button(label, { icon: "undo", class: "quiet undo", onclick: undo }) : null,
     );
   }
 
+  function beforeAndAfter(app, change) {
+    const id = change.subject.startsWith("picture:") ? change.subject.slice("picture:".length) : null;
+    const show = id && app.state.has(id) ? button("Show", { class: "link", onclick: () => app.showFromDialog(id) }) : null;
+    return [...sentence`${app.words.value(change, change.before)} → ${app.words.value(change, change.after)} `, show];
+  }
+
   function listed(app, changes) {
     const lines = changes.slice(0, MOST_CHANGES).map((change) => {
-      const subject = app.words.subject(change.subject);
-      const line = sentence`${subject}: ${app.words.value(change, change.before)} → ${app.words.value(change, change.after)}`;
-      const id = change.subject.startsWith("picture:") ? change.subject.slice("picture:".length) : null;
-      return make("li", {}, ...line, id && app.state.has(id) ? button("Show", { class: "link", onclick: () => app.showFromDialog(id) }) : null);
+      return make("li", {}, ...app.words.subject(change.subject), ": ", ...beforeAndAfter(app, change));
     });
     if (changes.length > MOST_CHANGES) lines.push(make("li", {}, `and ${count(changes.length - MOST_CHANGES, "more change")}`));
     return lines;

@@ -61,10 +61,11 @@
 
     /** Show a picture of the sequence. */
     show(id) {
+      // Asked before anything changes, while the answer costs nothing.
+      if (this._side.scrollTop) this._side.scrollTop = 0;
       this.id = id;
       this._showPicture();
       this.refresh();
-      this._side.scrollTop = 0;
       const next = storycast.nextOpen(this._app.state, this.sequence, id);
       // The picture is painted first; then those are fetched that may come next.
       requestAnimationFrame(() => setTimeout(() => this._lookAhead(next), 0));

@@ -12,7 +12,20 @@
   const escaped = (text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
   const length = (text) => [...text].length;
   const fold = (text) => text.toLowerCase();
-  const whole = (pattern, flags) => new RegExp(`(?<!${WORD})(?:${pattern})(?!${WORD})`, flags);
+  const MOST_PATTERNS = 500;
+  const patterns = new Map();
+
+  /** A pattern for whole words. They are kept: the same few names are looked for in every caption. */
+  function whole(pattern, flags) {
+    const key = `${flags} ${pattern}`;
+    let found = patterns.get(key);
+    if (!found) {
+      if (patterns.size >= MOST_PATTERNS) patterns.clear();
+      found = new RegExp(`(?<!${WORD})(?:${pattern})(?!${WORD})`, flags);
+      patterns.set(key, found);
+    }
+    return found;
+  }
 
   /** A caption with whole names replaced, all at once, so that two names can be exchanged. `names`: Map old -> new. */
   function renamed(caption, names) {

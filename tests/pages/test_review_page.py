@@ -456,9 +456,10 @@ def test_a_reload_in_the_middle_loses_nothing(opened: Opens) -> None:
 
 
 def test_the_browsers_back_leads_to_the_grid(opened: Opens) -> None:
-    reviewer, _ = opened(12)
+    reviewer, waiting = opened(12)
     reviewer.tile(5).locator(".face").click()
     reviewer.press("ArrowRight", "ArrowRight")
+    reviewer.page.wait_for_url(re.compile(f"picture={waiting.review.pictures[6].image.crop_id}"))
     reviewer.page.go_back()
     expect(reviewer.page.locator("#grid-view")).to_be_visible()
     reviewer.page.go_forward()
