@@ -67,31 +67,30 @@ def _partly_decided(review: Review, store: MemoryStore) -> Waiting:
     for key in store.keys(keys.RUNS) + store.keys(keys.FOOTAGE):
         if not key.endswith("run.json"):
             waiting.store.put(key, store.get(key), "application/octet-stream")
-    half = len(review.pictures) // 2
-    waiting.decide("anna", "keep", _verdicts(review, 0, half, "kept"))
-    waiting.decide("ben", "drop", _verdicts(review, half, half + 2, "dropped"))
+    ids = [one.image.crop_id for one in review.pictures if one.carried is None]
+    waiting.decide("anna", "keep", _verdicts(ids[::3] + ids[1::6], "kept"))
+    waiting.decide("ben", "drop", _verdicts(ids[4::6], "dropped"))
     return waiting
 
 
-def _verdicts(review: Review, first: int, last: int, after: str) -> list[Change]:
-    return [
-        Change(subject=f"picture:{one.image.crop_id}", field="verdict", before="open", after=after)
-        for one in review.pictures[first:last]
-        if one.carried is None
-    ]
+def _verdicts(ids: list[str], after: str) -> list[Change]:
+    return [Change(subject=f"picture:{crop_id}", field="verdict", before="open", after=after) for crop_id in ids]
 
 
 def _come_to(reviewer: Reviewer, name: str, waiting: Waiting) -> None:
     """Bring the page to what a screenshot shows."""
     page = reviewer.page
-    with_twins = next((one for one in waiting.review.pictures if one.alternatives), waiting.review.pictures[0])
+    decided = {change.subject for one in waiting.decisions for change in one.changes}
+    still_open = [one for one in waiting.review.pictures if f"picture:{one.image.crop_id}" not in decided]
+    most_twins = max(still_open, key=lambda one: len(one.alternatives))
     if name == "grid":
-        reviewer.tile(2).hover()
+        reviewer.press("ArrowRight", "ArrowRight", "ArrowRight", "x")
     elif name == "single":
-        page.locator(f'[data-id="{with_twins.image.crop_id}"] .face').click()
+        page.locator(f'[data-id="{most_twins.image.crop_id}"] .face').click()
     elif name == "finish":
         reviewer.press("Control+a", "Shift+K", "Shift+F")
-    page.wait_for_timeout(7000 if name == "finish" else 300)
+        page.locator(".toast").wait_for(state="detached")
+    page.wait_for_timeout(500)
 
 
 def _save(content: bytes, path: Path) -> None:

@@ -281,6 +281,8 @@
         if (words) notices.announce(words);
         return;
       }
+      // On a phone one may be down at the buttons; the next picture is up.
+      if (scrollY) scrollTo({ top: 0, behavior: "instant" });
       this.single.show(id);
       this.addressSoon();
       notices.announce(`${words} ${this.single.told}`.trim());

@@ -48,7 +48,8 @@
       const training = app.state.review.training;
       const waiting = app.desk.unsavedCount;
       const trains = Boolean(training) && !found.shortfalls.length && !found.isTooSmall && found.kept > 0;
-      const label = trains ? `Finish and train, ${range(training)}` : "Finish the review";
+      const price = trains && isCharged(training) ? `, ${range(training)}` : "";
+      const label = trains ? `Finish and train${price}` : "Finish the review";
       const yes = button(isBusy ? "Finishing …" : label, { class: "main", disabled: isBusy || waiting > 0, onclick: finish });
       return [
         ...whatItComesTo(app, found),
@@ -61,6 +62,9 @@
     }
     return opened;
   }
+
+  /** Where stand-ins answer nobody is charged; what AWS would charge is told all the same. */
+  const isCharged = (training) => training.charged !== false;
 
   const range = ({ cost_usd: [low, high] }) => (usd(low) === usd(high) ? usd(low) : `${usd(low)} to ${usd(high)}`);
 
@@ -127,13 +131,19 @@
     return make(
       "div",
       { class: "notice" },
-      make("p", {}, make("strong", {}, "Then the training starts, and costs "), make("strong", {}, range(training)), ` at list prices of ${training.prices_as_of}, hosting and storyboard included. The project's budget is ${usd(training.budget_usd)}.`),
+      make("p", {}, ...whatItCosts(training)),
       make(
         "p",
         {},
         ...sentence`${said(training.base_model)} sees each picture about ${seen} times: ${training.step_count.toLocaleString("en-US")} steps of ${String(training.batch_size)} over ${count(found.trainedOn, "picture")}${found.heldOut ? `; ${count(found.heldOut, "picture")} ${found.heldOut === 1 ? "is" : "are"} held out to grade it` : ""}.`,
       ),
     );
+  }
+
+  function whatItCosts(training) {
+    const terms = `at list prices of ${training.prices_as_of}, hosting and storyboard included. The project's budget is ${usd(training.budget_usd)}.`;
+    if (isCharged(training)) return [make("strong", {}, `Then the training starts, and costs ${range(training)}`), ` ${terms}`];
+    return [make("strong", {}, "Then the training starts. Local stand-ins do it, and nobody is charged: "), `on AWS it would cost ${range(training)} ${terms}`];
   }
 
   function bundleEnd(app, found, dialog) {

@@ -60,7 +60,7 @@
       if (one.isDropped) need.textContent = "Out of the cast";
       else if (!one.kept && !one.open) need.textContent = "Nothing left: out of the cast";
       else if (lacking > 0) need.textContent = `${lacking} more for the minimum of ${least}`;
-      else need.textContent = `Enough: at least ${least}, ${budget} were asked for`;
+      else need.textContent = `Enough: ${least} to ${budget} asked for`;
       item.classList.toggle("out", one.isDropped);
       item.classList.toggle("lacking", lacking > 0 && !one.isDropped);
       choose.setAttribute("aria-pressed", String(this._app.filters.name === one.name));
@@ -86,7 +86,7 @@
         select.addEventListener("change", () => app.setFilter(name, select.value));
         this._selects[name] = select;
       }
-      this._text = make("input", { type: "search", name: "text", placeholder: "Search captions", "aria-label": "Search captions", "aria-keyshortcuts": "/", autocomplete: "off" });
+      this._text = make("input", { type: "search", name: "text", placeholder: "Search", "aria-label": "Search captions", "aria-keyshortcuts": "/", autocomplete: "off" });
       this._text.addEventListener("input", () => app.setFilter("text", this._text.value.trim()));
       this._text.addEventListener("keydown", (event) => {
         if (event.key === "Escape" || event.key === "Enter") {
@@ -146,7 +146,7 @@
       this._fill("framing", "All framings", framings.map((name) => [name, name, counts.framing.get(name)]), counts.framing.get(""), chosen.framing);
       const flags = Object.entries(storycast.FLAG_WORDS).map(([kind, words]) => [kind, words, counts.flag.get(kind)]);
       const isUseful = ([kind, , number]) => number || kind === chosen.flag || kind === "any" || kind === "none";
-      this._fill("flag", "Flags: any or none", flags.filter(isUseful), counts.flag.get(""), chosen.flag);
+      this._fill("flag", "All flags", flags.filter(isUseful), counts.flag.get(""), chosen.flag);
       this._mine.checked = Boolean(chosen.mine);
       this._mineCount.textContent = String(counts.mine.get("yes") || 0);
       if (document.activeElement !== this._text) this._text.value = chosen.text;

@@ -94,6 +94,9 @@
       const told = ({ decision }) =>
         make("span", {}, decision.who === desk.me ? "You, elsewhere," : said(decision.who), " ", ...words.done(decision), `, ${moment(decision.when)}`);
       fill(others, ...present.map(told));
+      // Where there is no room for what they do, who they are.
+      const names = [...new Set(present.map(({ decision }) => decision.who))].filter((who) => who !== desk.me);
+      fill(byId("with"), ...names.flatMap((who, index) => [index ? ", " : "· with ", said(who)]));
     }
 
     status() {
