@@ -13,7 +13,8 @@ from tests.pages.reviewing import Reviewer, ServedReview, started_chromium, wait
 Opens = Callable[..., tuple[Reviewer, Waiting]]
 
 
-@pytest.fixture(scope="session")
+# Of a module: while Playwright's loop runs in this thread, no test of another kind can run one of its own.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium."""
     with started_chromium() as browser:

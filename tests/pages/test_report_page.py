@@ -4,14 +4,11 @@ Needs Chromium, as Debian and others install it; ``STORYCAST_CHROMIUM`` names an
 fail: a page that nobody has looked at is not tested.
 """
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from storycast.runs import ModelUsed
 from storycast.stages.report_run import report_run
@@ -20,17 +17,6 @@ from tests.unit.test_report_run import LATER
 
 WIDTHS = (360, 390, 768, 1280)
 LONG = "an_unbroken_word_that_no_line_of_a_phone_can_hold_" * 6
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = os.environ.get("STORYCAST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    assert chromium, "Chromium is not installed: apt-get install chromium, or set STORYCAST_CHROMIUM to its path."
-    with sync_playwright() as playwright:
-        # As root, as in most containers, Chromium's own sandbox refuses to start; the pages are ours.
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def _drawn() -> Told:
@@ -87,8 +73,8 @@ def scheme(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_it_fits_and_asks_for_nothing(browser: Browser, file: Path, width: int, scheme: Any) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+def test_it_fits_and_asks_for_nothing(chromium: Browser, file: Path, width: int, scheme: Any) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     try:
         opened = Opened(context.new_page(), file)
         for details in opened.page.query_selector_all("details"):
@@ -115,8 +101,8 @@ def test_it_fits_and_asks_for_nothing(browser: Browser, file: Path, width: int, 
         context.close()
 
 
-def test_it_reads_without_scripts_and_folds(browser: Browser, file: Path) -> None:
-    context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800})
+def test_it_reads_without_scripts_and_folds(chromium: Browser, file: Path) -> None:
+    context = chromium.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800})
     try:
         page = Opened(context.new_page(), file).page
         assert page.locator("h1").count() == 1
@@ -150,9 +136,9 @@ CONTRAST = """() => {
 }"""
 
 
-def test_text_stands_out_from_its_ground(browser: Browser, file: Path, scheme: Any) -> None:
+def test_text_stands_out_from_its_ground(chromium: Browser, file: Path, scheme: Any) -> None:
     """WCAG 2.2 AA asks for 4.5 to 1."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
     try:
         page = Opened(context.new_page(), file).page
         for details in page.query_selector_all("details"):
@@ -162,8 +148,8 @@ def test_text_stands_out_from_its_ground(browser: Browser, file: Path, scheme: A
         context.close()
 
 
-def test_it_prints_with_everything_unfolded(browser: Browser, file: Path, tmp_path: Path) -> None:
-    context = browser.new_context()
+def test_it_prints_with_everything_unfolded(chromium: Browser, file: Path, tmp_path: Path) -> None:
+    context = chromium.new_context()
     try:
         page = Opened(context.new_page(), file).page
         page.emulate_media(media="print")
