@@ -47,13 +47,13 @@
     _showText() {
       const look = this._look;
       const { words } = this._app.state.review;
-      const by = look.captionBy ? this._app.words.who(look.captionBy) : said(look.record.caption_model);
+      const by = look.captionBy ? this._app.words.byWhom(look.captionBy) : said(look.record.caption_model);
       const draft = this._drafts.get(this._id);
       const named = look.inPicture.map((name) => namedMark(name, isNamed(look.caption, name)));
       fill(
         this._place,
         make("p", { class: "caption", dir: "auto" }, ...marked(look.caption, look.inPicture)),
-        make("p", { class: "soft small" }, ...sentence`Words of ${by} · ${count(wordCount(look.caption), "word")}, ${words.join(" to ")} asked for`),
+        make("p", { class: "soft small" }, ...sentence`Words by ${by} · ${count(wordCount(look.caption), "word")}, ${words.join(" to ")} asked for`),
         make("ul", { class: "named", "aria-label": "Who is in the picture" }, ...named),
         draft ? make("p", { class: "draft small" }, "Your words for this picture are not saved yet. ", button("Throw them away", { class: "link", onclick: () => this._forget() })) : null,
         this._app.desk.isOpen ? button(draft ? "Go on writing" : "Edit the caption", { icon: "edit", key: "E", class: "quiet edit", onclick: () => this.open() }) : null,

@@ -61,7 +61,14 @@
       this._isReady = true;
       for (const [id, { tile }] of this._tiles) tile.hidden = !this._isShown.has(id);
       for (const id of [...this.chosen]) if (!this._isShown.has(id)) this.choose(id, false);
-      if (!this._isShown.has(this.focused)) this._mark(this.shown[0] || null);
+      if (!this._isShown.has(this.focused)) this._mark(this._nearest(this.focused));
+    }
+
+    /** The one that is shown after a picture that is not; the last where none is. */
+    _nearest(id) {
+      const { state } = this._app;
+      const number = id ? state.numberOf(id) : 0;
+      return this.shown.find((each) => state.numberOf(each) > number) || this.shown.at(-1) || null;
     }
 
     _make(id) {

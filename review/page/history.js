@@ -89,7 +89,7 @@
         ...(changes.length === 1 ? [" · ", ...beforeAndAfter(app, changes[0])] : []),
         VIA[decision.via] || "",
         isSaved ? "" : " · not saved yet",
-        ...(takenBack ? sentence` · taken back by ${app.words.who(takenBack.who)}, ${moment(takenBack.when)}` : []),
+        ...(takenBack ? sentence` · taken back by ${app.words.byWhom(takenBack.who)}, ${moment(takenBack.when)}` : []),
       ),
       changes.length > 1 ? make("details", {}, make("summary", {}, count(changes.length, "change")), make("ul", {}, ...listed(app, changes))) : null,
       isUndoable ? button(label, { icon: "undo", class: "quiet undo", onclick: undo }) : null,

@@ -159,7 +159,7 @@
     // Arrows belong to a group of radio buttons.
     if (event.target.matches("input[type=radio]")) return null;
     if (app.isGrid) return () => app.grid.move(tiles, rows, event.shiftKey);
-    if (!tiles) return null;
+    if (!tiles) return () => app.single.scroll(rows);
     return () => (tiles > 0 ? app.step(1) : app.step(-1));
   }
 

@@ -214,6 +214,11 @@
       );
     }
 
+    /** Scroll what is said of the picture; on a phone the page. */
+    scroll(rows) {
+      for (const each of [this._side, window]) each.scrollBy({ top: rows * 80 });
+    }
+
     /** Crop id of the duplicate under a number, 0 being the run's choice; null where there is none. */
     twin(number) {
       const { record } = this._look;

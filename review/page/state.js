@@ -8,7 +8,6 @@
   const KEPT = "kept";
   const DROPPED = "dropped";
   const IN_CAST = "cast";
-  const CLOSING = new Set(["finish", "time_out"]);
 
   const pictureSubject = (id) => `picture:${id}`;
   const characterSubject = (name) => `character:${name}`;
@@ -129,10 +128,6 @@
       for (const listener of this._listeners) listener({ subjects, isWide, isOwn });
     }
 
-    get closedBy() {
-      return this.log.find((one) => CLOSING.has(one.what)) || null;
-    }
-
     /** Final names by those in the run. */
     get names() {
       return this._once("names", () => {
@@ -228,6 +223,7 @@
         by: verdict.by || (isCarried ? carried : null),
         deciders: new Set([verdict, caption, character, shown].filter((one) => one.by).map((one) => one.by.who)),
       };
+      if (isCarried) look.deciders.add(carried.who);
       look.flags = this._flags(look, Boolean(character.by));
       return look;
     }

@@ -39,6 +39,7 @@
 
     refused(draft, message) {
       const id = `refused-${draft.id}`;
+      this._keepWords(draft, draft.changes);
       const words = sentence`Your ${this._app.words.noun(draft.what)} was not made: ${said(message)}`;
       notices.banner(id, make("p", {}, ...words), { kind: "bad", isUrgent: true, actions: [dismiss(id)] });
     }
@@ -47,9 +48,7 @@
     conflicts(draft, conflicts) {
       const { words, single } = this._app;
       const id = `conflict-${storycast.groupOf(draft.id)}`;
-      if (draft.what === "caption") {
-        for (const one of conflicts) single.editor.keep(one.subject.slice("picture:".length), one.after, one.before);
-      }
+      this._keepWords(draft, conflicts);
       const noun = words.noun(draft.what);
       const isOne = conflicts.length === 1 && draft.changes.length === 1;
       const lines = conflicts.slice(0, MOST_TOLD).map((one) => make("li", {}, ...words.conflict(one), "."));
@@ -63,6 +62,12 @@
       if (pictures.size === 1) actions.unshift({ label: "Show it", run: () => this._show(id, [...pictures][0].slice("picture:".length), draft) });
       notices.banner(id, told, { kind: "warn", isUrgent: true, actions });
       if (!this._app.isGrid) single.refresh();
+    }
+
+    /** What somebody wrote and could not save stays at hand. */
+    _keepWords(draft, changes) {
+      if (draft.what !== "caption") return;
+      for (const one of changes) this._app.single.editor.keep(one.subject.slice("picture:".length), one.after, one.before);
     }
 
     _show(banner, id, draft) {

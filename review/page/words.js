@@ -30,6 +30,11 @@
       return name === this._me ? "You" : said(name || "The run");
     }
 
+    /** The same within a sentence. */
+    byWhom(name) {
+      return name === this._me ? "you" : said(name || "the run");
+    }
+
     /** What a change is about: picture 3 and whom it is of, or a character. */
     subject(subject) {
       const [kind, key] = split(subject);
@@ -55,7 +60,7 @@
         case "finish":
           return ["finished the review"];
         case "time_out":
-          return ["the time for the review was over"];
+          return ["ended the review: its time was over"];
         case "undo":
           return this._undid(decision, changes);
         case "rename":
@@ -78,7 +83,7 @@
       const undone = this._state.log.find((one) => one.id === decision.undoes) || this._state.unsaved.find((one) => one.id === decision.undoes);
       if (!undone) return [`took back ${count(changes.length, "change")}`];
       if (undone.what === "undo") return [`did again what was taken back (${count(changes.length, "change")})`];
-      const whose = undone.who === decision.who ? [] : sentence` of ${this.who(undone.who)}`;
+      const whose = undone.who === decision.who ? [] : sentence` of ${this.byWhom(undone.who)}`;
       return [`took back the ${NOUNS[undone.what] || "change"}`, ...whose, ` of `, ...this._of(changes)];
     }
 

@@ -142,6 +142,10 @@ class Reviewer:
         """Wait until something says this."""
         expect(self.page.locator(selector)).to_contain_text(words, timeout=SOON_S * 1000)
 
+    def remembered(self) -> None:
+        """Wait until the address has the picture that is shown: it follows a moment later."""
+        self.page.wait_for_function("() => location.hash.includes(`picture=${Storycast.app.currentId}`)")
+
     def eventually(self, holds: Callable[[], Any]) -> None:
         """Wait until something holds, while routes and events of this page are answered."""
 

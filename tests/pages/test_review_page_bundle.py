@@ -90,6 +90,7 @@ def test_a_reload_loses_nothing(unpacked: Callable[..., Unpacked], tmp_path: Pat
     reviewer.page.get_by_label("Framing").select_option("medium")
     reviewer.press("ArrowRight", "Enter", "k", "k")
     before = reviewer.page.locator(".side .head").inner_text()
+    reviewer.remembered()
     reviewer.page.reload()
     reviewer.ready()
     expect(reviewer.dialog()).to_have_count(0)

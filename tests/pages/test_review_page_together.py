@@ -8,7 +8,7 @@ from playwright.sync_api import Dialog, Route, expect
 
 from storycast.decisions import Change, Decision, state_of
 from storycast.ports import Gate
-from tests.fakes.reviews import NOW, RUN, Waiting, made_review
+from tests.fakes.reviews import NOW, RUN, TRAINING, Waiting, made_review
 from tests.pages.conftest import Opens
 from tests.pages.reviewing import Reviewer, eventually, told, waiting_for
 
@@ -284,6 +284,13 @@ def test_finish_says_what_training_gets_and_asks_once(opened: Opens) -> None:
     expect(anna.page.locator("textarea")).to_have_count(0)
     expect(anna.page.locator(".acts .good")).to_be_disabled()
     assert len(waiting.decisions) == 6
+
+
+def test_where_stand_ins_train_nobody_is_charged(opened: Opens) -> None:
+    anna, _ = opened(made_review(12, training=TRAINING.model_copy(update={"charged": False})))
+    anna.press("Control+a", "Shift+K", "Shift+F")
+    expect(anna.dialog()).to_contain_text("nobody is charged: on AWS it would cost $118 to $187")
+    expect(anna.dialog().get_by_role("button", name="Finish and train", exact=True)).to_be_enabled()
 
 
 def test_under_the_minimum_no_training_is_promised(opened: Opens) -> None:
