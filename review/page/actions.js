@@ -28,7 +28,9 @@
 
     /** Give a picture another caption; `before` is what its writer saw. */
     write(id, caption, before) {
-      return this._desk.decide("caption", [{ subject: pictureSubject(id), field: "caption", before, after: caption }]);
+      return this._desk.decide("caption", [
+        { subject: pictureSubject(id), field: "caption", before, after: caption },
+      ]);
     }
 
     /** Say whom pictures are of. `key`: a character's name in the run. */

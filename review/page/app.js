@@ -52,7 +52,8 @@
       window.addEventListener("popstate", () => this._wentBack());
       window.addEventListener("hashchange", () => this._wentBack());
       window.addEventListener("beforeunload", (event) => {
-        if (this.desk.unsavedCount || this.single.editor.hasDrafts || this.backend.isAtRisk) event.preventDefault();
+        if (this.desk.unsavedCount || this.single.editor.hasDrafts || this.backend.isAtRisk)
+          event.preventDefault();
       });
       this.telling.resumed(this.desk.start());
       this.telling.showClosed();
@@ -71,15 +72,38 @@
         make("span", { class: "until", id: "until" }),
       );
       const tool = (label, options) => button(label, { class: "quiet tool", title: label, ...options });
-      this._toggle = tool("Characters", { icon: "cast", class: "quiet tool for-cast", "aria-expanded": "false", "aria-controls": "cast", onclick: () => this._toggleCast() });
+      this._toggle = tool("Characters", {
+        icon: "cast",
+        class: "quiet tool for-cast",
+        "aria-expanded": "false",
+        "aria-controls": "cast",
+        onclick: () => this._toggleCast(),
+      });
       fill(
         byId("tools"),
         this._toggle,
         tool("Undo", { icon: "undo", key: "U", class: "quiet tool decides", onclick: () => this.deciding.undo() }),
         tool("History", { icon: "history", key: "H", onclick: () => this.openHistory() }),
-        tool("Keys", { icon: "keys", key: "?", class: "quiet tool for-keys", onclick: () => storycast.openHelp(this) }),
-        tool(isBundle ? "Done" : "Finish", { icon: "keep", key: "⇧F", class: `${isBundle ? "quiet" : "main"} tool finish decides`, onclick: () => this.openFinish() }),
-        isBundle ? tool("Save decisions", { icon: "save", key: "S", class: "main tool save", onclick: () => this.saveFile() }) : null,
+        tool("Keys", {
+          icon: "keys",
+          key: "?",
+          class: "quiet tool for-keys",
+          onclick: () => storycast.openHelp(this),
+        }),
+        tool(isBundle ? "Done" : "Finish", {
+          icon: "keep",
+          key: "⇧F",
+          class: `${isBundle ? "quiet" : "main"} tool finish decides`,
+          onclick: () => this.openFinish(),
+        }),
+        isBundle
+          ? tool("Save decisions", {
+              icon: "save",
+              key: "S",
+              class: "main tool save",
+              onclick: () => this.saveFile(),
+            })
+          : null,
       );
       fill(byId("made-by"), ...review.made_by.map((line) => make("li", { dir: "auto" }, line)));
     }
@@ -94,7 +118,9 @@
     }
 
     _changed({ subjects, isWide, isOwn }) {
-      const pictures = isWide ? this.state.pictures.map(({ id }) => id) : [...subjects].map((one) => one.replace(/^picture:/, ""));
+      const pictures = isWide
+        ? this.state.pictures.map(({ id }) => id)
+        : [...subjects].map((one) => one.replace(/^picture:/, ""));
       for (const id of pictures) this._wanted.add(id);
       this._isOwnChange ||= isOwn;
       if (this._isPlanned) return;
@@ -128,7 +154,9 @@
       fill(
         nothing,
         make("p", {}, isDone ? "Everything is decided." : "No picture is like this."),
-        isDone && this.desk.isOpen ? button(this.backend.isBundle ? "Done" : "Finish", { class: "main", onclick: () => this.openFinish() }) : null,
+        isDone && this.desk.isOpen
+          ? button(this.backend.isBundle ? "Done" : "Finish", { class: "main", onclick: () => this.openFinish() })
+          : null,
         button("Show all pictures", { class: "quiet", onclick: () => this.clearFilters() }),
       );
     }
@@ -149,7 +177,9 @@
     refreshSaved() {
       if (this.backend.isBundle) {
         const left = this.backend.unsavedCount;
-        byId("tools").querySelector(".save .label").textContent = left ? `Save decisions (${left} new)` : "Save decisions";
+        byId("tools").querySelector(".save .label").textContent = left
+          ? `Save decisions (${left} new)`
+          : "Save decisions";
       }
       if (this._finish) this._finish.refresh();
     }

@@ -9,7 +9,15 @@
   function askName(backend) {
     return new Promise((resolve) => {
       const form = ({ close }) => {
-        const input = make("input", { type: "text", id: "who", required: true, maxlength: 100, autocomplete: "name", autofocus: true, dir: "auto" });
+        const input = make("input", {
+          type: "text",
+          id: "who",
+          required: true,
+          maxlength: 100,
+          autocomplete: "name",
+          autofocus: true,
+          dir: "auto",
+        });
         const problem = make("p", { class: "problem small", role: "alert" });
         const asked = make(
           "form",

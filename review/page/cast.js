@@ -18,8 +18,14 @@
         const others = [...app.state.cast.values()].filter((each) => each.name !== name && !each.isDropped);
         return [
           ...one.descriptions.map((text) => make("p", { class: "soft", dir: "auto" }, text)),
-          make("p", {}, `${one.kept} kept, ${one.open} open, ${one.dropped} dropped; at least ${review.minimum_per_character} and about ${review.images_per_character} are asked for.`),
-          one.keys.length > 1 || one.keys[0] !== name ? make("p", { class: "soft small" }, "In the run: ", ...listed(one.keys)) : null,
+          make(
+            "p",
+            {},
+            `${one.kept} kept, ${one.open} open, ${one.dropped} dropped; at least ${review.minimum_per_character} and about ${review.images_per_character} are asked for.`,
+          ),
+          one.keys.length > 1 || one.keys[0] !== name
+            ? make("p", { class: "soft small" }, "In the run: ", ...listed(one.keys))
+            : null,
           renameForm(app, one, close),
           others.length ? mergeForm(app, one, others, close) : null,
           standingForm(app, one, close),
@@ -32,7 +38,15 @@
   const listed = (names) => names.flatMap((name, index) => [index ? ", " : "", said(name)]);
 
   function renameForm(app, one, close) {
-    const input = make("input", { type: "text", id: "new-name", maxlength: MAX_NAME * 2, autocomplete: "off", dir: "auto", autofocus: true, "aria-describedby": "name-problem" });
+    const input = make("input", {
+      type: "text",
+      id: "new-name",
+      maxlength: MAX_NAME * 2,
+      autocomplete: "off",
+      dir: "auto",
+      autofocus: true,
+      "aria-describedby": "name-problem",
+    });
     input.value = one.name;
     const problem = make("p", { class: "problem small", id: "name-problem", role: "alert" });
     const form = make(
@@ -41,7 +55,11 @@
       make("label", { for: "new-name" }, "Name"),
       make("div", { class: "row" }, input, make("button", { type: "submit", class: "main" }, "Rename")),
       problem,
-      make("p", { class: "soft small" }, "Captions of the model follow the new name. Captions that people wrote stay as they are."),
+      make(
+        "p",
+        { class: "soft small" },
+        "Captions of the model follow the new name. Captions that people wrote stay as they are.",
+      ),
     );
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -58,7 +76,8 @@
       const there = app.state.cast.get(name);
       close();
       if (there) askMerge(app, one, there);
-      else if (app.actions.rename(one, name).length) app.deciding.told(sentence`${said(one.name)} is called ${said(name)} now.`);
+      else if (app.actions.rename(one, name).length)
+        app.deciding.told(sentence`${said(one.name)} is called ${said(name)} now.`);
     });
     input.addEventListener("input", () => {
       problem.textContent = "";
@@ -67,7 +86,11 @@
   }
 
   function mergeForm(app, one, others, close) {
-    const select = make("select", { id: "merge-into" }, ...others.map((each) => make("option", { value: each.name, dir: "auto" }, each.name)));
+    const select = make(
+      "select",
+      { id: "merge-into" },
+      ...others.map((each) => make("option", { value: each.name, dir: "auto" }, each.name)),
+    );
     return make(
       "div",
       { class: "part" },
@@ -93,13 +116,18 @@
     ask(
       sentence`Merge ${said(one.name)} into ${said(into.name)}?`,
       [
-        make("p", {}, ...sentence`The ${count(all, "picture")} of ${said(one.name)} become pictures of ${said(into.name)}, and the model's captions say ${said(into.name)} where they said ${said(one.name)}. Captions that people wrote stay as they are.`),
+        make(
+          "p",
+          {},
+          ...sentence`The ${count(all, "picture")} of ${said(one.name)} become pictures of ${said(into.name)}, and the model's captions say ${said(into.name)} where they said ${said(one.name)}. Captions that people wrote stay as they are.`,
+        ),
         make("p", {}, "You can undo this."),
       ],
       {
         label: "Merge",
         yes: () => {
-          if (app.actions.merge(one, into).length) app.deciding.told(sentence`${said(one.name)} and ${said(into.name)} are one now.`);
+          if (app.actions.merge(one, into).length)
+            app.deciding.told(sentence`${said(one.name)} and ${said(into.name)} are one now.`);
         },
       },
     );
@@ -109,18 +137,28 @@
     const all = one.kept + one.open;
     const drop = () => {
       close();
-      if (app.actions.dropCharacter(one).length) app.deciding.told(sentence`${said(one.name)} is out of the cast, with ${count(all, "picture")}.`);
+      if (app.actions.dropCharacter(one).length)
+        app.deciding.told(sentence`${said(one.name)} is out of the cast, with ${count(all, "picture")}.`);
     };
     const restore = () => {
       close();
-      if (app.actions.restoreCharacter(one).length) app.deciding.told(sentence`${said(one.name)} is in the cast again.`);
+      if (app.actions.restoreCharacter(one).length)
+        app.deciding.told(sentence`${said(one.name)} is in the cast again.`);
     };
     return make(
       "div",
       { class: "part" },
-      one.isDropped || one.isDivided ? button("Take back into the cast", { icon: "reopen", class: "quiet", onclick: restore }) : null,
+      one.isDropped || one.isDivided
+        ? button("Take back into the cast", { icon: "reopen", class: "quiet", onclick: restore })
+        : null,
       one.isDropped ? null : button("Drop from the cast", { icon: "drop", class: "bad", onclick: drop }),
-      make("p", { class: "soft small" }, one.isDropped ? "Its pictures count again as they were decided." : `Its ${count(all, "picture")} stay out of the dataset. You can take it back.`),
+      make(
+        "p",
+        { class: "soft small" },
+        one.isDropped
+          ? "Its pictures count again as they were decided."
+          : `Its ${count(all, "picture")} stay out of the dataset. You can take it back.`,
+      ),
     );
   }
 
@@ -133,12 +171,18 @@
       ({ close }) => {
         const move = (one) => {
           close();
-          if (app.actions.move(ids, one.keys[0]).length) app.deciding.told(sentence`${count(ids.length, "picture")} moved to ${said(one.name)}.`);
+          if (app.actions.move(ids, one.keys[0]).length)
+            app.deciding.told(sentence`${count(ids.length, "picture")} moved to ${said(one.name)}.`);
           app.deciding.moved();
         };
         const choices = cast.map((one, index) => {
           const isNow = now.size === 1 && now.has(one.name);
-          const choice = button("", { key: index < 9 ? String(index + 1) : null, class: "choice", onclick: () => move(one), disabled: isNow });
+          const choice = button("", {
+            key: index < 9 ? String(index + 1) : null,
+            class: "choice",
+            onclick: () => move(one),
+            disabled: isNow,
+          });
           choice.querySelector(".label").append(said(one.name), isNow ? " (now)" : "");
           return make("li", {}, choice);
         });

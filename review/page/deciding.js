@@ -58,7 +58,10 @@
       }
       if (this._isRefused(what, ids)) return;
       const at = grid.shown.indexOf(grid.focused);
-      const made = this._app.actions.judge(what, what === "keep" ? ids.filter((id) => !state.look(id).isOutOfCast) : ids);
+      const made = this._app.actions.judge(
+        what,
+        what === "keep" ? ids.filter((id) => !state.look(id).isOutOfCast) : ids,
+      );
       grid.chooseNone();
       this._app.catchUp({ isOwn: true });
       grid.focus(grid.shown[Math.min(at, grid.shown.length - 1)], { isGentle: true });
@@ -156,7 +159,8 @@
       } else if (!conflicts.length) {
         notices.toast("Nothing of it is left to take back.");
       }
-      if (conflicts.length) this._app.telling.conflicts({ what: "undo", changes: conflicts, id: decision.id }, conflicts);
+      if (conflicts.length)
+        this._app.telling.conflicts({ what: "undo", changes: conflicts, id: decision.id }, conflicts);
     }
 
     /** Show what was taken back, where it is one picture. */
@@ -186,7 +190,8 @@
       this._app = app;
       this._bar = bar;
       const { deciding, grid } = app;
-      const act = (what, label, key, kind) => button(label, { icon: what, key, class: `${kind} decides`, onclick: () => deciding.judgeChosen(what) });
+      const act = (what, label, key, kind) =>
+        button(label, { icon: what, key, class: `${kind} decides`, onclick: () => deciding.judgeChosen(what) });
       this._count = make("p", {});
       fill(
         bar,
@@ -195,7 +200,12 @@
         act("reopen", "Reopen", "⇧O", "quiet"),
         button("Move to …", { icon: "move", key: "M", class: "quiet decides", onclick: () => deciding.move() }),
         act("keep", "Keep", "⇧K", "good"),
-        button("All", { key: "Ctrl A", class: "quiet", title: "Choose all that are shown", onclick: () => grid.chooseAll() }),
+        button("All", {
+          key: "Ctrl A",
+          class: "quiet",
+          title: "Choose all that are shown",
+          onclick: () => grid.chooseAll(),
+        }),
         button("None", { key: "Esc", class: "quiet", onclick: () => grid.chooseNone() }),
       );
     }

@@ -84,12 +84,20 @@
       const parts = [];
       for (const { changes, undoes } of wanted) {
         const left = changes.filter((one) => one.before !== one.after);
-        for (let at = 0; at < left.length; at += MAX_CHANGES) parts.push({ changes: left.slice(at, at + MAX_CHANGES), undoes });
+        for (let at = 0; at < left.length; at += MAX_CHANGES)
+          parts.push({ changes: left.slice(at, at + MAX_CHANGES), undoes });
       }
       const id = newId();
       const when = new Date().toISOString();
       const drafts = parts.map(({ changes, undoes }, index) => {
-        return { id: parts.length === 1 ? id : `${id}-part${index + 1}`, what, changes, undoes, who: this.me, when };
+        return {
+          id: parts.length === 1 ? id : `${id}-part${index + 1}`,
+          what,
+          changes,
+          undoes,
+          who: this.me,
+          when,
+        };
       });
       if (drafts.length) this._propose(drafts);
       return drafts;

@@ -4,9 +4,9 @@
 (function (storycast) {
   const { button, make } = storycast.dom;
   let number = 0;
-  let openCount = 0;
+  const opened = new Set();
 
-  /** Open a dialog; `fill(opened)` returns its content, with opened: {dialog, body, close, refresh}. Returns that too. */
+  /** Open a dialog; `fill(handle)` returns its content, with handle: {dialog, body, close, refresh}. Returns that too. */
   function openDialog(title, fill, { kind = "", onclose = null } = {}) {
     number += 1;
     const before = document.activeElement;
@@ -14,23 +14,29 @@
     const dialog = make("dialog", { class: kind, "aria-labelledby": `dialog-${number}`, closedby: "any" });
     const close = () => dialog.close();
     dialog.append(
-      make("header", {}, make("h2", { id: `dialog-${number}`, tabindex: -1 }, title), button("Close", { icon: "close", class: "bare", shortcut: "Escape", onclick: close })),
+      make(
+        "header",
+        {},
+        make("h2", { id: `dialog-${number}`, tabindex: -1 }, title),
+        button("Close", { icon: "close", class: "bare", shortcut: "Escape", onclick: close }),
+      ),
       body,
     );
-    const opened = { dialog, body, close, refresh: () => storycast.dom.fill(body, fill(opened)) };
+    const handle = { dialog, body, close, refresh: () => storycast.dom.fill(body, fill(handle)) };
     dialog.addEventListener("close", () => {
-      openCount -= 1;
+      opened.delete(dialog);
       dialog.remove();
       if (before && before.isConnected) before.focus({ preventScroll: true });
       if (onclose) onclose();
     });
     document.body.append(dialog);
-    opened.refresh();
+    handle.refresh();
     dialog.showModal();
-    openCount += 1;
+    opened.add(dialog);
     const first = dialog.querySelector("[autofocus]") || dialog.querySelector("h2");
     first.focus();
-    return opened;
+    if (first.select) first.select();
+    return handle;
   }
 
   /** Ask once: `yes` runs when somebody agrees. */
@@ -44,14 +50,20 @@
         };
         return [
           ...[words].flat().map((one) => (typeof one === "string" ? make("p", {}, one) : one)),
-          make("div", { class: "row end" }, button("Cancel", { class: "quiet", onclick: close }), button(label, { class: kind, autofocus: true, onclick: agree })),
+          make(
+            "div",
+            { class: "row end" },
+            button("Cancel", { class: "quiet", onclick: close }),
+            button(label, { class: kind, autofocus: true, onclick: agree }),
+          ),
         ];
       },
       { kind: "small" },
     );
   }
 
-  const isDialogOpen = () => openCount > 0;
+  // A dialog says that it is closed only a moment after it is.
+  const isDialogOpen = () => [...opened].some((dialog) => dialog.open);
 
   storycast.dialogs = { ask, isDialogOpen, openDialog };
 })((window.Storycast = window.Storycast || {}));

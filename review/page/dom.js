@@ -47,7 +47,8 @@
     );
   }
 
-  const shortcutOf = (key) => key.replace("⇧", "Shift+").replace("Ctrl ", "Control+").replace("←", "ArrowLeft").replace("→", "ArrowRight");
+  const shortcutOf = (key) =>
+    key.replace("⇧", "Shift+").replace("Ctrl ", "Control+").replace("←", "ArrowLeft").replace("→", "ArrowRight");
 
   /** A sentence with somebody's words in it: sentence`${said(name)} was kept` as a list of children. */
   function sentence(strings, ...values) {
@@ -59,7 +60,12 @@
   const isEnglish = (navigator.language || "en").startsWith("en");
   const LOCALE = isEnglish ? navigator.language || "en" : "en-GB";
   const CLOCK = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit" });
-  const DAY = new Intl.DateTimeFormat(LOCALE, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+  const DAY = new Intl.DateTimeFormat(LOCALE, {
+    day: "numeric",
+    month: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+  });
 
   /** A time as people say it: of today without its day. */
   function moment(iso) {
@@ -68,7 +74,8 @@
     return when.toDateString() === new Date().toDateString() ? CLOCK.format(when) : DAY.format(when);
   }
 
-  const count = (number, one, many = `${one}s`) => `${number.toLocaleString("en-US")} ${number === 1 ? one : many}`;
+  const count = (number, one, many = `${one}s`) =>
+    `${number.toLocaleString("en-US")} ${number === 1 ? one : many}`;
 
   /** Place in a film: 1:02:03.4. */
   function filmTime(ms) {
@@ -78,5 +85,7 @@
     return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${seconds}` : `${minutes}:${seconds}`;
   }
 
-  Object.assign(storycast, { dom: { button, byId, count, fill, filmTime, hint, icon, make, moment, said, sentence } });
+  Object.assign(storycast, {
+    dom: { button, byId, count, fill, filmTime, hint, icon, make, moment, said, sentence },
+  });
 })((window.Storycast = window.Storycast || {}));

@@ -4,7 +4,8 @@
 
 (function (storycast) {
   const { button, count, fill, make, moment, said, sentence } = storycast.dom;
-  const { captionProblem, captionFlags, isNamed, length, oneLine, placesOf, wordCount, MAX_CAPTION } = storycast.text;
+  const { captionProblem, captionFlags, isNamed, length, oneLine, placesOf, wordCount, MAX_CAPTION } =
+    storycast.text;
   const { pictureSubject } = storycast;
 
   class Editor {
@@ -53,10 +54,28 @@
       fill(
         this._place,
         make("p", { class: "caption", dir: "auto" }, ...marked(look.caption, look.inPicture)),
-        make("p", { class: "soft small" }, ...sentence`Words by ${by} · ${count(wordCount(look.caption), "word")}, ${words.join(" to ")} asked for`),
+        make(
+          "p",
+          { class: "soft small" },
+          ...sentence`Words by ${by} · ${count(wordCount(look.caption), "word")}, ${words.join(" to ")} asked for`,
+        ),
         make("ul", { class: "named", "aria-label": "Who is in the picture" }, ...named),
-        draft ? make("p", { class: "draft small" }, "Your words for this picture are not saved yet. ", button("Throw them away", { class: "link", onclick: () => this._forget() })) : null,
-        this._app.desk.isOpen ? button(draft ? "Go on writing" : "Edit the caption", { icon: "edit", key: "E", class: "quiet edit", onclick: () => this.open() }) : null,
+        draft
+          ? make(
+              "p",
+              { class: "draft small" },
+              "Your words for this picture are not saved yet. ",
+              button("Throw them away", { class: "link", onclick: () => this._forget() }),
+            )
+          : null,
+        this._app.desk.isOpen
+          ? button(draft ? "Go on writing" : "Edit the caption", {
+              icon: "edit",
+              key: "E",
+              class: "quiet edit",
+              onclick: () => this.open(),
+            })
+          : null,
       );
     }
 
@@ -83,15 +102,31 @@
     }
 
     _build() {
-      this._area = make("textarea", { rows: 5, dir: "auto", spellcheck: "true", "aria-label": "Caption", "aria-describedby": "caption-count caption-problem" });
+      this._area = make("textarea", {
+        rows: 5,
+        dir: "auto",
+        spellcheck: "true",
+        "aria-label": "Caption",
+        "aria-describedby": "caption-count caption-problem",
+      });
       this._area.value = this._begin;
       this._count = make("p", { class: "soft small", id: "caption-count" });
       this._problem = make("p", { class: "problem small", id: "caption-problem", role: "alert" });
       this._named = make("ul", { class: "named", "aria-label": "Who is in the picture" });
       this._clash = make("div", { class: "clash", role: "alert", hidden: true });
       this._buttons = make("div", { class: "row" });
-      this._save = button("Save", { key: "Ctrl ⏎", shortcut: "Control+Enter", class: "main", onclick: () => this.save() });
-      this._leave = button("Leave", { key: "Esc", shortcut: "Escape", class: "quiet", onclick: () => this.leave() });
+      this._save = button("Save", {
+        key: "Ctrl ⏎",
+        shortcut: "Control+Enter",
+        class: "main",
+        onclick: () => this.save(),
+      });
+      this._leave = button("Leave", {
+        key: "Esc",
+        shortcut: "Escape",
+        class: "quiet",
+        onclick: () => this.leave(),
+      });
       this._buttons.append(this._save, this._leave);
       this._area.addEventListener("input", () => {
         this._keep();
@@ -186,7 +221,8 @@
 
     _keep() {
       const text = this._area.value;
-      if (oneLine(text) === oneLine(this._look.caption) && this._base === this._value.text) this._drafts.delete(this._id);
+      if (oneLine(text) === oneLine(this._look.caption) && this._base === this._value.text)
+        this._drafts.delete(this._id);
       else this._drafts.set(this._id, { text, base: this._base });
       this._write();
     }
@@ -212,7 +248,13 @@
 
   function namedMark(name, isThere) {
     const label = isThere ? "named" : "not named";
-    return make("li", { class: isThere ? "is-named" : "not-named" }, storycast.dom.icon(isThere ? "keep" : "flag"), said(name), ` ${label}`);
+    return make(
+      "li",
+      { class: isThere ? "is-named" : "not-named" },
+      storycast.dom.icon(isThere ? "keep" : "flag"),
+      said(name),
+      ` ${label}`,
+    );
   }
 
   /** A caption as text and marks. */

@@ -5,7 +5,8 @@
   const { button, count, make, said, sentence } = storycast.dom;
   const { openDialog } = storycast.dialogs;
   const { MIN_RECORDS } = storycast;
-  const usd = (number) => `$${number.toLocaleString("en-US", { minimumFractionDigits: number < 10 ? 2 : 0, maximumFractionDigits: number < 10 ? 2 : 0 })}`;
+  const usd = (number) =>
+    `$${number.toLocaleString("en-US", { minimumFractionDigits: number < 10 ? 2 : 0, maximumFractionDigits: number < 10 ? 2 : 0 })}`;
 
   /** `app`: state, desk, actions, backend, telling; saveFile(). */
   function openFinish(app, onclose) {
@@ -50,14 +51,29 @@
       const trains = Boolean(training) && !found.shortfalls.length && !found.isTooSmall && found.kept > 0;
       const price = trains && isCharged(training) ? `, ${range(training)}` : "";
       const label = trains ? `Finish and train${price}` : "Finish the review";
-      const yes = button(isBusy ? "Finishing …" : label, { class: "main", disabled: isBusy || waiting > 0, onclick: finish });
+      const yes = button(isBusy ? "Finishing …" : label, {
+        class: "main",
+        disabled: isBusy || waiting > 0,
+        onclick: finish,
+      });
       return [
         ...whatItComesTo(app, found),
         openOnes(app, found, dialog),
         whatFollows(app, found, trains),
-        waiting ? make("p", { class: "notice warn", role: "status" }, `${count(waiting, "decision")} ${waiting === 1 ? "is" : "are"} being saved first.`) : null,
+        waiting
+          ? make(
+              "p",
+              { class: "notice warn", role: "status" },
+              `${count(waiting, "decision")} ${waiting === 1 ? "is" : "are"} being saved first.`,
+            )
+          : null,
         problem ? make("p", { class: "problem", role: "alert", tabindex: -1 }, problem) : null,
-        make("div", { class: "row end" }, button("Go on reviewing", { class: "quiet", onclick: dialog.close }), yes),
+        make(
+          "div",
+          { class: "row end" },
+          button("Go on reviewing", { class: "quiet", onclick: dialog.close }),
+          yes,
+        ),
       ];
     }
     return opened;
@@ -71,7 +87,14 @@
   function whatItComesTo(app, found) {
     const { minimum_per_character: least, images_per_character: budget } = app.state.review;
     if (!found.kept) {
-      return [make("p", { class: "notice bad" }, make("strong", {}, "Nothing is kept. "), "The run ends without a dataset, with an error that says so. What was decided is taken over when it is started again.")];
+      return [
+        make(
+          "p",
+          { class: "notice bad" },
+          make("strong", {}, "Nothing is kept. "),
+          "The run ends without a dataset, with an error that says so. What was decided is taken over when it is started again.",
+        ),
+      ];
     }
     const short = new Set(found.shortfalls.map(([name]) => name));
     const rows = [...found.perCharacter].map(([name, have]) =>
@@ -80,20 +103,69 @@
         {},
         make("th", { scope: "row" }, said(name)),
         make("td", { class: "number" }, String(have)),
-        make("td", {}, short.has(name) ? make("span", { class: "short" }, `${least - have} below the minimum of ${least}`) : `of about ${budget}`),
+        make(
+          "td",
+          {},
+          short.has(name)
+            ? make("span", { class: "short" }, `${least - have} below the minimum of ${least}`)
+            : `of about ${budget}`,
+        ),
       ),
     );
-    const framings = [...found.framings].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, number]) => `${number} ${name}`);
+    const framings = [...found.framings]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, number]) => `${number} ${name}`);
     return [
-      make("p", { class: "lead" }, make("strong", {}, count(found.kept, "picture")), ` of ${count(found.perCharacter.size, "character")} ${app.state.review.training ? "for the training" : "for the dataset"}.`),
-      make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Pictures per character" }, make("table", {}, make("caption", { class: "unseen" }, "Pictures per character"), make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Character"), make("th", { scope: "col", class: "number" }, "Pictures"), make("th", { scope: "col" }, "Asked for"))), make("tbody", {}, ...rows))),
+      make(
+        "p",
+        { class: "lead" },
+        make("strong", {}, count(found.kept, "picture")),
+        ` of ${count(found.perCharacter.size, "character")} ${app.state.review.training ? "for the training" : "for the dataset"}.`,
+      ),
+      make(
+        "div",
+        { class: "scroll", tabindex: 0, role: "region", "aria-label": "Pictures per character" },
+        make(
+          "table",
+          {},
+          make("caption", { class: "unseen" }, "Pictures per character"),
+          make(
+            "thead",
+            {},
+            make(
+              "tr",
+              {},
+              make("th", { scope: "col" }, "Character"),
+              make("th", { scope: "col", class: "number" }, "Pictures"),
+              make("th", { scope: "col" }, "Asked for"),
+            ),
+          ),
+          make("tbody", {}, ...rows),
+        ),
+      ),
       make(
         "ul",
         { class: "plain" },
         make("li", {}, `Framing: ${framings.join(", ")}.`),
-        make("li", {}, found.together ? `${count(found.together, "picture")} ${found.together === 1 ? "shows" : "show"} two characters or more.` : "None shows two characters together: how they look beside each other is not learnt."),
-        make("li", { class: found.unnamed ? "short" : null }, found.unnamed ? `${count(found.unnamed, "caption")} ${found.unnamed === 1 ? "does" : "do"} not name everybody in the picture.` : "Every caption names everybody in its picture."),
-        make("li", {}, `${count(found.byPeople, "caption")} ${found.byPeople === 1 ? "is" : "are"} in people's own words; ${found.dropped} ${found.dropped === 1 ? "picture was" : "pictures were"} dropped.`),
+        make(
+          "li",
+          {},
+          found.together
+            ? `${count(found.together, "picture")} ${found.together === 1 ? "shows" : "show"} two characters or more.`
+            : "None shows two characters together: how they look beside each other is not learnt.",
+        ),
+        make(
+          "li",
+          { class: found.unnamed ? "short" : null },
+          found.unnamed
+            ? `${count(found.unnamed, "caption")} ${found.unnamed === 1 ? "does" : "do"} not name everybody in the picture.`
+            : "Every caption names everybody in its picture.",
+        ),
+        make(
+          "li",
+          {},
+          `${count(found.byPeople, "caption")} ${found.byPeople === 1 ? "is" : "are"} in people's own words; ${found.dropped} ${found.dropped === 1 ? "picture was" : "pictures were"} dropped.`,
+        ),
       ),
     ];
   }
@@ -101,29 +173,63 @@
   function openOnes(app, found, dialog) {
     if (!found.open) return null;
     const keepAll = () => {
-      const ids = app.state.pictures.map(({ id }) => id).filter((id) => app.state.look(id).state === storycast.OPEN);
+      const ids = app.state.pictures
+        .map(({ id }) => id)
+        .filter((id) => app.state.look(id).state === storycast.OPEN);
       app.actions.judge("keep", ids);
       dialog.refresh();
     };
     return make(
       "div",
       { class: "notice warn" },
-      make("p", {}, make("strong", {}, `${count(found.open, "picture")} ${found.open === 1 ? "is" : "are"} still open`), ` and ${found.open === 1 ? "stays" : "stay"} out of the dataset.`),
-      button(found.open === 1 ? "Keep it too" : `Keep these ${found.open} too`, { icon: "keep", class: "quiet", onclick: keepAll }),
+      make(
+        "p",
+        {},
+        make("strong", {}, `${count(found.open, "picture")} ${found.open === 1 ? "is" : "are"} still open`),
+        ` and ${found.open === 1 ? "stays" : "stay"} out of the dataset.`,
+      ),
+      button(found.open === 1 ? "Keep it too" : `Keep these ${found.open} too`, {
+        icon: "keep",
+        class: "quiet",
+        onclick: keepAll,
+      }),
     );
   }
 
   function whatFollows(app, found, trains) {
     const { training, minimum_per_character: least } = app.state.review;
     if (!found.kept) return null;
-    if (!training) return make("p", { class: "notice" }, "The run then ends with the dataset: no training was asked for, nothing more is billed.");
-    if (found.isTooSmall) return make("p", { class: "notice warn" }, `A training needs at least ${MIN_RECORDS} pictures: none starts, and the run ends with the dataset.`);
+    if (!training)
+      return make(
+        "p",
+        { class: "notice" },
+        "The run then ends with the dataset: no training was asked for, nothing more is billed.",
+      );
+    if (found.isTooSmall)
+      return make(
+        "p",
+        { class: "notice warn" },
+        `A training needs at least ${MIN_RECORDS} pictures: none starts, and the run ends with the dataset.`,
+      );
     if (!trains) {
       return make(
         "div",
         { class: "notice warn" },
-        make("p", {}, make("strong", {}, "No training starts: "), ...found.shortfalls.flatMap(([name, have], index) => sentence`${index ? ", " : ""}${said(name)} has ${String(have)} of at least ${String(least)}`), "."),
-        make("p", {}, "Keep more, drop the character from the cast, or finish: the run ends with the dataset, and it can be trained on later."),
+        make(
+          "p",
+          {},
+          make("strong", {}, "No training starts: "),
+          ...found.shortfalls.flatMap(
+            ([name, have], index) =>
+              sentence`${index ? ", " : ""}${said(name)} has ${String(have)} of at least ${String(least)}`,
+          ),
+          ".",
+        ),
+        make(
+          "p",
+          {},
+          "Keep more, drop the character from the cast, or finish: the run ends with the dataset, and it can be trained on later.",
+        ),
       );
     }
     const times = found.timesSeen;
@@ -142,8 +248,12 @@
 
   function whatItCosts(training) {
     const terms = `at list prices of ${training.prices_as_of}, hosting and storyboard included. The project's budget is ${usd(training.budget_usd)}.`;
-    if (isCharged(training)) return [make("strong", {}, `Then the training starts, and costs ${range(training)}`), ` ${terms}`];
-    return [make("strong", {}, "Then the training starts. Local stand-ins do it, and nobody is charged: "), `on AWS it would cost ${range(training)} ${terms}`];
+    if (isCharged(training))
+      return [make("strong", {}, `Then the training starts, and costs ${range(training)}`), ` ${terms}`];
+    return [
+      make("strong", {}, "Then the training starts. Local stand-ins do it, and nobody is charged: "),
+      `on AWS it would cost ${range(training)} ${terms}`,
+    ];
   }
 
   function bundleEnd(app, found, dialog) {
@@ -154,11 +264,21 @@
       make(
         "div",
         { class: "notice" },
-        make("p", {}, make("strong", {}, "Save the decisions file and send it back"), " to whoever gave you this bundle. They take it in with"),
+        make(
+          "p",
+          {},
+          make("strong", {}, "Save the decisions file and send it back"),
+          " to whoever gave you this bundle. They take it in with",
+        ),
         make("pre", {}, make("code", {}, `storycast review ${runId} --import FILE`)),
         make("p", {}, "and finish the review there. Until then your decisions are in this browser alone."),
       ),
-      make("div", { class: "row end" }, button("Go on reviewing", { class: "quiet", onclick: dialog.close }), button("Save decisions", { icon: "save", class: "main", onclick: () => app.saveFile() })),
+      make(
+        "div",
+        { class: "row end" },
+        button("Go on reviewing", { class: "quiet", onclick: dialog.close }),
+        button("Save decisions", { icon: "save", class: "main", onclick: () => app.saveFile() }),
+      ),
     ];
   }
 

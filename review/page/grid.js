@@ -79,7 +79,8 @@
       const box = make("input", { type: "checkbox", tabindex: -1 });
       const chip = make("span", { class: "chip" });
       const flags = make("span", { class: "flags", hidden: true });
-      const quick = (what, label) => button(label, { icon: what, class: `quick ${what}`, tabindex: -1, "data-judge": what });
+      const quick = (what, label) =>
+        button(label, { icon: what, class: `quick ${what}`, tabindex: -1, "data-judge": what });
       const keep = quick("keep", "Keep");
       const drop = quick("drop", "Drop");
       const name = make("bdi", { class: "name", dir: "auto" });
@@ -88,7 +89,14 @@
       const tile = make(
         "li",
         { class: "tile", "data-id": id },
-        make("div", { class: "picture" }, open, make("label", { class: "choose" }, box), flags, make("div", { class: "quicks" }, drop, keep)),
+        make(
+          "div",
+          { class: "picture" },
+          open,
+          make("label", { class: "choose" }, box),
+          flags,
+          make("div", { class: "quicks" }, drop, keep),
+        ),
         make("div", { class: "about" }, make("p", { class: "head" }, name, framing), chip, caption),
       );
       const parts = { tile, open, image, box, chip, flags, name, framing, caption, keep, drop, source: "" };

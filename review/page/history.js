@@ -7,7 +7,12 @@
   const { groupOf } = storycast;
   const STEP = 100;
   const MOST_CHANGES = 50;
-  const VIA = { bundle: " (from a decisions file)", a2i: " (in Amazon A2I)", auto: " (by the project's setting)", rule: " (the project's rule)" };
+  const VIA = {
+    bundle: " (from a decisions file)",
+    a2i: " (in Amazon A2I)",
+    auto: " (by the project's setting)",
+    rule: " (the project's rule)",
+  };
 
   /** Decisions with the parts of a bulk action together, newest first: [{key, parts}]. */
   function grouped(decisions) {
@@ -46,7 +51,11 @@
         return [
           make("label", { class: "mine" }, mine, make("span", {}, "Only mine")),
           all.length ? null : make("p", { class: "soft" }, "Nothing has been decided yet."),
-          make("ol", { class: "history" }, ...all.slice(0, most).map(({ key, parts }) => row(app, key, parts, undone, opened))),
+          make(
+            "ol",
+            { class: "history" },
+            ...all.slice(0, most).map(({ key, parts }) => row(app, key, parts, undone, opened)),
+          ),
           all.length > most ? more : null,
         ];
       },
@@ -56,10 +65,13 @@
       refresh() {
         const { activeElement } = document;
         const key = history.body.contains(activeElement) ? activeElement.closest("li")?.dataset.key : null;
-        const unfolded = new Set([...history.body.querySelectorAll("details[open]")].map((one) => one.closest("li").dataset.key));
+        const unfolded = new Set(
+          [...history.body.querySelectorAll("details[open]")].map((one) => one.closest("li").dataset.key),
+        );
         history.refresh();
         for (const item of history.body.querySelectorAll("li[data-key]")) {
-          if (unfolded.has(item.dataset.key) && item.querySelector("details")) item.querySelector("details").open = true;
+          if (unfolded.has(item.dataset.key) && item.querySelector("details"))
+            item.querySelector("details").open = true;
           if (key && item.dataset.key === key) item.querySelector("button, summary")?.focus();
         }
         if (!history.dialog.contains(document.activeElement)) history.dialog.querySelector("h2").focus();
@@ -89,24 +101,38 @@
         ...(changes.length === 1 ? [" · ", ...beforeAndAfter(app, changes[0])] : []),
         VIA[decision.via] || "",
         isSaved ? "" : " · not saved yet",
-        ...(takenBack ? sentence` · taken back by ${app.words.byWhom(takenBack.who)}, ${moment(takenBack.when)}` : []),
+        ...(takenBack
+          ? sentence` · taken back by ${app.words.byWhom(takenBack.who)}, ${moment(takenBack.when)}`
+          : []),
       ),
-      changes.length > 1 ? make("details", {}, make("summary", {}, count(changes.length, "change")), make("ul", {}, ...listed(app, changes))) : null,
+      changes.length > 1
+        ? make(
+            "details",
+            {},
+            make("summary", {}, count(changes.length, "change")),
+            make("ul", {}, ...listed(app, changes)),
+          )
+        : null,
       isUndoable ? button(label, { icon: "undo", class: "quiet undo", onclick: undo }) : null,
     );
   }
 
   function beforeAndAfter(app, change) {
     const id = change.subject.startsWith("picture:") ? change.subject.slice("picture:".length) : null;
-    const show = id && app.state.has(id) ? button("Show", { class: "link", onclick: () => app.showFromDialog(id) }) : null;
-    return [...sentence`${app.words.value(change, change.before)} → ${app.words.value(change, change.after)} `, show];
+    const show =
+      id && app.state.has(id) ? button("Show", { class: "link", onclick: () => app.showFromDialog(id) }) : null;
+    return [
+      ...sentence`${app.words.value(change, change.before)} → ${app.words.value(change, change.after)} `,
+      show,
+    ];
   }
 
   function listed(app, changes) {
     const lines = changes.slice(0, MOST_CHANGES).map((change) => {
       return make("li", {}, ...app.words.subject(change.subject), ": ", ...beforeAndAfter(app, change));
     });
-    if (changes.length > MOST_CHANGES) lines.push(make("li", {}, `and ${count(changes.length - MOST_CHANGES, "more change")}`));
+    if (changes.length > MOST_CHANGES)
+      lines.push(make("li", {}, `and ${count(changes.length - MOST_CHANGES, "more change")}`));
     return lines;
   }
 

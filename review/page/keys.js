@@ -7,46 +7,61 @@
 
   /** [keys as shown, what they do, where: "" for everywhere]. */
   const HELP = [
-    ["Decide", [
-      ["K", "keep, and go on to the next open picture"],
-      ["D", "drop, and go on to the next open picture"],
-      ["O", "reopen"],
-      ["U or Ctrl Z", "undo your last decision"],
-      ["⇧U or Ctrl ⇧Z", "do it again"],
-      ["M", "say who it is: move to another character"],
-      ["1 … 9", "one picture: use this duplicate instead; 0 takes the run's choice back"],
-    ]],
-    ["Caption", [
-      ["E or C", "edit the caption"],
-      ["Ctrl ⏎", "save it"],
-      ["Esc", "leave it; your words stay at hand"],
-    ]],
-    ["Move", [
-      ["→ or J", "next picture"],
-      ["← or ⇧J", "previous picture"],
-      ["↑ ↓", "grid: a row up or down; one picture: scroll"],
-      ["N", "next open picture"],
-      ["Home End", "first and last"],
-      ["⏎", "open a picture of the grid"],
-      ["G or Esc", "back to the grid"],
-    ]],
-    ["Several at once, in the grid", [
-      ["X or Space", "choose a picture"],
-      ["⇧ and arrows", "choose a range; with a click too"],
-      ["Ctrl A", "choose all that are shown"],
-      ["⇧K ⇧D ⇧O", "keep, drop, reopen all that are chosen"],
-      ["M", "move all that are chosen"],
-      ["Esc", "choose none"],
-    ]],
-    ["The rest", [
-      ["F", "to the filters"],
-      ["/", "search captions"],
-      ["R", "rename, merge or drop the character"],
-      ["H", "history, with undo of anything"],
-      ["⇧F", "finish"],
-      ["S", "offline bundle: save the decisions file"],
-      ["?", "these keys"],
-    ]],
+    [
+      "Decide",
+      [
+        ["K", "keep, and go on to the next open picture"],
+        ["D", "drop, and go on to the next open picture"],
+        ["O", "reopen"],
+        ["U or Ctrl Z", "undo your last decision"],
+        ["⇧U or Ctrl ⇧Z", "do it again"],
+        ["M", "say who it is: move to another character"],
+        ["1 … 9", "one picture: use this duplicate instead; 0 takes the run's choice back"],
+      ],
+    ],
+    [
+      "Caption",
+      [
+        ["E or C", "edit the caption"],
+        ["Ctrl ⏎", "save it"],
+        ["Esc", "leave it; your words stay at hand"],
+      ],
+    ],
+    [
+      "Move",
+      [
+        ["→ or J", "next picture"],
+        ["← or ⇧J", "previous picture"],
+        ["↑ ↓", "grid: a row up or down; one picture: scroll"],
+        ["N", "next open picture"],
+        ["Home End", "first and last"],
+        ["⏎", "open a picture of the grid"],
+        ["G or Esc", "back to the grid"],
+      ],
+    ],
+    [
+      "Several at once, in the grid",
+      [
+        ["X or Space", "choose a picture"],
+        ["⇧ and arrows", "choose a range; with a click too"],
+        ["Ctrl A", "choose all that are shown"],
+        ["⇧K ⇧D ⇧O", "keep, drop, reopen all that are chosen"],
+        ["M", "move all that are chosen"],
+        ["Esc", "choose none"],
+      ],
+    ],
+    [
+      "The rest",
+      [
+        ["F", "to the filters"],
+        ["/", "search captions"],
+        ["R", "rename, merge or drop the character"],
+        ["H", "history, with undo of anything"],
+        ["⇧F", "finish"],
+        ["S", "offline bundle: save the decisions file"],
+        ["?", "these keys"],
+      ],
+    ],
   ];
 
   function openHelp(app) {
@@ -54,11 +69,27 @@
       list
         .filter(([key]) => key !== "S" || app.backend.isBundle)
         .map(([keys, what]) => make("div", {}, make("dt", {}, ...keysOf(keys)), make("dd", {}, what)));
-    openDialog("Keys", () => HELP.map(([title, list]) => make("section", {}, make("h3", {}, title), make("dl", { class: "keys" }, ...rows(list)))), { kind: "wide keys" });
+    openDialog(
+      "Keys",
+      () =>
+        HELP.map(([title, list]) =>
+          make("section", {}, make("h3", {}, title), make("dl", { class: "keys" }, ...rows(list))),
+        ),
+      { kind: "wide keys" },
+    );
   }
 
   function keysOf(text) {
-    return text.split(/ (or|and|…) /).map((part) => (["or", "and", "…"].includes(part) ? ` ${part} ` : part.startsWith("arrows") ? part : part.split(" ").map((key) => hint(key)))).flat();
+    return text
+      .split(/ (or|and|…) /)
+      .map((part) =>
+        ["or", "and", "…"].includes(part)
+          ? ` ${part} `
+          : part.startsWith("arrows")
+            ? part
+            : part.split(" ").map((key) => hint(key)),
+      )
+      .flat();
   }
 
   /** Whether keys belong to what has the focus. */
@@ -78,7 +109,8 @@
   /** `app`: everything that a key can do. */
   function listen(app) {
     document.addEventListener("keydown", (event) => {
-      if (event.defaultPrevented || event.isComposing || event.altKey || isDialogOpen() || isTyping(event.target)) return;
+      if (event.defaultPrevented || event.isComposing || event.altKey || isDialogOpen() || isTyping(event.target))
+        return;
       const act = event.ctrlKey || event.metaKey ? withControl(app, event) : plain(app, event);
       if (!act) return;
       event.preventDefault();

@@ -51,7 +51,12 @@
       }
       const text = make("div", { class: "words" }, ...[children].flat());
       const buttons = actions.map(({ label, run }) => button(label, { class: "quiet", onclick: run }));
-      const banner = make("div", { class: `banner ${kind}`, "data-banner": id, role: isUrgent ? "alert" : "status" }, text, make("div", { class: "row" }, ...buttons));
+      const banner = make(
+        "div",
+        { class: `banner ${kind}`, "data-banner": id, role: isUrgent ? "alert" : "status" },
+        text,
+        make("div", { class: "row" }, ...buttons),
+      );
       if (there && there.textContent === banner.textContent) return;
       if (there) there.replaceWith(banner);
       else banners.append(banner);

@@ -30,11 +30,22 @@
 
     _row(name) {
       const meter = make("span", { class: "meter", "aria-hidden": "true" });
-      const bars = { kept: make("i", { class: "kept" }), open: make("i", { class: "open" }), least: make("i", { class: "least" }) };
+      const bars = {
+        kept: make("i", { class: "kept" }),
+        open: make("i", { class: "open" }),
+        least: make("i", { class: "least" }),
+      };
       meter.append(bars.kept, bars.open, bars.least);
       const numbers = make("span", { class: "numbers" });
       const need = make("span", { class: "need" });
-      const choose = make("button", { type: "button", class: "who", "aria-pressed": "false" }, said(name, { class: "name" }), numbers, meter, need);
+      const choose = make(
+        "button",
+        { type: "button", class: "who", "aria-pressed": "false" },
+        said(name, { class: "name" }),
+        numbers,
+        meter,
+        need,
+      );
       const edit = button("Change", { icon: "more", class: "bare edit", title: "Rename, merge or drop" });
       const item = make("li", {}, choose, edit);
       choose.addEventListener("click", () => {
@@ -76,17 +87,40 @@
         const input = make("input", { type: "radio", name: "state", value });
         const number = make("b");
         input.addEventListener("change", () => app.setFilter("state", value));
-        return { value, input, number, label: make("label", {}, input, value ? icon({ open: "open", kept: "keep", dropped: "drop" }[value]) : null, make("span", {}, label), number) };
+        return {
+          value,
+          input,
+          number,
+          label: make(
+            "label",
+            {},
+            input,
+            value ? icon({ open: "open", kept: "keep", dropped: "drop" }[value]) : null,
+            make("span", {}, label),
+            number,
+          ),
+        };
       });
       this._states = states;
       this._selects = {};
       this._told = {};
-      for (const [name, label] of [["character", "Character"], ["framing", "Framing"], ["flag", "Flags"]]) {
+      for (const [name, label] of [
+        ["character", "Character"],
+        ["framing", "Framing"],
+        ["flag", "Flags"],
+      ]) {
         const select = make("select", { name, "aria-label": label });
         select.addEventListener("change", () => app.setFilter(name, select.value));
         this._selects[name] = select;
       }
-      this._text = make("input", { type: "search", name: "text", placeholder: "Search", "aria-label": "Search captions", "aria-keyshortcuts": "/", autocomplete: "off" });
+      this._text = make("input", {
+        type: "search",
+        name: "text",
+        placeholder: "Search",
+        "aria-label": "Search captions",
+        "aria-keyshortcuts": "/",
+        autocomplete: "off",
+      });
       this._text.addEventListener("input", () => app.setFilter("text", this._text.value.trim()));
       this._text.addEventListener("keydown", (event) => {
         if (event.key === "Escape" || event.key === "Enter") {
@@ -102,11 +136,25 @@
       this._mine = make("input", { type: "checkbox", name: "mine" });
       this._mine.addEventListener("change", () => app.setFilter("mine", this._mine.checked ? "yes" : ""));
       this._mineCount = make("b");
-      this._clear = button("Clear filters", { icon: "close", class: "quiet clear", onclick: () => app.clearFilters() });
-      this._more = button("More filters", { icon: "filter", class: "quiet more-filters", "aria-expanded": "false", onclick: () => this._toggle() });
+      this._clear = button("Clear filters", {
+        icon: "close",
+        class: "quiet clear",
+        onclick: () => app.clearFilters(),
+      });
+      this._more = button("More filters", {
+        icon: "filter",
+        class: "quiet more-filters",
+        "aria-expanded": "false",
+        onclick: () => this._toggle(),
+      });
       this._form = form;
       form.append(
-        make("fieldset", { class: "states" }, make("legend", { class: "unseen" }, "State"), ...states.map((one) => one.label)),
+        make(
+          "fieldset",
+          { class: "states" },
+          make("legend", { class: "unseen" }, "State"),
+          ...states.map((one) => one.label),
+        ),
         this._more,
         ...Object.values(this._selects),
         make("label", { class: "mine" }, this._mine, make("span", {}, "Mine"), this._mineCount),
@@ -139,12 +187,26 @@
         input.checked = chosen.state === value;
         number.textContent = String(counts.state.get(value) || 0);
       }
-      const characters = [...state.cast.values()].map((one) => [one.keys[0], one.name, counts.character.get(one.name)]);
+      const characters = [...state.cast.values()].map((one) => [
+        one.keys[0],
+        one.name,
+        counts.character.get(one.name),
+      ]);
       const framings = [...new Set(state.pictures.map(({ id }) => state.look(id).framing))].sort();
       const chosenKey = chosen.character ? state.cast.get(filters.name).keys[0] : "";
       this._fill("character", "All characters", characters, counts.character.get(""), chosenKey);
-      this._fill("framing", "All framings", framings.map((name) => [name, name, counts.framing.get(name)]), counts.framing.get(""), chosen.framing);
-      const flags = Object.entries(storycast.FLAG_WORDS).map(([kind, words]) => [kind, words, counts.flag.get(kind)]);
+      this._fill(
+        "framing",
+        "All framings",
+        framings.map((name) => [name, name, counts.framing.get(name)]),
+        counts.framing.get(""),
+        chosen.framing,
+      );
+      const flags = Object.entries(storycast.FLAG_WORDS).map(([kind, words]) => [
+        kind,
+        words,
+        counts.flag.get(kind),
+      ]);
       const isUseful = ([kind, , number]) => number || kind === chosen.flag || kind === "any" || kind === "none";
       this._fill("flag", "All flags", flags.filter(isUseful), counts.flag.get(""), chosen.flag);
       this._mine.checked = Boolean(chosen.mine);
@@ -155,7 +217,10 @@
 
     _fill(name, all, choices, total, chosen) {
       const select = this._selects[name];
-      const options = [["", all, total], ...choices].map(([value, label, number]) => [value, `${label} (${number || 0})`]);
+      const options = [["", all, total], ...choices].map(([value, label, number]) => [
+        value,
+        `${label} (${number || 0})`,
+      ]);
       // A list that is open in somebody's hand is not made anew without need.
       const told = JSON.stringify(options);
       if (this._told[name] !== told) {

@@ -20,7 +20,13 @@
     _build() {
       const app = this._app;
       const act = (what, label, key, kind) =>
-        button(label, { icon: what, key, title: label, class: `act ${kind}`, onclick: () => app.deciding.judgeCurrent(what) });
+        button(label, {
+          icon: what,
+          key,
+          title: label,
+          class: `act ${kind}`,
+          onclick: () => app.deciding.judgeCurrent(what),
+        });
       this._stage = make("div", { class: "stage" });
       this._twins = make("section", { class: "twins", "aria-labelledby": "twins-title" });
       this._head = make("div", { class: "head" });
@@ -31,13 +37,48 @@
       this._keep = act("keep", "Keep", "K", "good");
       this._drop = act("drop", "Drop", "D", "bad");
       this._reopen = act("reopen", "Reopen", "O", "quiet");
-      const before = button("Previous", { icon: "left", key: "←", title: "Previous (←)", class: "bare step", onclick: () => app.step(-1) });
-      const after = button("Next", { icon: "right", key: "→", title: "Next (→)", class: "bare step", onclick: () => app.step(1) });
-      const toGrid = button("All pictures", { icon: "grid", key: "G", class: "quiet", onclick: () => app.toGrid() });
-      this._move = button("Move to …", { icon: "move", key: "M", class: "quiet", onclick: () => app.deciding.move() });
-      this._character = button("Character …", { icon: "cast", key: "R", class: "quiet", onclick: () => app.deciding.editCurrentCharacter() });
+      const before = button("Previous", {
+        icon: "left",
+        key: "←",
+        title: "Previous (←)",
+        class: "bare step",
+        onclick: () => app.step(-1),
+      });
+      const after = button("Next", {
+        icon: "right",
+        key: "→",
+        title: "Next (→)",
+        class: "bare step",
+        onclick: () => app.step(1),
+      });
+      const toGrid = button("All pictures", {
+        icon: "grid",
+        key: "G",
+        class: "quiet",
+        onclick: () => app.toGrid(),
+      });
+      this._move = button("Move to …", {
+        icon: "move",
+        key: "M",
+        class: "quiet",
+        onclick: () => app.deciding.move(),
+      });
+      this._character = button("Character …", {
+        icon: "cast",
+        key: "R",
+        class: "quiet",
+        onclick: () => app.deciding.editCurrentCharacter(),
+      });
       this._place = make("p", { class: "place soft small" });
-      this._acts = make("div", { class: "acts", role: "group", "aria-label": "Decide" }, before, this._drop, this._reopen, this._keep, after);
+      this._acts = make(
+        "div",
+        { class: "acts", role: "group", "aria-label": "Decide" },
+        before,
+        this._drop,
+        this._reopen,
+        this._keep,
+        after,
+      );
       this._side = make(
         "div",
         { class: "side" },
@@ -50,7 +91,12 @@
       );
       this._section.append(
         make("div", { class: "crumbs" }, toGrid, this._place),
-        make("div", { class: "both" }, make("div", { class: "left" }, this._stage, this._twins), make("div", { class: "right" }, this._side, this._acts)),
+        make(
+          "div",
+          { class: "both" },
+          make("div", { class: "left" }, this._stage, this._twins),
+          make("div", { class: "right" }, this._side, this._acts),
+        ),
       );
       this.editor = new storycast.Editor(app, this._caption);
     }
@@ -84,7 +130,11 @@
       this._setImage(make("img", { src: this._app.backend.thumb(cropId), class: "small" }));
       entry.ready.then(() => {
         if (this._shown !== entry) return;
-        if (entry.isBroken) fill(this._stage, make("p", { class: "gone" }, "This picture can't be shown: it was not found, or can't be read."));
+        if (entry.isBroken)
+          fill(
+            this._stage,
+            make("p", { class: "gone" }, "This picture can't be shown: it was not found, or can't be read."),
+          );
         else this._setImage(entry.image);
       });
     }
@@ -98,9 +148,12 @@
     /** Load and decode what may come next: the open ones from here, then the neighbours. */
     _lookAhead(next) {
       const at = this.sequence.indexOf(this.id);
-      const neighbours = [...this.sequence.slice(at + 1, at + 1 + AHEAD), ...this.sequence.slice(Math.max(at - BEHIND, 0), at).reverse()];
+      const neighbours = [
+        ...this.sequence.slice(at + 1, at + 1 + AHEAD),
+        ...this.sequence.slice(Math.max(at - BEHIND, 0), at).reverse(),
+      ];
       const open = [];
-      for (let id = next; id && open.length < AHEAD && !open.includes(id) && id !== this.id; ) {
+      for (let id = next; id && open.length < AHEAD && !open.includes(id) && id !== this.id;) {
         open.push(id);
         id = storycast.nextOpen(this._app.state, this.sequence, id);
       }
@@ -120,7 +173,11 @@
         this._head,
         make("h2", {}, said(look.name)),
         make("span", { class: `chip ${look.state}` }, icon(symbol), look.isOutOfCast ? "Out of the cast" : word),
-        make("p", { class: "soft small" }, `${look.framing} · picture ${look.number} of ${this._app.state.pictures.length}`),
+        make(
+          "p",
+          { class: "soft small" },
+          `${look.framing} · picture ${look.number} of ${this._app.state.pictures.length}`,
+        ),
       );
       this.editor.show(this.id);
       this._showFlags(look);
@@ -193,7 +250,13 @@
         this._twins,
         make("h3", { id: "twins-title" }, count(alternatives.length, "near-duplicate"), " that could stand here"),
         make("ul", {}, own, ...others),
-        more ? make("p", { class: "soft small" }, `${count(more, "more duplicate")} ${more === 1 ? "was" : "were"} dropped for this picture.`) : null,
+        more
+          ? make(
+              "p",
+              { class: "soft small" },
+              `${count(more, "more duplicate")} ${more === 1 ? "was" : "were"} dropped for this picture.`,
+            )
+          : null,
       );
     }
 
@@ -203,11 +266,22 @@
       const label = number ? "Use this one instead" : "Use the run's choice";
       const use = isUsed
         ? make("p", { class: "used" }, icon("keep"), "In use")
-        : button(label, { key, class: "quiet", disabled: !this._app.desk.isOpen, onclick: () => this._app.deciding.use(number) });
+        : button(label, {
+            key,
+            class: "quiet",
+            disabled: !this._app.desk.isOpen,
+            onclick: () => this._app.deciding.use(number),
+          });
       return make(
         "li",
         { class: isUsed ? "used" : null },
-        make("img", { src: this._app.backend.thumb(image.crop_id), width: 320, height: 320, alt: number ? `Duplicate ${number}` : "The run's choice", decoding: "async" }),
+        make("img", {
+          src: this._app.backend.thumb(image.crop_id),
+          width: 320,
+          height: 320,
+          alt: number ? `Duplicate ${number}` : "The run's choice",
+          decoding: "async",
+        }),
         make("p", { class: "small" }, `${filmTime(image.time_ms)} · ${image.framing} · ${image.score.toFixed(2)}`),
         make("p", { class: "soft small" }, said(reason)),
         use,

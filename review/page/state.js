@@ -20,7 +20,11 @@
       this.log = [];
       this.unsaved = [];
       this.version = 0;
-      this.pictures = review.pictures.map((record, index) => ({ id: record.image.crop_id, number: index + 1, record }));
+      this.pictures = review.pictures.map((record, index) => ({
+        id: record.image.crop_id,
+        number: index + 1,
+        record,
+      }));
       this._pictures = new Map(this.pictures.map((one) => [one.id, one]));
       this._values = new Map();
       this._overlay = new Map();
@@ -42,7 +46,8 @@
     }
 
     _start(subject, fields) {
-      for (const [field, text] of Object.entries(fields)) this._values.set(keyOf(subject, field), { text, by: null });
+      for (const [field, text] of Object.entries(fields))
+        this._values.set(keyOf(subject, field), { text, by: null });
     }
 
     get seq() {
@@ -142,7 +147,15 @@
         const cast = new Map();
         for (const member of this.review.characters) {
           const name = this.names.get(member.name);
-          const one = cast.get(name) || { name, keys: [], descriptions: [], standings: new Set(), kept: 0, open: 0, dropped: 0 };
+          const one = cast.get(name) || {
+            name,
+            keys: [],
+            descriptions: [],
+            standings: new Set(),
+            kept: 0,
+            open: 0,
+            dropped: 0,
+          };
           one.keys.push(member.name);
           if (member.description) one.descriptions.push(member.description);
           one.standings.add(this.text(characterSubject(member.name), "standing"));

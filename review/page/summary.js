@@ -35,7 +35,8 @@
     const most = Math.min(rounded(pictures.length * share * MOST_TIMES_THE_SHARE), pictures.length - MIN_RECORDS);
     const leavesEnough = (held) =>
       [...seenIn.values()].every(
-        (own) => !own.some((shot) => held.has(shot)) || own.filter((shot) => !held.has(shot)).length >= MIN_SHOTS - 1,
+        (own) =>
+          !own.some((shot) => held.has(shot)) || own.filter((shot) => !held.has(shot)).length >= MIN_SHOTS - 1,
       );
     let held = new Set();
     for (const name of [...counts.keys()].sort((a, b) => counts.get(a) - counts.get(b) || compare(a, b))) {

@@ -26,7 +26,9 @@
       const words = waiting
         ? make("strong", {}, `${count(waiting, "decision")} ${waiting === 1 ? "is" : "are"} not saved yet. `)
         : make("strong", {}, "No connection. ");
-      const then = waiting ? " Leave this page open: it goes on trying." : " You can go on; what others decide is not shown just now.";
+      const then = waiting
+        ? " Leave this page open: it goes on trying."
+        : " You can go on; what others decide is not shown just now.";
       const again = { label: "Try now", run: () => desk.wake() };
       notices.banner("connection", make("p", {}, words, desk.problem, then), { kind: "warn", actions: [again] });
     }
@@ -55,11 +57,23 @@
       if (conflicts.length > MOST_TOLD) lines.push(make("li", {}, `and ${conflicts.length - MOST_TOLD} more.`));
       const told = isOne
         ? make("p", {}, ...sentence`${words.conflict(conflicts[0])}; your ${noun} was not made.`)
-        : [make("p", {}, `${conflicts.length} of your ${count(draft.changes.length, "change")} (${noun}) ${conflicts.length === 1 ? "was" : "were"} not made:`), make("ul", {}, ...lines)];
+        : [
+            make(
+              "p",
+              {},
+              `${conflicts.length} of your ${count(draft.changes.length, "change")} (${noun}) ${conflicts.length === 1 ? "was" : "were"} not made:`,
+            ),
+            make("ul", {}, ...lines),
+          ];
       const pictures = new Set(conflicts.map((one) => one.subject).filter((one) => one.startsWith("picture:")));
       const actions = [dismiss(id)];
-      if (draft.what !== "caption") actions.unshift({ label: "Do it all the same", run: () => this._insist(id, draft, conflicts) });
-      if (pictures.size === 1) actions.unshift({ label: "Show it", run: () => this._show(id, [...pictures][0].slice("picture:".length), draft) });
+      if (draft.what !== "caption")
+        actions.unshift({ label: "Do it all the same", run: () => this._insist(id, draft, conflicts) });
+      if (pictures.size === 1)
+        actions.unshift({
+          label: "Show it",
+          run: () => this._show(id, [...pictures][0].slice("picture:".length), draft),
+        });
       notices.banner(id, told, { kind: "warn", isUrgent: true, actions });
       if (!this._app.isGrid) single.refresh();
     }
@@ -67,7 +81,8 @@
     /** What somebody wrote and could not save stays at hand. */
     _keepWords(draft, changes) {
       if (draft.what !== "caption") return;
-      for (const one of changes) this._app.single.editor.keep(one.subject.slice("picture:".length), one.after, one.before);
+      for (const one of changes)
+        this._app.single.editor.keep(one.subject.slice("picture:".length), one.after, one.before);
     }
 
     _show(banner, id, draft) {
@@ -80,7 +95,12 @@
     _insist(banner, draft, conflicts) {
       notices.banner(banner, null);
       const { state, desk } = this._app;
-      const changes = conflicts.map(({ subject, field, after }) => ({ subject, field, before: state.text(subject, field), after }));
+      const changes = conflicts.map(({ subject, field, after }) => ({
+        subject,
+        field,
+        before: state.text(subject, field),
+        after,
+      }));
       desk.decide(draft.what, changes, draft.undoes || (draft.what === "undo" ? draft.id : null));
     }
 
@@ -97,7 +117,14 @@
       others.hidden = !present.length;
       const { words, desk } = this._app;
       const told = ({ decision }) =>
-        make("span", {}, decision.who === desk.me ? "You, elsewhere," : said(decision.who), " ", ...words.done(decision), `, ${moment(decision.when)}`);
+        make(
+          "span",
+          {},
+          decision.who === desk.me ? "You, elsewhere," : said(decision.who),
+          " ",
+          ...words.done(decision),
+          `, ${moment(decision.when)}`,
+        );
       fill(others, ...present.map(told));
       // Where there is no room for what they do, who they are.
       const names = [...new Set(present.map(({ decision }) => decision.who))].filter((who) => who !== desk.me);
@@ -118,15 +145,24 @@
     /** Decisions that an earlier load of the page had not saved: they are sent now, or came too late. */
     resumed({ resumed, lost }) {
       const { length } = resumed;
-      if (length) notices.toast(`${count(length, "decision")} from before this page was loaded ${length === 1 ? "is" : "are"} being saved.`);
+      if (length)
+        notices.toast(
+          `${count(length, "decision")} from before this page was loaded ${length === 1 ? "is" : "are"} being saved.`,
+        );
       if (lost.length) this._lost(lost);
     }
 
     _lost(lost) {
-      const lines = lost.slice(0, MOST_TOLD).map((draft) => make("li", {}, "You ", ...this._app.words.done(draft)));
+      const lines = lost
+        .slice(0, MOST_TOLD)
+        .map((draft) => make("li", {}, "You ", ...this._app.words.done(draft)));
       if (lost.length > MOST_TOLD) lines.push(make("li", {}, `and ${lost.length - MOST_TOLD} more.`));
       const words = `${count(lost.length, "decision")} of yours came too late and ${lost.length === 1 ? "was" : "were"} not made:`;
-      notices.banner("lost", [make("p", {}, words), make("ul", {}, ...lines)], { kind: "bad", isUrgent: true, actions: [dismiss("lost")] });
+      notices.banner("lost", [make("p", {}, words), make("ul", {}, ...lines)], {
+        kind: "bad",
+        isUrgent: true,
+        actions: [dismiss("lost")],
+      });
     }
 
     /** Say, on an attempt to change something, that the review is closed. */
@@ -139,7 +175,13 @@
       const { isOpen, status } = this._app.desk;
       document.body.classList.toggle("closed", !isOpen);
       if (isOpen) return;
-      const words = make("p", {}, make("strong", {}, ENDS[status.state] || "Closed. "), said(status.message), " You can look at everything; nothing can be changed any more.");
+      const words = make(
+        "p",
+        {},
+        make("strong", {}, ENDS[status.state] || "Closed. "),
+        said(status.message),
+        " You can look at everything; nothing can be changed any more.",
+      );
       notices.banner("closed", words, { kind: status.state === "finished" ? "good" : "warn", isUrgent: true });
       notices.banner("connection", null);
       for (const tool of byId("tools").querySelectorAll(".decides")) tool.disabled = true;

@@ -77,7 +77,11 @@
   function nameProblem(name) {
     const bare = name.trim();
     const isUsable =
-      bare && length(bare) <= MAX_NAME && fold(bare) !== "unknown" && !UNPRINTABLE.test(bare) && !/[<>{}"\\]/.test(bare);
+      bare &&
+      length(bare) <= MAX_NAME &&
+      fold(bare) !== "unknown" &&
+      !UNPRINTABLE.test(bare) &&
+      !/[<>{}"\\]/.test(bare);
     if (!isUsable) {
       return "A name has 1 to 60 characters, is not 'unknown', and holds no quotes, backslashes, <, >, { or }.";
     }

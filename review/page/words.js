@@ -5,7 +5,14 @@
   const { count, moment, said, sentence } = storycast.dom;
   const VERDICTS = { open: "open", kept: "kept", dropped: "dropped" };
   const STANDINGS = { cast: "in the cast", dropped: "out of the cast" };
-  const VERBS = { keep: "kept", drop: "dropped", reopen: "reopened", move: "moved", caption: "rewrote the caption of", use: "chose another picture for" };
+  const VERBS = {
+    keep: "kept",
+    drop: "dropped",
+    reopen: "reopened",
+    move: "moved",
+    caption: "rewrote the caption of",
+    use: "chose another picture for",
+  };
   const NOUNS = {
     keep: "keep",
     drop: "drop",
@@ -48,7 +55,8 @@
       if (change.field === "verdict") return VERDICTS[text] || said(text);
       if (change.field === "standing") return STANDINGS[text] || said(text);
       if (change.field === "character") return said(this._state.names.get(text) || text);
-      if (change.field === "shown") return change.subject === `picture:${text}` ? "the run's choice" : said(`duplicate ${text}`);
+      if (change.field === "shown")
+        return change.subject === `picture:${text}` ? "the run's choice" : said(`duplicate ${text}`);
       return said(text);
     }
 
@@ -66,11 +74,15 @@
         case "rename":
           return first ? sentence`renamed ${said(first.before)} to ${said(first.after)}` : ["renamed somebody"];
         case "merge":
-          return first ? sentence`merged ${said(first.before)} into ${said(first.after)}` : ["merged two characters"];
+          return first
+            ? sentence`merged ${said(first.before)} into ${said(first.after)}`
+            : ["merged two characters"];
         case "drop_character":
           return first ? sentence`dropped ${this.subject(first.subject)} from the cast` : ["dropped a character"];
         case "restore_character":
-          return first ? sentence`took ${this.subject(first.subject)} back into the cast` : ["took a character back"];
+          return first
+            ? sentence`took ${this.subject(first.subject)} back into the cast`
+            : ["took a character back"];
         default:
           break;
       }
@@ -80,7 +92,9 @@
     }
 
     _undid(decision, changes) {
-      const undone = this._state.log.find((one) => one.id === decision.undoes) || this._state.unsaved.find((one) => one.id === decision.undoes);
+      const undone =
+        this._state.log.find((one) => one.id === decision.undoes) ||
+        this._state.unsaved.find((one) => one.id === decision.undoes);
       if (!undone) return [`took back ${count(changes.length, "change")}`];
       if (undone.what === "undo") return [`did again what was taken back (${count(changes.length, "change")})`];
       const whose = undone.who === decision.who ? [] : sentence` of ${this.byWhom(undone.who)}`;
