@@ -92,10 +92,11 @@ local-status: ## say what runs where
 # ---- gates -----------------------------------------------------------------------------------------
 
 test: setup ## every test that needs no Docker
-	$(VENV)/python -m pytest -m "not sam"
+	$(VENV)/python -m pytest -m "not sam and not e2e" -n 2 --dist loadfile
+	$(VENV)/python -m pytest -m e2e
 
 test-fast: setup ## the tests that need no emulator
-	$(VENV)/python -m pytest -m "not sam and not e2e"
+	$(VENV)/python -m pytest -m "not sam and not e2e" -n 2 --dist loadfile
 
 test-e2e: setup ## the real template on the embedded AWS
 	$(VENV)/python -m pytest -m e2e
