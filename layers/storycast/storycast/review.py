@@ -1,6 +1,7 @@
 """The review: what people are shown of a run's pictures and captions; ``review/review.json``."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -98,7 +99,7 @@ class Review(Record):
     """Who stands behind the models, a line each; stand-ins say so."""
     training: TrainingAhead | None = None
 
-    @property
+    @cached_property
     def initial(self) -> dict[tuple[str, str], str]:
         """Every field's first value, by subject and field."""
         values: dict[tuple[str, str], str] = {}
@@ -113,7 +114,7 @@ class Review(Record):
             values[character(member.name), "standing"] = IN_CAST
         return values
 
-    @property
+    @cached_property
     def by_crop(self) -> dict[str, ReviewPicture]:
         """The pictures by the crop that each is in the run."""
         return {one.image.crop_id: one for one in self.pictures}
