@@ -49,7 +49,7 @@
     /** Somebody decided something else before: say who, and let one insist. */
     conflicts(draft, conflicts) {
       const { words, single } = this._app;
-      const id = `conflict-${storycast.groupOf(draft.id)}`;
+      const id = `conflict-${draft.id}`;
       this._keepWords(draft, conflicts);
       const noun = words.noun(draft.what);
       const isOne = conflicts.length === 1 && draft.changes.length === 1;
