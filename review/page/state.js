@@ -211,7 +211,8 @@
       here.set(record.image.character, name);
       const others = image.in_picture.slice(1).map((one) => here.get(one) || this.names.get(one) || one);
       const inPicture = [...new Set([name, ...others])];
-      const captionBy = caption.by ? caption.by.who : carried && carried.caption !== null ? carried.who : "";
+      const isModels = caption.text === record.caption;
+      const captionBy = isModels ? "" : caption.by ? caption.by.who : carried ? carried.who : "";
       const standing = this.value(characterSubject(character.text), "standing");
       const isOutOfCast = standing.text === DROPPED;
       const isCarried = Boolean(carried) && !verdict.by && carried.verdict !== OPEN;

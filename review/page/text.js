@@ -31,7 +31,7 @@
   function renamed(caption, names) {
     const changed = new Map();
     for (const [old, now] of names) {
-      if (old !== now) changed.set(fold(old), now);
+      if (old !== now) changed.set(old, now);
     }
     if (!changed.size) return caption;
     const longestFirst = [...changed.keys()].sort((a, b) => length(b) - length(a));

@@ -197,6 +197,20 @@ def test_models_captions_follow_names_and_a_persons_words_do_not() -> None:
     assert approval.names.of("Frank") == "Frank"
 
 
+def test_words_that_were_taken_back_are_the_models_again() -> None:
+    one = next(one for one in REVIEW.pictures if one.image.character == "Bunny")
+    subject = f"picture:{one.image.crop_id}"
+    approval = approved(
+        kept(1, one.image.crop_id),
+        decision(2, "caption", (subject, "caption", one.caption, "Bunny, as I wrote it.")),
+        decision(3, "undo", (subject, "caption", "Bunny, as I wrote it.", one.caption), who="Ben"),
+        decision(4, "rename", ("character:Bunny", "name", "Bunny", "Big Buck")),
+    )
+    (picture,) = approval.pictures
+    assert picture.caption == one.caption.replace("Bunny", "Big Buck")
+    assert picture.caption_by == one.caption_model
+
+
 def test_merged_characters_are_one() -> None:
     approval = approved(kept(1, *CROPS), decision(2, "merge", ("character:Frank", "name", "Frank", "Bunny")))
     assert set(approval.per_character) == {"Bunny", "Rinky"}
@@ -237,6 +251,9 @@ def test_keeping_all_is_what_auto_does() -> None:
         ("a+b (c)", {"a+b (c)": "x"}, "x"),
         ("Ann", {"Ann": r"\g<0> \1"}, r"\g<0> \1"),
         ("Ann", {"Ann": "Ann"}, "Ann"),
+        ("Weiß runs", {"Weiß": "Bo"}, "Bo runs"),
+        ("İan and Ian", {"Ian": "Bo"}, "Bo and Bo"),
+        ("ſam and Sam", {"Sam": "Bo"}, "Bo and Bo"),
         ("Ann", {}, "Ann"),
     ],
 )

@@ -100,13 +100,17 @@ def renamed(caption: str, names: Mapping[str, str]) -> str:
         caption: The text.
         names: New names by old ones; case does not count in finding the old ones.
     """
-    changed = {old.casefold(): new for old, new in names.items() if old != new}
+    changed = {old: new for old, new in names.items() if old != new}
     if not changed:
         return caption
     longest_first = sorted(changed, key=len, reverse=True)
-    pattern = "|".join(re.escape(old) for old in longest_first)
+    # A group for each: which name was found is not told by its text, whose letters may fold otherwise.
+    pattern = "|".join(f"({re.escape(old)})" for old in longest_first)
     return re.sub(
-        rf"(?<!\w)(?:{pattern})(?!\w)", lambda found: changed[found[0].casefold()], caption, flags=re.IGNORECASE
+        rf"(?<!\w)(?:{pattern})(?!\w)",
+        lambda found: changed[longest_first[(found.lastindex or 1) - 1]],
+        caption,
+        flags=re.IGNORECASE,
     )
 
 
@@ -125,7 +129,10 @@ def _approved(
         }
     )
     caption = state.values[subject, "caption"]
-    by_person = caption.by.who if caption.by else one.carried.who if _is_carried(one) and one.carried else ""
+    by_person = ""
+    # Words that somebody wrote and took back are the model's again.
+    if caption.text != one.caption:
+        by_person = caption.by.who if caption.by else one.carried.who if one.carried else ""
     # A person's words are left as they are, whatever the characters are called since.
     text = caption.text if by_person else renamed(caption.text, here)
     return DatasetImage(
@@ -135,10 +142,6 @@ def _approved(
         caption_by=by_person or one.caption_model,
         flags=flag(text, final.in_picture, review.words),
     )
-
-
-def _is_carried(one: ReviewPicture) -> bool:
-    return one.carried is not None and one.carried.caption is not None
 
 
 def _shown(one: ReviewPicture, state: State) -> CuratedImage:

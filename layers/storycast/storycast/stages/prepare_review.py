@@ -210,12 +210,12 @@ def _decided(review: Review, log: ReviewLog) -> dict[str, Carried]:
     for one in review.pictures:
         subject = picture(one.image.crop_id)
         verdict, caption = state.values[subject, "verdict"], state.values[subject, "caption"]
+        words = caption.text if caption.text != one.caption else None
         by = [value.by for value in (verdict, caption) if value.by]
         if not by and one.carried:
             found[one.image.crop_id] = one.carried
-        elif by and (verdict.text != OPEN or caption.by):
+        elif by and (verdict.text != OPEN or words):
             newest = max(by, key=lambda decision: decision.seq)
-            words = caption.text if caption.by else one.carried.caption if one.carried else None
             found[one.image.crop_id] = Carried.model_validate(
                 {
                     "run_id": review.run_id,
