@@ -1,11 +1,11 @@
 """Drafts: decisions as the page and its offline bundle make them, before the desk takes them in."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from storycast.decisions import MAX_CHANGES, Change, Via
+from storycast.decisions import MAX_CHANGES, Change, Making, Via
 from storycast.footage import Record
 from storycast.review_desk import Proposal
 
@@ -23,19 +23,7 @@ class Draft(Record):
     """What somebody wants to decide. Finishing is none of these: it is asked for on its own."""
 
     id: DecisionId
-    what: Literal[
-        "keep",
-        "drop",
-        "reopen",
-        "caption",
-        "move",
-        "use",
-        "rename",
-        "merge",
-        "drop_character",
-        "restore_character",
-        "undo",
-    ]
+    what: Making
     changes: Annotated[tuple[Change, ...], Field(max_length=MAX_CHANGES)]
     undoes: DecisionId | None = None
 

@@ -22,7 +22,7 @@ FieldName = Literal["verdict", "caption", "character", "shown", "name", "standin
 """``verdict``, ``caption``, ``character`` (whom it is of) and ``shown`` (the crop that stands for it) of a
 picture; ``name`` and ``standing`` of a character. Two characters of one name are one."""
 
-What = Literal[
+Making = Literal[
     "keep",
     "drop",
     "reopen",
@@ -34,9 +34,9 @@ What = Literal[
     "drop_character",
     "restore_character",
     "undo",
-    "finish",
-    "time_out",
 ]
+"""What people do who review."""
+What = Literal[Making, "finish", "time_out"]
 """What a decision is called where people read of it; its changes alone say what it does."""
 CLOSING = frozenset({"finish", "time_out"})
 """After one of these a review takes no more decisions."""
