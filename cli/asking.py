@@ -53,7 +53,7 @@ def tell_billed(billed: Bill, target: Target, screen: Screen) -> None:
     for line in lines(billed.rows):
         screen.say(f"  {line}")
     if billed.rows:
-        screen.say(f"`storycast teardown RUN --target {target.kind}` ends it, `--all` ends all of it.")
+        screen.say(f"`storycast teardown RUN {target.options}` ends it, `--all` ends all of it.")
     tell_unowned(billed, screen)
 
 

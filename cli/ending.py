@@ -67,7 +67,7 @@ def see_through(
 
 def _leave(target: Target, started: StartedRun, follower: Follower, screen: Screen, *, is_ours: bool) -> None:
     """Stop a run, or leave it alone, as :func:`see_through` says, and tell which."""
-    run_id, at = started.run_id, f"--target {target.kind}"
+    run_id, at = started.run_id, target.options
     record = read_record(target, run_id)
     waits = record is not None and record.status == "in_review"
     if target.kind == "local" and is_ours and not (waits and target.stays_up):

@@ -65,7 +65,7 @@ def pack(run_id: str | None, choice: TargetChoice, screen: Screen, out: Path | N
         screen.say(f"Wrote {path}: {packed.picture_count} pictures, {megabytes(packed.size_bytes)}.", style="bold")
         screen.say(
             "It opens in any browser, offline. What is decided in it comes back with "
-            f"`storycast review {waiting.run_id} --import FILE --target {target.kind}`."
+            f"`storycast review {waiting.run_id} --import FILE {target.options}`."
         )
     return DONE
 

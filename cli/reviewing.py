@@ -124,7 +124,7 @@ def serve(
         except KeyboardInterrupt:
             screen.say("The page is closed.")
             tell_progress(target, waiting, screen)
-            screen.say(f"`storycast review {waiting.run_id} --target {target.kind}` opens it again.")
+            screen.say(f"`storycast review {waiting.run_id} {target.options}` opens it again.")
             return INTERRUPTED
         return tell_end(target, waiting.run_id, status, screen)
 
@@ -153,7 +153,7 @@ def tell_end(target: Target, run_id: str, status: Status, screen: Screen) -> int
         screen.say("It has not gone on yet; it looks again by itself in a while.")
     else:
         screen.say(f"The run is {state.status.replace('_', ' ')}.")
-    screen.say(f"`storycast status {run_id} --follow --target {target.kind}` shows what it does.")
+    screen.say(f"`storycast status {run_id} --follow {target.options}` shows what it does.")
     return DONE
 
 
@@ -194,7 +194,7 @@ def _only_one(target: Target, screen: Screen) -> Run:
     ]
     if not waiting:
         raise NotInReviewError(
-            f"No run waits for people in {target.place}. `storycast status --target {target.kind}` lists the runs."
+            f"No run waits for people in {target.place}. `storycast status {target.options}` lists the runs."
         )
     if len(waiting) == 1:
         return waiting[0][0]
@@ -230,7 +230,7 @@ def _next(target: Target, run_id: str) -> RunState | None:
 
 def _why_not(target: Target, state: RunState) -> str:
     """Say what a run does, or did, that does not wait for people."""
-    run_id, at = state.run.run_id, f"--target {target.kind}"
+    run_id, at = state.run.run_id, target.options
     if state.status == "running":
         return f"Run {run_id} has not come to its review yet. `storycast status {run_id} --follow {at}` shows it."
     error, cause = unwrapped(state.run.error or "", state.run.cause or "")

@@ -155,7 +155,7 @@ def said_of_review(target: Target, state: RunState) -> str:
     waits = str(seen) if seen else "waits for review"
     if seen and seen.by_workers:
         return f"{waits}. Amazon A2I's workers look at it {workers_place(target)}"
-    return f"{waits}: `storycast review {state.run.run_id} --target {target.kind}`"
+    return f"{waits}: `storycast review {state.run.run_id} {target.options}`"
 
 
 def show_run(target: Target, state: RunState, screen: Screen) -> None:
@@ -199,7 +199,7 @@ def tell_bill(target: Target, run_id: str, screen: Screen) -> None:
     for line in lines(still_open):
         screen.warn(f"Still billed: {line}")
     if still_open:
-        screen.say(f"`storycast teardown {run_id} --target {target.kind}` ends it.")
+        screen.say(f"`storycast teardown {run_id} {target.options}` ends it.")
     elif known:
         screen.say("Nothing of this run is billed any more.", style="green")
 

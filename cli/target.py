@@ -1,5 +1,6 @@
 """Where runs happen: AWS on this machine, or an account's."""
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 TargetKind = Literal["local", "aws"]
 
+STACK = "storycast"
+"""Name of the stack unless somebody names another."""
 STATE_DIR = REPOSITORY / ".storycast" / "aws"
 """State of the embedded AWS; the same that `make local-up` starts."""
 
@@ -33,7 +36,7 @@ class TargetChoice:
     """What the user asked for."""
 
     kind: TargetKind = "local"
-    stack: str = "storycast"
+    stack: str = STACK
     state_dir: Path = STATE_DIR
     keep_up: bool = False
 
@@ -70,6 +73,13 @@ class Target:
     """Where the stand-ins for the AI services listen; None on AWS."""
     stays_up: bool = True
     """Whether it is still there when this command has ended."""
+    named_by: str = ""
+    """Further options that name it, with a space before; empty where it is the usual one of its kind."""
+
+    @property
+    def options(self) -> str:
+        """What a command that is told to people needs, to be about this target."""
+        return f"--target {self.kind}{self.named_by}"
 
     def uri(self, key: str) -> str:
         """Return the S3 URI of a key."""
@@ -134,6 +144,7 @@ def _local(aws: EmbeddedAws, choice: TargetChoice, *, stays_up: bool) -> Target:
         aws.client,
         standins_url=aws.endpoints.standins,
         stays_up=stays_up,
+        named_by="" if choice.state_dir == STATE_DIR else f" --state {shlex.quote(str(choice.state_dir))}",
     )
 
 
@@ -153,6 +164,7 @@ def _aws(choice: TargetChoice) -> Target:
         f"stack {choice.stack} in {session.region_name}",
         outputs,
         cache(lambda service: make(service, config=config)),
+        named_by="" if choice.stack == STACK else f" --stack {choice.stack}",
     )
 
 
@@ -182,6 +194,7 @@ def target_of(
     *,
     standins_url: str | None = None,
     stays_up: bool = True,
+    named_by: str = "",
 ) -> Target:
     """Return the target that a stack's outputs describe.
 
@@ -192,6 +205,7 @@ def target_of(
         client: Gives a boto3 client by the service's name.
         standins_url: Where the stand-ins listen, where there are some.
         stays_up: Whether it is still there when this command has ended.
+        named_by: Further options that name it, with a space before.
 
     Raises:
         TargetUnusableError: An output is missing.
@@ -226,4 +240,5 @@ def target_of(
         outputs=outputs,
         standins_url=standins_url,
         stays_up=stays_up,
+        named_by=named_by,
     )

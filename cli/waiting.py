@@ -66,7 +66,7 @@ class ReviewBeside:
         return progress is not None and progress.deadline is not None
 
     def _tell(self) -> None:
-        command = f"`storycast review {self._run_id} --target {self._target.kind}`"
+        command = f"`storycast review {self._run_id} {self._target.options}`"
         if not self._serve:
             self._screen.say(f"Review waits: {command}", style="bold")
             return
