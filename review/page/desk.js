@@ -108,6 +108,8 @@
       this.state.add(drafts);
       this._keepUnsaved();
       this._send();
+      // While nothing gets through, an attempt may take long to fail: what is not saved is counted at once.
+      if (this.problem) this.tell.disconnected();
     }
 
     /** All decisions, oldest first, those that are not saved yet at the end. */
