@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from storycast import keys
+from storycast.approval import FinalNames
 from storycast.errors import (
     BillingClosedError,
     BudgetExceededError,
@@ -73,6 +74,16 @@ def test_a_session_is_planned(account: Account) -> None:
     assert (run.status, run.training_execution_arn) == ("training", execution(1))
     assert run.training_ids == (plan.training_id,)
     assert account.claims.run_of(execution(1)) == RUN
+
+
+def test_prompts_call_the_characters_as_the_review_does(account: Account) -> None:
+    """The model learns no other names."""
+    names = FinalNames(names={"Mara": "Ruby", "Pip": "Mara"})
+    account.store.put(keys.run_file(RUN, keys.FINAL_NAMES), names.model_dump_json().encode(), "application/json")
+    checked = account.check(storyboard={"prompts": ["Mara and Pip at sea", "Maras ship", "Mara " + "x" * 1019]})
+    prompts = account.plan_of(checked).settings.storyboard.prompts
+    assert prompts[:2] == ("Ruby and Mara at sea", "Maras ship")
+    assert len(prompts[2]) == 1024
 
 
 def test_nothing_of_a_plan_is_billed(account: Account) -> None:

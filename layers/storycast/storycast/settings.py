@@ -25,7 +25,9 @@ MAX_PROMPTS = 40
 """Of one storyboard; the map over them is an inline one."""
 MAX_PANEL_PIXELS = 4_194_304
 
-PromptText = Annotated[str, Field(min_length=1, max_length=1024)]
+MAX_PROMPT = 1024
+"""Characters."""
+PromptText = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 ModelId = Annotated[str, Field(min_length=1, max_length=2048)]
 

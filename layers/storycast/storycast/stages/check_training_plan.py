@@ -8,6 +8,7 @@ from typing import Any
 
 from storycast import keys, names
 from storycast.advice import advice
+from storycast.approval import FinalNames, renamed
 from storycast.budget import refuse_over_budget
 from storycast.costs import spent_usd
 from storycast.errors import ModelMissingError, RequestInvalidError
@@ -24,7 +25,7 @@ from storycast.ports import (
 )
 from storycast.preflight import refuse_problems, training_findings
 from storycast.runs import Run, change_run, create_run, read_run
-from storycast.settings import Settings, read_settings
+from storycast.settings import MAX_PROMPT, Settings, read_settings
 from storycast.stages.reading import read_record
 from storycast.stages.trained import trained_models
 from storycast.stages.training_dataset import DatasetPicture, dataset_pictures, split
@@ -84,7 +85,8 @@ def check_training_plan(
     run, run_plan = _run(request, execution_arn, started_at, store, now)
     claims.register(execution_arn, run.run_id)
     change_run(store, run.run_id, lambda run: run.model_copy(update={"training_execution_arn": execution_arn}))
-    settings = read_settings(json.dumps(request.over(run_plan.settings)), f"the request for {run.run_id}")
+    asked = read_settings(json.dumps(request.over(run_plan.settings)), f"the request for {run.run_id}")
+    settings = _as_reviewed(asked, run.run_id, store)
     session_id = names.session_id(execution_arn)
     trained_on: list[DatasetPicture] = []
     if request.draw_only:
@@ -155,6 +157,18 @@ def _run(
     )
     write_plan(store, run_plan)
     return create_run(store, run), run_plan
+
+
+def _as_reviewed(settings: Settings, run_id: str, store: ObjectStore) -> Settings:
+    """Return the settings with prompts that call the characters as the review does: the model knows no other."""
+    final = read_record(store, keys.run_file(run_id, keys.FINAL_NAMES), FinalNames)
+    if final is None or not final.names:
+        return settings
+    told = [renamed(prompt, final.names) for prompt in settings.storyboard.prompts]
+    prompts = tuple(
+        new if len(new) <= MAX_PROMPT else old for old, new in zip(settings.storyboard.prompts, told, strict=True)
+    )
+    return settings.model_copy(update={"storyboard": settings.storyboard.model_copy(update={"prompts": prompts})})
 
 
 def _planned(run: Run, *, plan: TrainingPlan, warnings: Sequence[str]) -> Run:
