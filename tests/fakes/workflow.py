@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import batched
 from typing import Any
 
 import numpy as np
@@ -206,9 +207,8 @@ def keep_the_rest(desk: ReviewDesk, who: str = "Ada") -> None:
         for (subject, name), value in state.values.items()
         if name == "verdict" and value.text == "open"
     ]
-    for start in range(0, len(changes), MAX_CHANGES):
-        part = tuple(changes[start : start + MAX_CHANGES])
-        desk.decide(Proposal(f"keep-{state.seq}-{start}", who, "keep", "page", part))
+    for number, part in enumerate(batched(changes, MAX_CHANGES, strict=False)):
+        desk.decide(Proposal(f"keep-{state.seq}-{number:03d}", who, "keep", "page", part))
     desk.finish(who, f"finish-{state.seq}")
 
 

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import batched
 
 from pydantic import Field
 
@@ -191,10 +192,7 @@ def keep_all(review: Review, *, who: str, when: str) -> list[Decision]:
         Change(subject=picture(one.image.crop_id), field="verdict", before=OPEN, after=KEPT)
         for one in review.pictures
     ]
-    parts = [changes[start : start + MAX_CHANGES] for start in range(0, len(changes), MAX_CHANGES)]
     return [
-        Decision(
-            seq=number, id=f"auto-{number:04d}", who=who, when=when, what="keep", via="auto", changes=tuple(part)
-        )
-        for number, part in enumerate(parts, 1)
+        Decision(seq=number, id=f"auto-{number:04d}", who=who, when=when, what="keep", via="auto", changes=part)
+        for number, part in enumerate(batched(changes, MAX_CHANGES, strict=False), 1)
     ]

@@ -1,7 +1,7 @@
 """Decisions: what people decide in a review, as an append-only log from which the state follows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -97,7 +97,6 @@ class State:
 
     values: dict[tuple[str, str], Value]
     seq: int = 0
-    ids: set[str] = field(default_factory=set)
     closed_by: Decision | None = None
 
     def text(self, subject: str, name: FieldName) -> str:
@@ -114,7 +113,6 @@ class State:
             if (change.subject, change.field) in self.values:
                 self.values[change.subject, change.field] = Value(change.after, decision)
         self.seq = decision.seq
-        self.ids.add(decision.id)
         if decision.what in CLOSING:
             self.closed_by = decision
 
@@ -150,6 +148,11 @@ def state_of(initial: Mapping[tuple[str, str], str], log: Sequence[Decision]) ->
     for decision in log:
         state.apply(decision)
     return state
+
+
+def closing(log: Iterable[Decision]) -> Decision | None:
+    """Return the decision that closed a review; None where it is open."""
+    return next((decision for decision in log if decision.what in CLOSING), None)
 
 
 def picture(crop_id: str) -> str:

@@ -1,28 +1,34 @@
 """ApplyReview: turn decisions into the approved dataset: its manifest, and the pictures that it names."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from storycast import keys
-from storycast.approval import approve, keep_all
-from storycast.contact_sheet import MAX_TILES, Tile, draw_contact_sheet
-from storycast.dataset import DatasetImage, dataset_card, made_by
+from storycast.approval import Outcome, approve, keep_all
+from storycast.contact_sheet import MAX_TILES
+from storycast.dataset import DatasetImage
 from storycast.decisions import Decision, state_of
 from storycast.frames import to_json_lines
 from storycast.images import PictureUnreadableError, open_picture, to_png
 from storycast.ledger import Entry, record_entries
-from storycast.manifest import ManifestRecord, problems, write_manifest
+from storycast.manifest import problems
 from storycast.plan import RunPlan
 from storycast.ports import Notifier, ObjectStore, ReviewLog
 from storycast.review import Review, read_review
 from storycast.runs import Run, change_run
+from storycast.stages.dataset_folder import (
+    dataset_manifest,
+    image_key,
+    small,
+    tile,
+    write_card,
+    write_contact_sheet,
+)
 from storycast.stages.reading import write_record
 from storycast.stages.training_picture import training_picture
 
 AUTO = "review.mode auto"
-TILE_SOURCE_PX = 320
-"""Side at which pictures are kept for the contact sheet; at full size they would fill the memory."""
 
 
 def apply_review(
@@ -55,26 +61,13 @@ def apply_review(
     store.put(keys.run_file(plan.run_id, keys.DECISIONS), to_json_lines(decisions), "application/jsonl")
     write_record(store, keys.run_file(plan.run_id, keys.FINAL_NAMES), approval.names)
     pictures = _cut_missing(plan, approval.pictures, store)
-    outcomes = [*approval.outcomes]
-    lost = {one.image.crop_id for one in approval.pictures} - {one.image.crop_id for one in pictures}
-    entries = [
-        Entry(kind="crop", id=one.crop_id, footage_id=one.footage_id, outcome=one.outcome, reason=one.reason)
-        if one.crop_id not in lost
-        else Entry(
-            kind="crop",
-            id=one.crop_id,
-            footage_id=one.footage_id,
-            outcome="lost",
-            reason="its frame can't be read again",
-        )
-        for one in outcomes
-    ]
-    record_entries(store, plan.run_id, "apply_review", entries)
+    there = {one.image.crop_id for one in pictures}
+    record_entries(store, plan.run_id, "apply_review", [_entry(one, there) for one in approval.outcomes])
     _write_manifest(plan, pictures, store)
     _remove_others(plan, pictures, store)
     obstacles = problems(len(pictures))
-    status, message = _result(plan, review, [*obstacles, *approval.shortfalls], pictures)
     warnings = [*obstacles, *approval.shortfalls]
+    status, message = _result(plan, review, warnings, pictures)
 
     def close(run: Run) -> Run:
         # One that has failed was stopped while this was at work: that end stays.
@@ -86,7 +79,9 @@ def apply_review(
         return run.with_counts(**counts).with_warnings(*warnings).model_copy(update=update)
 
     run = change_run(store, plan.run_id, close)
-    _write_words(run, pictures, obstacles, store)
+    write_card(run, pictures, obstacles, store)
+    if [(one.image, one.caption) for one in pictures] != [(one.image, one.caption) for one in review.pictures]:
+        _draw_contact_sheet(run, pictures, store)
     if pictures and run.status != "failed":
         notifier.tell(f"Storycast: dataset ready ({plan.run_id})", message)
     return {
@@ -115,8 +110,11 @@ def _result(
     return "approved", f"{run}: the dataset is ready, {len(pictures)} pictures."
 
 
-def _image_key(plan: RunPlan, one: DatasetImage) -> str:
-    return keys.run_file(plan.run_id, f"{keys.IMAGES}{one.file_name}")
+def _entry(one: Outcome, there: Collection[str]) -> Entry:
+    """Return an outcome for the ledger; a picture that is not there although it was approved is lost."""
+    is_lost = one.outcome == "in_dataset" and one.crop_id not in there
+    outcome, reason = ("lost", "its frame can't be read again") if is_lost else (one.outcome, one.reason)
+    return Entry(kind="crop", id=one.crop_id, footage_id=one.footage_id, outcome=outcome, reason=reason)
 
 
 def _cut_missing(plan: RunPlan, pictures: Sequence[DatasetImage], store: ObjectStore) -> list[DatasetImage]:
@@ -124,43 +122,32 @@ def _cut_missing(plan: RunPlan, pictures: Sequence[DatasetImage], store: ObjectS
     there = {one.key for one in store.list(keys.run_file(plan.run_id, keys.IMAGES))}
     cut: list[DatasetImage] = []
     for one in pictures:
-        if _image_key(plan, one) not in there:
+        if image_key(plan.run_id, one) not in there:
             try:
                 picture = training_picture(plan, one.image, store=store)
             except (KeyError, PictureUnreadableError):
                 continue
-            store.put(_image_key(plan, one), to_png(picture), "image/png")
+            store.put(image_key(plan.run_id, one), to_png(picture), "image/png")
         cut.append(one)
     return cut
 
 
 def _write_manifest(plan: RunPlan, pictures: Sequence[DatasetImage], store: ObjectStore) -> None:
-    records = [
-        ManifestRecord(image_uri=f"s3://{store.bucket}/{_image_key(plan, one)}", caption=one.caption)
-        for one in pictures
-    ]
-    manifest = write_manifest(records, plan.settings.manifest.keys)
     store.put(keys.run_file(plan.run_id, keys.PICTURES), to_json_lines(pictures), "application/jsonl")
+    content = dataset_manifest(plan, pictures, store.bucket)
     for name in (keys.MANIFEST, keys.APPROVED_MANIFEST):
-        store.put(keys.run_file(plan.run_id, name), manifest, "application/jsonl")
+        store.put(keys.run_file(plan.run_id, name), content, "application/jsonl")
 
 
 def _remove_others(plan: RunPlan, pictures: Sequence[DatasetImage], store: ObjectStore) -> None:
     """Remove what is not approved from the dataset's folder, so that who takes the folder takes the dataset."""
-    mine = {_image_key(plan, one) for one in pictures}
+    mine = {image_key(plan.run_id, one) for one in pictures}
     for one in list(store.list(keys.run_file(plan.run_id, keys.IMAGES))):
         if one.key not in mine:
             store.delete(one.key)
 
 
-def _write_words(run: Run, pictures: Sequence[DatasetImage], obstacles: Sequence[str], store: ObjectStore) -> None:
-    """Write the card and the contact sheet."""
-    card = dataset_card(run, pictures, obstacles).encode()
-    store.put(keys.run_file(run.run_id, "dataset/README.md"), card, "text/markdown; charset=utf-8")
-    tiles = []
-    for one in pictures[:MAX_TILES]:
-        content = store.get(keys.run_file(run.run_id, f"{keys.IMAGES}{one.file_name}"))
-        small = open_picture(content).resize((TILE_SOURCE_PX, TILE_SOURCE_PX))
-        tiles.append(Tile(small, f"{one.image.character} · {one.image.framing}", one.caption))
-    sheet = draw_contact_sheet(f"{run.run_id}: {len(pictures)} pictures", made_by(run), tiles)
-    store.put(keys.run_file(run.run_id, "dataset/contact_sheet.jpg"), sheet, "image/jpeg")
+def _draw_contact_sheet(run: Run, pictures: Sequence[DatasetImage], store: ObjectStore) -> None:
+    """Draw the contact sheet anew; what was approved as it was proposed has the same one already."""
+    tiles = [tile(small(open_picture(store.get(image_key(run.run_id, one)))), one) for one in pictures[:MAX_TILES]]
+    write_contact_sheet(run, len(pictures), tiles, store)

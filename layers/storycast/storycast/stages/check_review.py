@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from storycast.decisions import CLOSING, Decision, SequenceTakenError
+from storycast.decisions import Decision, SequenceTakenError, closing
 from storycast.names import human_loop_name
 from storycast.plan import RunPlan
 from storycast.ports import HumanReviews, Notifier, ReviewLog
@@ -59,11 +59,11 @@ def check_review(
     }
     if loops and not still_open:
         # Who finished on the page has decided, whatever became of the workers' answers.
-        is_reviewed = completed or _closing(log.read(plan.run_id))
+        is_reviewed = completed or closing(log.read(plan.run_id))
         status = "closed" if is_reviewed else "failed"
         return {**answer, "status": status, "message": _unanswered(plan, loops)}
     decisions = _closed_by_time(plan, log, now) if now >= deadline else log.read(plan.run_id)
-    if closed := _closing(decisions):
+    if closed := closing(decisions):
         for batch in still_open:
             humans.stop(human_loop_name(plan.run_id, batch))
         fails = closed.what == "time_out" and settings.on_timeout == "fail"
@@ -79,7 +79,7 @@ def _closed_by_time(plan: RunPlan, log: ReviewLog, now: datetime) -> list[Decisi
     """Close a review whose time is over and return its decisions; who finishes in the last moment is heard."""
     while True:
         decisions = log.read(plan.run_id)
-        if _closing(decisions):
+        if closing(decisions):
             return decisions
         number = len(decisions) + 1
         decision = Decision(
@@ -95,10 +95,6 @@ def _closed_by_time(plan: RunPlan, log: ReviewLog, now: datetime) -> list[Decisi
         except SequenceTakenError:
             continue
         return [*decisions, decision]
-
-
-def _closing(decisions: Sequence[Decision]) -> Decision | None:
-    return next((decision for decision in decisions if decision.what in CLOSING), None)
 
 
 def _unanswered(plan: RunPlan, loops: Sequence[LoopEnd]) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from storycast.decisions import CLOSING
+from storycast.decisions import closing
 from storycast.plan import RunPlan
 from storycast.ports import Callbacks, Gate, Notifier, ObjectStore, ReviewLog
 from storycast.runs import Run, change_run, read_run
@@ -50,7 +50,7 @@ def open_review(
     )
     # After the token is noted: who closes the review from here on finds it.
     decisions = log.read(plan.run_id)
-    if any(decision.what in CLOSING for decision in decisions):
+    if closing(decisions):
         callbacks.succeed(task_token, {"decisions": len(decisions)})
         return {"waits": False}
     # The status last: an attempt that breaks off before it tells people again, rather than never.

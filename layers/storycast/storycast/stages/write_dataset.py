@@ -5,22 +5,27 @@ from typing import Any
 
 from storycast import keys
 from storycast.captions import Caption
-from storycast.contact_sheet import Tile, draw_contact_sheet
+from storycast.contact_sheet import Tile
 from storycast.curation import CuratedImage
-from storycast.dataset import DatasetImage, dataset_card, dataset_image, made_by
+from storycast.dataset import DatasetImage, dataset_image
 from storycast.errors import CaptionsFailedError
 from storycast.frames import from_json_lines
 from storycast.images import PictureUnreadableError, to_jpeg, to_png
 from storycast.ledger import Entry, record_entries, refuse_losses
-from storycast.manifest import ManifestRecord, picture_problem, problems, write_manifest
+from storycast.manifest import picture_problem, problems
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
 from storycast.runs import Run, change_run
+from storycast.stages.dataset_folder import (
+    dataset_manifest,
+    image_key,
+    small,
+    tile,
+    write_card,
+    write_contact_sheet,
+)
 from storycast.stages.reading import read_records
 from storycast.stages.training_picture import training_picture
-
-TILE_SOURCE_PX = 320
-"""Side at which pictures are kept for the contact sheet and shown in the review's grid."""
 
 
 def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
@@ -56,29 +61,24 @@ def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
         if problem:
             entries.append(_entry(image, "over_limit", problem))
             continue
-        store.put(_image_key(plan.run_id, made), content, "image/png")
-        small = picture.resize((TILE_SOURCE_PX, TILE_SOURCE_PX))
+        store.put(image_key(plan.run_id, made), content, "image/png")
+        shown = small(picture)
         if plan.settings.review.mode == "page":
             key = keys.review_thumb(plan.run_id, image.crop_id)
-            store.put(key, to_jpeg(small), "image/jpeg")
-        tiles.append(Tile(small, f"{image.character} · {image.framing}", made.caption))
+            store.put(key, to_jpeg(shown), "image/jpeg")
+        tiles.append(tile(shown, made))
         images.append(made)
         entries.append(_entry(image, "in_dataset", made.file_name))
     record_entries(store, plan.run_id, "write_dataset", entries)
     run = _close(plan, images, entries, captions, store)
     _refuse_useless(plan, entries, len(curated))
-    records = [
-        ManifestRecord(image_uri=f"s3://{store.bucket}/{_image_key(plan.run_id, made)}", caption=made.caption)
-        for made in images
-    ]
-    manifest = write_manifest(records, plan.settings.manifest.keys)
-    obstacles = problems(len(records))
-    _put(store, plan, keys.MANIFEST, manifest, "application/jsonl")
-    card = dataset_card(run, images, obstacles).encode()
-    _put(store, plan, "dataset/README.md", card, "text/markdown; charset=utf-8")
-    _put(store, plan, "dataset/contact_sheet.jpg", _sheet(run, tiles), "image/jpeg")
+    obstacles = problems(len(images))
+    manifest_key = keys.run_file(plan.run_id, keys.MANIFEST)
+    store.put(manifest_key, dataset_manifest(plan, images, store.bucket), "application/jsonl")
+    write_card(run, images, obstacles, store)
+    write_contact_sheet(run, len(tiles), tiles, store)
     change_run(store, plan.run_id, lambda run: run.with_warnings(*obstacles))
-    return {"manifest_key": keys.run_file(plan.run_id, keys.MANIFEST), "record_count": len(records)}
+    return {"manifest_key": manifest_key, "record_count": len(images)}
 
 
 def _close(
@@ -110,18 +110,6 @@ def _refuse_useless(plan: RunPlan, entries: Sequence[Entry], curated: int) -> No
             f"None of {curated} pictures got a caption that can be used: {reasons}. "
             "Name another captions.model, or look at the answers in captions/."
         )
-
-
-def _sheet(run: Run, tiles: Sequence[Tile]) -> bytes:
-    return draw_contact_sheet(f"{run.run_id}: {len(tiles)} pictures", made_by(run), tiles)
-
-
-def _image_key(run_id: str, made: DatasetImage) -> str:
-    return keys.run_file(run_id, f"dataset/images/{made.file_name}")
-
-
-def _put(store: ObjectStore, plan: RunPlan, name: str, content: bytes, content_type: str) -> None:
-    store.put(keys.run_file(plan.run_id, name), content, content_type)
 
 
 def _entry(image: CuratedImage, outcome: str, reason: str) -> Entry:

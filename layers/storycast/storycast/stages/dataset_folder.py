@@ -1,0 +1,51 @@
+"""The dataset's folder: what ``WriteDataset`` proposes in it, and ``ApplyReview`` leaves in it."""
+
+from collections.abc import Sequence
+
+from storycast import keys
+from storycast.contact_sheet import Tile, draw_contact_sheet
+from storycast.dataset import DatasetImage, dataset_card, made_by
+from storycast.images import Picture
+from storycast.manifest import ManifestRecord, write_manifest
+from storycast.plan import RunPlan
+from storycast.ports import ObjectStore
+from storycast.runs import Run
+
+TILE_SOURCE_PX = 320
+"""Side at which pictures are kept for the contact sheet and shown in the review's grid."""
+
+
+def image_key(run_id: str, one: DatasetImage) -> str:
+    """Return the key of a picture of a run's dataset."""
+    return keys.run_file(run_id, f"{keys.IMAGES}{one.file_name}")
+
+
+def small(picture: Picture) -> Picture:
+    """Return a picture as the contact sheet needs it; at full size they would fill the memory."""
+    return picture.resize((TILE_SOURCE_PX, TILE_SOURCE_PX))
+
+
+def tile(picture: Picture, one: DatasetImage) -> Tile:
+    """Return a picture's tile of the contact sheet; the picture is a :func:`small` one."""
+    return Tile(picture, f"{one.image.character} · {one.image.framing}", one.caption)
+
+
+def dataset_manifest(plan: RunPlan, images: Sequence[DatasetImage], bucket: str) -> bytes:
+    """Return the manifest of a run's pictures, with the keys that the project asks for."""
+    records = [
+        ManifestRecord(image_uri=f"s3://{bucket}/{image_key(plan.run_id, one)}", caption=one.caption)
+        for one in images
+    ]
+    return write_manifest(records, plan.settings.manifest.keys)
+
+
+def write_card(run: Run, images: Sequence[DatasetImage], obstacles: Sequence[str], store: ObjectStore) -> None:
+    """Write the dataset's README."""
+    card = dataset_card(run, images, obstacles).encode()
+    store.put(keys.run_file(run.run_id, "dataset/README.md"), card, "text/markdown; charset=utf-8")
+
+
+def write_contact_sheet(run: Run, count: int, tiles: Sequence[Tile], store: ObjectStore) -> None:
+    """Write the contact sheet of a dataset of ``count`` pictures."""
+    sheet = draw_contact_sheet(f"{run.run_id}: {count} pictures", made_by(run), tiles)
+    store.put(keys.run_file(run.run_id, "dataset/contact_sheet.jpg"), sheet, "image/jpeg")
