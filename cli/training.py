@@ -171,7 +171,7 @@ def _tell_cost(target: Target, settings: Settings, session: Session, screen: Scr
     prompts = len(settings.storyboard.prompts)
     parts: dict[str, Range] = {}
     if not session.draw_only:
-        seen = settings.training.step_count * settings.training.batch_size
+        seen = settings.training.values.pictures_seen
         parts[f"training, {seen:,} pictures seen"] = training_usd(settings, None)
     if prompts:
         parts[f"hosting, {usd(hosting_most_usd(settings))} at the very most"] = hosting_usd(settings)

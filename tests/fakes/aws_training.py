@@ -221,10 +221,15 @@ class MemoryBook:
             self._put(row.model_copy(update={"state": "ending", "reason": reason}))
         return self._rows[name]
 
-    def ended(self, name: str, at: datetime, reason: str) -> None:
+    def ended(self, name: str, at: datetime, reason: str, billable_s: int | None = None) -> None:
         row = self._rows[name]
         if row.is_open:
-            update = {"state": "ended", "ended_at": at, "reason": row.reason or reason}
+            update = {
+                "state": "ended",
+                "ended_at": at,
+                "reason": row.reason or reason,
+                "billable_s": billable_s,
+            }
             self._put(row.model_copy(update=update))
 
     def row(self, name: str) -> Billed | None:

@@ -39,9 +39,9 @@ def test_every_model_that_the_settings_name_by_default_has_a_confirmed_price() -
         ("embedding", settings.duplicates.embedding),
         ("input_token", settings.captions.model),
         ("output_token", settings.captions.model),
-        ("training_picture", settings.training.bedrock_base_model),
-        ("hosting_hour", settings.training.bedrock_base_model),
-        (drawing(settings.storyboard), settings.training.bedrock_base_model),
+        ("training_picture", settings.training.model_id),
+        ("hosting_hour", settings.training.model_id),
+        (drawing(settings.storyboard), settings.training.model_id),
     ):
         price = TABLE.price(item, model)
         assert price.known, item

@@ -13,7 +13,7 @@ AIM_EPOCHS = 300
 
 def epochs(training: Training, picture_count: int) -> float:
     """Return how often a training sees each picture: steps x batch size / pictures."""
-    return training.step_count * training.batch_size / max(picture_count, 1)
+    return training.values.pictures_seen / max(picture_count, 1)
 
 
 def advice(training: Training, picture_count: int) -> list[str]:
@@ -26,13 +26,13 @@ def advice(training: Training, picture_count: int) -> list[str]:
         picture_count: Pictures that are trained on.
     """
     times = epochs(training, picture_count)
-    steps_told = f"{training.step_count:,} steps of {training.batch_size}"
+    steps_told = f"{training.values.step_count:,} steps of {training.values.batch_size}"
     told = f"{steps_told} on {picture_count:,} pictures are {times:,.0f} epochs"
     if times > MANY_EPOCHS:
-        steps = max(10, round(AIM_EPOCHS * picture_count / training.batch_size))
+        steps = max(10, round(AIM_EPOCHS * picture_count / training.values.batch_size))
         return [f"{told}: each picture is seen so often that it will be copied. Try training.step_count: {steps}."]
     if times < FEW_EPOCHS:
-        steps = round(AIM_EPOCHS * picture_count / training.batch_size)
+        steps = round(AIM_EPOCHS * picture_count / training.values.batch_size)
         if steps <= MAX_STEPS:
             return [f"{told}: too few to learn a character. Try training.step_count: {steps}."]
         return [

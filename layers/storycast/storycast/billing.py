@@ -12,7 +12,8 @@ INTENT_GRACE = timedelta(minutes=5)
 """How long after the last intent a call may still make the resource: longer than any function that makes one
 lives, two minutes."""
 
-BilledKind = Literal["customization_job", "provisioned_throughput"]
+BilledKind = Literal["customization_job", "provisioned_throughput", "training_job", "drawing_job"]
+"""The first two on Bedrock, the others on SageMaker."""
 BilledState = Literal["intended", "live", "ending", "ended"]
 
 
@@ -39,6 +40,12 @@ class Billed(Record):
     """Of hosting: each is billed by the hour."""
     image_count: int = 0
     """Of a job: pictures that it sees if it goes to its end, steps times batch size; each is billed."""
+    instance_type: str = ""
+    """Of a SageMaker job."""
+    max_run_s: int = 0
+    """Of a SageMaker job: seconds after which AWS itself ends it."""
+    billable_s: int | None = None
+    """Of a SageMaker job that has ended: seconds that are billed at the list price, spot already taken off."""
     arn: str | None = None
     created_at: datetime | None = None
     ended_at: datetime | None = None

@@ -214,7 +214,7 @@ def hosting_usd(settings: Settings) -> Range:
 
 def hosting_most_usd(settings: Settings) -> float:
     """Return what hosting can cost before the sweep has ended it: ``hosting.hours`` and the hour begun then."""
-    price = price_table().price("hosting_hour", settings.training.bedrock_base_model)
+    price = price_table().price("hosting_hour", settings.training.model_id)
     return math.ceil(settings.hosting.hours + SWEEP_HOURS) * settings.hosting.model_units * price.usd
 
 
@@ -282,14 +282,14 @@ def _training_lines(settings: Settings) -> list[EstimateLine]:
 
 def _training_line(settings: Settings) -> EstimateLine:
     training = settings.training
-    seen = exactly(training.step_count * training.batch_size)
-    return _line("start_training", "steps x batch size", seen, "training_picture", training.bedrock_base_model)
+    seen = exactly(training.values.pictures_seen)
+    return _line("start_training", "steps x batch size", seen, "training_picture", training.model_id)
 
 
 def _hosting_line(settings: Settings) -> EstimateLine:
     low, high = HOSTING_HOURS
     hours = Range(low, min(high, math.ceil(settings.hosting.hours))) * settings.hosting.model_units
-    model = settings.training.bedrock_base_model
+    model = settings.training.model_id
     needed = hours if settings.storyboard.prompts else NOTHING
     return _line("provision_model", "begun hours of hosting", needed, "hosting_hour", model)
 
@@ -298,7 +298,7 @@ def _storyboard_lines(settings: Settings) -> list[EstimateLine]:
     storyboard, embedding = settings.storyboard, settings.duplicates.embedding
     base = exactly(len(storyboard.prompts) * storyboard.base_images_per_prompt)
     panels = len(storyboard.prompts) * (storyboard.images_per_prompt + storyboard.base_images_per_prompt)
-    model = settings.training.bedrock_base_model
+    model = settings.training.model_id
     return [
         _line("draw_storyboard", "panels by the base model", base, drawing(storyboard), model),
         _line("grade_storyboard", "label detection", exactly(panels), "label_detection"),

@@ -323,6 +323,8 @@ class JobFacts:
     progress: str = ""
     """Which part of the work is under way, in the service's words; empty where it does not say."""
     training_loss: float | None = None
+    billable_s: int | None = None
+    """Of a SageMaker job: seconds that are billed so far, spot already taken off."""
 
 
 class Customizer(Protocol):
@@ -414,6 +416,49 @@ class ImageModel(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class ContainerJob:
+    """A job that runs a container on a machine of its own and ends; all URIs are ``s3://bucket/key``."""
+
+    name: str
+    arguments: tuple[str, ...]
+    prefixes: Mapping[str, str]
+    """Input channels that hold all objects below a prefix, by name."""
+    manifests: Mapping[str, str]
+    """Input channels that hold the objects which a manifest file names, by name."""
+    work_uri: str
+    """Prefix that the job's work folder is synced with, there and back."""
+    output_uri: str
+    instance_type: str
+    volume_gb: int
+    max_run_s: int
+    max_wait_s: int | None
+    """With spot capacity: how long it may take in all; None means that no spot capacity is used."""
+    is_isolated: bool
+    """Whether the container gets no network."""
+    hyperparameters: Mapping[str, str]
+    """For readers of the service's console alone."""
+    tags: Mapping[str, str]
+
+
+class ContainerJobs(Protocol):
+    """Runs containers: SageMaker training jobs."""
+
+    def create(self, job: ContainerJob) -> str:
+        """Start a job and return its ARN; a name serves once, so that a second call makes no second job.
+
+        Raises:
+            TrainingAccessError: The role, the image or a quota stands against it.
+            TrainingPlanInvalidError: The service refuses the values.
+        """
+
+    def find(self, name: str) -> JobFacts | None:
+        """Return what is known of a job; None where there is none of this name."""
+
+    def stop(self, name: str) -> None:
+        """Ask a job to stop; one that has ended already or is gone is no fault."""
+
+
 class BillingBook(Protocol):
     """The rows of what is billed; see :mod:`storycast.billing`. All writes are conditional."""
 
@@ -432,8 +477,8 @@ class BillingBook(Protocol):
     def ending(self, name: str, reason: str) -> Billed:
         """Let nobody make it any more, and return the row as it is now; an ended one stays so."""
 
-    def ended(self, name: str, at: datetime, reason: str) -> None:
-        """Note that it is billed no longer."""
+    def ended(self, name: str, at: datetime, reason: str, billable_s: int | None = None) -> None:
+        """Note that it is billed no longer, and how many seconds of it are billed where that is told."""
 
     def row(self, name: str) -> Billed | None:
         """Return a row as it is after the last write; None where there is none."""

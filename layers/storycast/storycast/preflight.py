@@ -97,7 +97,7 @@ def training_findings(
         return [Finding("problem", "target", message, NotYetAvailableError)]
     return [
         *_base_model(settings, catalogue, now),
-        _region(settings.training.bedrock_base_model, region),
+        _region(settings.training.model_id, region),
         *_budget(settings),
         *_dataset(record_count),
         *_role(roles, role_arn),
@@ -122,7 +122,7 @@ def refuse_problems(findings: Sequence[Finding]) -> list[str]:
 
 
 def _base_model(settings: Settings, catalogue: ModelCatalogue, now: datetime) -> Iterator[Finding]:
-    model_id = settings.training.bedrock_base_model
+    model_id = settings.training.model_id
     try:
         facts = catalogue.facts(model_id)
     except ModelNotAvailableError as error:

@@ -4,7 +4,9 @@ A video uploaded with no project file still runs. A wrong key or value is an err
 setting that is ignored in silence costs money.
 """
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -20,6 +22,13 @@ DEFAULT_NEGATIVE_PROMPT = "text, ugly, blurry, distorted, low quality, pixelated
 
 DEFAULT_BASE_MODEL = "amazon.nova-canvas-v1:0"
 """The walk-through's base model, which ended on 2026-09-30; trained only where nobody names another one."""
+
+DEFAULT_OPEN_MODEL = "stabilityai/stable-diffusion-xl-base-1.0"
+"""What an adapter is trained on where nobody names another model; CreativeML Open RAIL++-M licence."""
+_OPEN_MODEL = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*|s3://[a-z0-9][a-z0-9.-]+/(?:[^/\x00-\x1f]+/)+")
+
+MIN_CANVAS_BATCH = 8
+MAX_CANVAS_RATE = 1e-4
 
 MAX_PROMPTS = 40
 """Of one storyboard; the map over them is an inline one."""
@@ -157,22 +166,85 @@ class Review(_Strict):
     """Approved pictures below which a character keeps a training from being started."""
 
 
+class Lora(_Strict):
+    """How an adapter (LoRA) of an open image model is trained, where ``training.target`` is ``sagemaker``."""
+
+    rank: Annotated[int, Field(ge=1, le=256)] = 16
+    """Of the adapter's matrices: more learns finer detail, and copies pictures sooner."""
+    resolution: Annotated[int, Field(ge=512, le=2048, multiple_of=64)] = 1024
+    """Side in px of a square picture as the model sees it; other aspects have as many pixels."""
+    instance_type: Annotated[str, Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$")] = "ml.g5.xlarge"
+    spot: bool = True
+    """Use capacity that AWS may take back; a job that is interrupted goes on from its last checkpoint."""
+    volume_gb: Annotated[int, Field(ge=10, le=1000)] = 60
+    """Disk of the job: weights, image, pictures and checkpoints lie on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingValues:
+    """How long and how fast is trained."""
+
+    step_count: int
+    batch_size: int
+    """Pictures of a step."""
+    learning_rate: float
+
+    @property
+    def pictures_seen(self) -> int:
+        """How many pictures are seen in all, each as often as it is seen."""
+        return self.step_count * self.batch_size
+
+
+CANVAS_VALUES = TrainingValues(step_count=14_000, batch_size=64, learning_rate=1e-6)
+"""The walk-through's, for Amazon Nova Canvas."""
+LORA_VALUES = TrainingValues(step_count=1_500, batch_size=1, learning_rate=1e-4)
+"""Learning rate and batch size of diffusers' documentation, "Stable Diffusion XL", LoRA; steps for some dozens of
+pictures, not measured."""
+
+
 class Training(_Strict):
     """What is trained on the dataset; nothing unless a target is named."""
 
     target: Literal["none", "bedrock", "sagemaker"] = "none"
-    base_model: str | None = None
-    step_count: Annotated[int, Field(ge=10, le=20_000)] = 14_000
-    batch_size: Annotated[int, Field(ge=8, le=192)] = 64
-    learning_rate: Annotated[float, Field(ge=1e-7, le=1e-4)] = 1e-6
+    base_model: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """On Bedrock a model's id; for ``sagemaker`` an id of the model hub, or ``s3://bucket/prefix/`` of weights."""
+    step_count: Annotated[int, Field(ge=10, le=20_000)] | None = None
+    batch_size: Annotated[int, Field(ge=1, le=192)] | None = None
+    learning_rate: Annotated[float, Field(ge=1e-7, le=1e-2)] | None = None
+    lora: Lora = Lora()
     max_hours: Annotated[float, Field(gt=0.0, le=72.0)] = 72.0
     hold_out_share: Annotated[float, Field(ge=0.0, le=0.5)] = 0.1
     """Share of the pictures, by whole shots, that is kept out of the training to grade its panels against."""
 
+    @model_validator(mode="after")
+    def _fits_the_target(self) -> "Training":
+        """Amazon Nova User Guide, "Fine-tuning", hyperparameters; diffusers' trainer has no such limits."""
+        if self.target == "bedrock":
+            if self.batch_size is not None and self.batch_size < MIN_CANVAS_BATCH:
+                raise ValueError(f"batch_size: {self.batch_size}: Amazon Bedrock takes {MIN_CANVAS_BATCH} to 192")
+            if self.learning_rate is not None and self.learning_rate > MAX_CANVAS_RATE:
+                raise ValueError(f"learning_rate: {self.learning_rate:g}: Amazon Bedrock takes 1e-7 to 1e-4")
+        if self.target == "sagemaker" and self.base_model and not _OPEN_MODEL.fullmatch(self.base_model):
+            raise ValueError(
+                f"base_model: '{self.base_model}' is neither an id of the model hub, such as "
+                f"{DEFAULT_OPEN_MODEL}, nor s3://bucket/prefix/ of a folder with weights"
+            )
+        return self
+
     @property
-    def bedrock_base_model(self) -> str:
-        """Id of the model that is fine-tuned on Bedrock."""
-        return self.base_model or DEFAULT_BASE_MODEL
+    def values(self) -> TrainingValues:
+        """Steps, batch size and learning rate, with the target's own default where the project names none."""
+        usual = LORA_VALUES if self.target == "sagemaker" else CANVAS_VALUES
+        return TrainingValues(
+            step_count=self.step_count or usual.step_count,
+            batch_size=self.batch_size or usual.batch_size,
+            learning_rate=self.learning_rate or usual.learning_rate,
+        )
+
+    @property
+    def model_id(self) -> str:
+        """Id of the model that is fine-tuned."""
+        return self.base_model or (DEFAULT_OPEN_MODEL if self.target == "sagemaker" else DEFAULT_BASE_MODEL)
 
 
 class Hosting(_Strict):

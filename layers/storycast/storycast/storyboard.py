@@ -79,7 +79,7 @@ def panel_requests(plan: TrainingPlan, prompt_index: int) -> tuple[PanelOrder, .
     prompt = settings.prompts[prompt_index]
     asked: list[tuple[DrawnBy, int, str]] = [("trained", settings.images_per_prompt, plan.fingerprint)]
     if settings.base_images_per_prompt:
-        asked.append(("base", settings.base_images_per_prompt, plan.settings.training.bedrock_base_model))
+        asked.append(("base", settings.base_images_per_prompt, plan.settings.training.model_id))
     orders = []
     for drawn_by, image_count, model in asked:
         request = PanelRequest(

@@ -51,11 +51,15 @@ class TrainingRequest(BaseModel):
     def over(self, settings: Settings) -> dict[str, Any]:
         """Return a run's settings with the request's overrides, unchecked, as a project file has them.
 
-        Where the run trains nothing the target becomes Bedrock: who starts a training wants one.
+        Where the run trains nothing the target becomes Bedrock: who starts a training wants one. What belongs to
+        another target, its base model and its values, is not taken over.
         """
         data = settings.model_dump(mode="json")
-        if data["training"]["target"] == "none":
-            data["training"]["target"] = "bedrock"
+        own = data["training"]["target"]
+        target = self.training.get("target", "bedrock" if own == "none" else own)
+        if own not in {"none", target}:
+            data["training"] |= dict.fromkeys(("base_model", "step_count", "batch_size", "learning_rate"))
+        data["training"]["target"] = target
         for section in ("training", "hosting", "storyboard"):
             data[section] |= getattr(self, section)
         if self.budget_usd is not None:
@@ -165,7 +169,7 @@ def training_fingerprint(training: Training, pictures: Sequence[tuple[str, str]]
     return fingerprint(
         version=VERSION,
         pictures=sorted(pictures),
-        base_model=training.bedrock_base_model,
+        base_model=training.model_id,
         values=hyperparameters(training),
     )
 
@@ -173,9 +177,9 @@ def training_fingerprint(training: Training, pictures: Sequence[tuple[str, str]]
 def hyperparameters(training: Training) -> dict[str, str]:
     """Return the values as Amazon Bedrock takes them: as text, and never as ``1e-06``."""
     return {
-        "stepCount": str(training.step_count),
-        "batchSize": str(training.batch_size),
-        "learningRate": f"{training.learning_rate:.10f}".rstrip("0"),
+        "stepCount": str(training.values.step_count),
+        "batchSize": str(training.values.batch_size),
+        "learningRate": f"{training.values.learning_rate:.10f}".rstrip("0"),
     }
 
 

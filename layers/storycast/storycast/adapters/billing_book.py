@@ -81,19 +81,20 @@ class DynamoBillingBook:
             raise KeyError(name)
         return there
 
-    def ended(self, name: str, at: datetime, reason: str) -> None:
-        """Note that it is billed no longer."""
-        self._update(
-            name,
-            "SET #state = :ended, ended_at = :at, expires_at_s = :keep, reason = if_not_exists(reason, :reason)",
-            {
-                ":ended": {"S": "ended"},
-                ":at": {"S": _time(at)},
-                ":keep": {"N": str(int((at + KEEP).timestamp()))},
-                ":reason": {"S": reason},
-            },
-            condition="#state <> :ended",
-        )
+    def ended(self, name: str, at: datetime, reason: str, billable_s: int | None = None) -> None:
+        """Note that it is billed no longer, and how many seconds of it are billed where that is told."""
+        change = "SET #state = :ended, ended_at = :at, expires_at_s = :keep"
+        change += ", reason = if_not_exists(reason, :reason)"
+        values = {
+            ":ended": {"S": "ended"},
+            ":at": {"S": _time(at)},
+            ":keep": {"N": str(int((at + KEEP).timestamp()))},
+            ":reason": {"S": reason},
+        }
+        if billable_s is not None:
+            change += ", billable_s = :billable"
+            values[":billable"] = {"N": str(billable_s)}
+        self._update(name, change, values, condition="#state <> :ended")
 
     def rows(self, run_id: str | None = None) -> list[Billed]:
         """Return all rows, or those of one run, by ``expires_at`` and name."""

@@ -183,9 +183,9 @@ def _amount(kind: str, image_count: int, hours: int, model_units: int) -> str:
 def _trained(sessions: Sequence[Session], run_id: str) -> Trained:
     plan = sessions[-1].plan
     model = next((session.model for session in reversed(sessions) if session.model), None)
-    values = plan.settings.training
+    training, values = plan.settings.training, plan.settings.training.values
     losses = next((session.losses for session in reversed(sessions) if session.losses), ())
-    times = epochs(values, plan.record_count)
+    times = epochs(training, plan.record_count)
     facts = [
         ("Steps", f"{values.step_count:,}"),
         ("Batch size", f"{values.batch_size:,}"),
@@ -205,9 +205,9 @@ def _trained(sessions: Sequence[Session], run_id: str) -> Trained:
         facts.append(("Model", "none: it was not trained to its end, or it was deleted"))
     return Trained(
         training_id=plan.training_id,
-        base_model=values.bedrock_base_model,
+        base_model=training.model_id,
         facts=tuple(facts),
-        advice=tuple(advice(values, plan.record_count)),
+        advice=tuple(advice(training, plan.record_count)),
         curve=curve(losses),
         final_loss=f"{model.final_loss:.4f}" if model and model.final_loss is not None else "",
     )

@@ -57,7 +57,7 @@ def _training_stages(material: Material) -> Iterator[StageDone]:
             ended = row.ended_at or (model.ended_at if model and model.job_name == row.name else None)
             told = f"{plan.training_id}, session {plan.session_id}: "
             told += (
-                f"{count(plan.record_count, 'picture')}, {count(plan.settings.training.step_count, 'step')}"
+                f"{count(plan.record_count, 'picture')}, {count(plan.settings.training.values.step_count, 'step')}"
                 if kind == "Training"
                 else f"{count(max(row.model_units, 1), 'model unit')}"
             )

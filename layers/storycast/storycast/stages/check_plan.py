@@ -137,7 +137,7 @@ def refuse_missing_flow_definition(settings: Settings, flow_definition_arn: str)
 
 
 def _models(settings: Settings) -> list[str]:
-    trained = [settings.training.bedrock_base_model] if settings.training.target == "bedrock" else []
+    trained = [settings.training.model_id] if settings.training.target == "bedrock" else []
     return list(dict.fromkeys((settings.duplicates.embedding, settings.captions.model, *trained)))
 
 

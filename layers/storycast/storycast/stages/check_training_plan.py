@@ -284,7 +284,8 @@ def _refuse_over_budget(plan: TrainingPlan, run: Run, book: BillingBook, start_w
     training = training_usd(settings, plan.record_count) if start_with == "train" else NOTHING
     most_usd = (training + storyboard_usd(settings)).high
     most_usd += hosting_most_usd(settings) if settings.storyboard.prompts else 0.0
-    values = f"training.step_count: {settings.training.step_count:,}, batch_size: {settings.training.batch_size}"
+    chosen = settings.training.values
+    values = f"training.step_count: {chosen.step_count:,}, batch_size: {chosen.batch_size}"
     what = f"the storyboard with its hosting, hosting.hours: {settings.hosting.hours:g}"
     what = f"training ({values}), and {what}" if start_with == "train" else what
     refuse_over_budget(settings.budget_usd, spent_usd(run, book.rows(run.run_id), now), most_usd, what)

@@ -54,7 +54,7 @@ def draw_storyboard(
 
 def _draw(plan: TrainingPlan, order: PanelOrder, store: ObjectStore, image_model: ImageModel) -> Panels:
     trained = order.drawn_by == "trained"
-    model_id = _hosting_arn(plan, store) if trained else plan.settings.training.bedrock_base_model
+    model_id = _hosting_arn(plan, store) if trained else plan.settings.training.model_id
     panels = Panels(
         fingerprint=order.fingerprint,
         drawn_by=order.drawn_by,

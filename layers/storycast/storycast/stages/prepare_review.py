@@ -174,9 +174,9 @@ def _training(plan: RunPlan, run: Run) -> TrainingAhead | None:
     cost = training_usd(settings, None) + drawing
     return TrainingAhead(
         target=settings.training.target,
-        base_model=settings.training.bedrock_base_model,
-        step_count=settings.training.step_count,
-        batch_size=settings.training.batch_size,
+        base_model=settings.training.model_id,
+        step_count=settings.training.values.step_count,
+        batch_size=settings.training.values.batch_size,
         hold_out_share=settings.training.hold_out_share,
         cost_usd=(round(cost.low, 2), round(cost.high, 2)),
         budget_usd=settings.budget_usd,

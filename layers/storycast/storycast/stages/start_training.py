@@ -47,7 +47,7 @@ def start_training(
         return {"job_name": holder, "is_own": False}
     settings = plan.settings.training
     hours = settings.max_hours
-    images = settings.step_count * settings.batch_size
+    images = settings.values.pictures_seen
     row = book.intend(plan.billed("customization_job", plan.job_name, now, hours=hours, image_count=images))
     # After the row: a claim whose holder has no open row is nobody's.
     holder = claims.claim(training_claim(plan), plan.job_name, {"run_id": plan.run_id})
@@ -67,7 +67,7 @@ def _job(plan: TrainingPlan, bucket: str, role_arn: str) -> CustomizationJob:
     return CustomizationJob(
         name=plan.job_name,
         model_name=plan.job_name,
-        base_model=plan.settings.training.bedrock_base_model,
+        base_model=plan.settings.training.model_id,
         role_arn=role_arn,
         manifest_uri=f"s3://{bucket}/{plan.manifest_key}",
         output_uri=f"s3://{bucket}/{output}",
