@@ -25,7 +25,7 @@ UV_INSTALL_FLAGS := --quiet --compile-bytecode
 
 .DEFAULT_GOAL := help
 STACK ?= storycast
-.PHONY: help setup demo smoke-aws graph test test-fast test-e2e test-sam check check-style check-types check-templates format lock local-up local-down local-status clean
+.PHONY: help setup setup-training test-training demo smoke-aws graph test test-fast test-e2e test-sam check check-style check-types check-templates format lock lock-training local-up local-down local-status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
@@ -65,12 +65,37 @@ $(STAMPS)/layer-%: | $(STAMPS)/lambda
 	    --target $(LAYERS)/$*/python -r $<
 	@touch $@
 
+# The trainer's own environment: it shares nothing with .venv. By pip, which finds a CPU build of torch wherever
+# PIP_FIND_LINKS or PIP_INDEX_URL names one. Where there is an NVIDIA GPU, torch's CUDA libraries come hashed as well.
+TRAINING_LOCK := $(if $(shell command -v nvidia-smi 2> /dev/null),requirements.txt,requirements-cpu.txt)
+TRAINING_PIP  := .tools/training/bin/python -m pip install --quiet --disable-pip-version-check
+
+setup-training: $(STAMPS)/training ## make the trainer's environment (PyTorch and more; minutes, once)
+
+$(STAMPS)/training: training/requirements.txt training/requirements-cpu.txt training/requirements-dev.txt | $(STAMPS)/uv
+	@test -x .tools/training/bin/python || $(UV) venv --quiet --seed --python 3.11 .tools/training
+	$(TRAINING_PIP) --no-deps --require-hashes -r training/$(TRAINING_LOCK) -r training/requirements-dev.txt
+	$(TRAINING_PIP) "$$(sed -n 's/^\(torch==[0-9.]*\).*/\1/p' training/requirements.txt)"
+	.tools/training/bin/python -m pip check
+	@touch $@
+
 lock: | $(STAMPS)/uv ## resolve requirements/*.in anew into hashed requirements/*.txt
 	@for lock in $(LOCKS); do \
 	  echo "$$lock"; \
 	  $(UV) pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes \
 	      --no-emit-index-url --no-emit-find-links --no-header "$${lock%.txt}.in" -o "$$lock" || exit 1; \
 	done
+	$(MAKE) lock-training
+
+TRAINING_COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+                    --no-emit-index-url --no-emit-find-links --no-header
+
+lock-training: | $(STAMPS)/uv ## resolve training/requirements*.in anew; the second lock lacks what needs a GPU
+	$(TRAINING_COMPILE) --upgrade training/requirements.in -o training/requirements.txt
+	$(TRAINING_COMPILE) -c training/requirements.txt training/requirements.in -o training/requirements-cpu.txt \
+	    $$(grep -oE '^(torch|triton|bitsandbytes|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)' training/requirements.txt \
+	       | sed 's/^/--no-emit-package /')
+	$(TRAINING_COMPILE) training/requirements-dev.in -o training/requirements-dev.txt
 
 # ---- the product -----------------------------------------------------------------------------------
 
@@ -103,6 +128,10 @@ test-e2e: setup ## the real template on the embedded AWS
 
 test-sam: setup ## sam build and sam local invoke in real Lambda containers (needs Docker)
 	$(VENV)/python -m pytest -m sam tests/sam
+
+test-training: setup setup-training ## the trainer's tests, on a tiny model on the CPU, and its types
+	cd training && ../.tools/training/bin/python -m mypy
+	cd training && ../.tools/training/bin/python -m pytest
 
 check: check-style check-types check-templates ## all that looks at source without running it
 
