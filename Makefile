@@ -25,7 +25,8 @@ UV_INSTALL_FLAGS := --quiet --compile-bytecode
 
 .DEFAULT_GOAL := help
 STACK ?= storycast
-.PHONY: help setup setup-training test-training demo smoke-aws graph test test-fast test-e2e test-sam check check-style check-types check-templates format lock lock-training local-up local-down local-status clean
+TRAINING_IMAGE ?= storycast-training:latest
+.PHONY: help setup setup-training training-image test-training demo smoke-aws graph test test-fast test-e2e test-sam check check-style check-types check-templates format lock lock-training local-up local-down local-status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
@@ -105,6 +106,9 @@ demo: setup ## run the whole workflow on this machine, over the example clip
 smoke-aws: setup ## one small picture through a stack on a real account; asks first, costs cents
 	$(VENV)/python checks/smoke_aws.py --stack $(STACK)
 
+training-image: ## build the trainer's container, for SageMaker or a machine with a GPU (needs Docker)
+	docker build --platform linux/amd64 --file training/Dockerfile --tag $(TRAINING_IMAGE) .
+
 local-up: setup ## start the embedded AWS and deploy the template on it
 	$(VENV)/python -m local up
 
@@ -153,6 +157,7 @@ check-templates: setup ## the template and the state machines, as written and as
 	$(CHECKOV) --file template.yaml
 	$(CHECKOV) --file .storycast/translated.json
 	$(CHECKOV) --file functions/sample_frames/Dockerfile
+	$(CHECKOV) --file training/Dockerfile
 	$(VENV)/python -m pytest -q tests/workflow
 
 graph: setup ## draw the README's graph of the workflow anew
