@@ -18,6 +18,8 @@ class CastMember(Record):
     description: str
     labels: tuple[str, ...]
     references: tuple[Reference, ...]
+    custom_label: str = ""
+    """What a Custom Labels model calls the character; empty where it knows none such."""
 
 
 class Cast(Record):
@@ -31,4 +33,4 @@ class Cast(Record):
     @property
     def can_name(self) -> bool:
         """Whether any member can be told from a picture."""
-        return any(member.references or member.labels for member in self.members)
+        return any(member.references or member.labels or member.custom_label for member in self.members)

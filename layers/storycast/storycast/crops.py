@@ -8,6 +8,7 @@ from storycast.boxes import Box
 from storycast.cuts import Cut
 from storycast.detections import LabelVote
 from storycast.footage import Record
+from storycast.votes import Vote
 
 
 class Crop(Record):
@@ -30,6 +31,8 @@ class Crop(Record):
     embedding: str
     """Base64 of little-endian float32, unit length; see :mod:`storycast.embeddings`."""
     paid_by: str
+    votes: tuple[Vote, ...] = ()
+    """What methods that look at the crop itself, such as a face collection, were paid to say of it."""
 
     @property
     def box(self) -> Box:

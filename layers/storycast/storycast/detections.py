@@ -1,10 +1,12 @@
 """Detections: the things in a frame that may be characters."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from storycast.boxes import Box, group_same
 from storycast.footage import Record
 from storycast.ports import LabelledBox
+from storycast.votes import Method
 
 MIN_SIDE_SHARE = 0.06
 """A box lower than this share of the frame's height shows nothing that an embedding could tell apart."""
@@ -13,10 +15,11 @@ MAX_AREA_SHARE = 0.95
 
 
 class LabelVote(Record):
-    """A label's claim to a box; confidence 0..100."""
+    """A label's claim to a box; confidence 0..100. ``method`` is the model that the label is of."""
 
     label: str
     confidence: float
+    method: Method = "labels"
 
 
 class Detection(Record):
@@ -60,7 +63,7 @@ def merge_labels(boxes: Sequence[LabelledBox]) -> tuple[Detection, ...]:
         Detections from left to right, then from top to bottom.
     """
     usable = [
-        LabelledBox(box.box.clipped(), box.label, box.confidence)
+        replace(box, box=box.box.clipped())
         for box in boxes
         if min(box.box.clipped().width, box.box.clipped().height) >= MIN_SIDE_SHARE
         and box.box.clipped().area <= MAX_AREA_SHARE
@@ -69,7 +72,9 @@ def merge_labels(boxes: Sequence[LabelledBox]) -> tuple[Detection, ...]:
     detections = []
     for group in group_same([box.box for box in ordered]):
         first = ordered[group[0]]
-        votes = {ordered[index].label: ordered[index].confidence for index in reversed(group)}
+        votes = {
+            (ordered[index].label, ordered[index].method): ordered[index].confidence for index in reversed(group)
+        }
         ranked = sorted(votes.items(), key=lambda vote: (-vote[1], vote[0]))
         detections.append(
             Detection(
@@ -78,7 +83,10 @@ def merge_labels(boxes: Sequence[LabelledBox]) -> tuple[Detection, ...]:
                 width=round(first.box.width, 5),
                 height=round(first.box.height, 5),
                 confidence=round(first.confidence, 2),
-                labels=tuple(LabelVote(label=label, confidence=round(value, 2)) for label, value in ranked),
+                labels=tuple(
+                    LabelVote(label=label, confidence=round(value, 2), method=method)
+                    for (label, method), value in ranked
+                ),
             )
         )
     return tuple(sorted(detections, key=lambda detection: detection.box))

@@ -10,6 +10,7 @@ from storycast.boxes import Box
 from storycast.decisions import Decision
 from storycast.storyboard import PanelRequest
 from storycast.training import JobStatus, ThroughputStatus
+from storycast.votes import Method
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,12 @@ class Claims(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LabelledBox:
-    """One instance of a label; confidence 0..100."""
+    """One instance of a label; confidence 0..100. ``method`` tells general labels from custom ones."""
 
     box: Box
     label: str
     confidence: float
+    method: Method = "labels"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from storycast.cuts import Cut
 from storycast.embeddings import Vectors
 from storycast.footage import Record
 from storycast.frames import KeptFrame
+from storycast.votes import Vote
 
 SAME_PLACE_RATIO = 0.2
 """Intersection over union of a character's boxes in successive sampled frames, from which it may be the same."""
@@ -42,9 +43,12 @@ class Sighting(Record):
     side_px: int
     confidence: float
     labels: tuple[tuple[str, float], ...]
+    custom_labels: tuple[tuple[str, float], ...] = ()
     sharpness: float
     light: float
     contrast: float
+    votes: tuple[Vote, ...] = ()
+    """Who voted what: of methods that are paid by the crop as they said it, and after naming those of all methods."""
     track: int = -1
     character: str = ""
     """Name of the character; empty where it has none, with the reason beside it."""
@@ -88,7 +92,11 @@ def sighting(frame: KeptFrame, crop: Crop) -> Sighting:
         top_px=crop.top_px,
         side_px=crop.side_px,
         confidence=crop.confidence,
-        labels=tuple((vote.label, vote.confidence) for vote in crop.labels),
+        labels=tuple((vote.label, vote.confidence) for vote in crop.labels if vote.method == "labels"),
+        custom_labels=tuple(
+            (vote.label, vote.confidence) for vote in crop.labels if vote.method == "custom_labels"
+        ),
+        votes=crop.votes,
         sharpness=crop.sharpness,
         light=crop.light,
         contrast=crop.contrast,
