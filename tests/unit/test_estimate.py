@@ -9,15 +9,21 @@ from hypothesis import strategies as st
 
 from storycast.costs import costs
 from storycast.estimate import (
+    JOB_STOP_HOURS,
     WIDEST,
     Estimate,
     Range,
     captions_usd,
+    drawing_hours,
     estimate,
     frames_usd,
     hosting_most_usd,
     hosting_usd,
+    job_hour_usd,
+    most_hours,
     storyboard_usd,
+    training_hours,
+    training_most_usd,
     training_usd,
 )
 from storycast.runs import ModelUsed, Run
@@ -45,7 +51,7 @@ def stage(expected: Estimate, name: str) -> Range:
     st.floats(0.01, 60.0),
     st.integers(0, 6),
     st.integers(1, 1000),
-    st.booleans(),
+    st.sampled_from(("none", "bedrock", "sagemaker")),
     st.integers(0, 40),
     st.floats(0.1, 72.0),
 )
@@ -54,7 +60,7 @@ def test_no_range_is_wider_than_threefold(
     rate: float,
     characters: int,
     images: int,
-    trains: bool,
+    target: str,
     prompts: int,
     hours: float,
 ) -> None:
@@ -62,7 +68,7 @@ def test_no_range_is_wider_than_threefold(
         characters=[{"name": f"C{number}", "references": ["a/*"]} for number in range(characters)],
         sampling={"frames_per_second": rate},
         selection={"images_per_character": images},
-        training={"target": "bedrock" if trains else "none"},
+        training={"target": target, "max_hours": hours},
         storyboard={"prompts": ["a panel"] * prompts},
         hosting={"hours": hours},
     )
@@ -206,3 +212,84 @@ def test_workers_of_amazon_a2i_cost_something_and_a_page_nothing() -> None:
     assert shown("page") == shown("auto") == []
     (most,) = shown("a2i")
     assert most == pytest.approx(0.08 * 0.4 * 60)
+
+
+LORA = {
+    "training": {"target": "sagemaker"},
+    "budget_usd": 20,
+    "storyboard": {"prompts": ["Mara at dawn", "Tom at dusk"]},
+}
+
+
+def test_a_training_on_sagemaker_is_billed_by_the_hour_and_hosts_nothing() -> None:
+    asked = settings(**LORA)
+    expected = estimate(asked, [1000])
+    by_stage = {line.stage: line for line in expected.lines}
+    assert by_stage["start_training"].unit == "hour"
+    assert stage(expected, "start_training") == training_usd(asked, None) == training_hours(asked) * 1.408
+    assert stage(expected, "provision_model") == hosting_usd(asked) == drawing_hours(asked) * 1.408
+    assert "draw_storyboard" not in by_stage
+    assert "ml.g5.xlarge" in by_stage["start_training"].what
+    told = expected.to_json()
+    assert any("not measured on that GPU" in assumption for assumption in told["assumptions"])
+    assert not any("hosting lasts" in assumption for assumption in told["assumptions"])
+    assert any("spot capacity" in note for note in told["notes"])
+    assert any("ml.g5.xlarge is not confirmed" in note for note in told["notes"])
+
+
+def test_more_steps_larger_pictures_and_slower_gpus_take_longer() -> None:
+    def hours(**training: Any) -> float:
+        return training_hours(settings(training={"target": "sagemaker", **training})).high
+
+    base = hours()
+    assert hours(step_count=3000) > base
+    assert hours(batch_size=2) == pytest.approx(hours(step_count=3000))
+    assert hours(lora={"resolution": 512}) < base < hours(lora={"resolution": 1536})
+    assert hours(lora={"instance_type": "ml.g6e.xlarge"}) < base < hours(lora={"instance_type": "ml.g4dn.xlarge"})
+    assert hours(lora={"instance_type": "ml.z9.xlarge"}) >= hours(lora={"instance_type": "ml.g4dn.xlarge"})
+
+
+def test_nothing_is_drawn_without_prompts_by_a_job_either() -> None:
+    asked = settings(training={"target": "sagemaker"})
+    assert drawing_hours(asked) == hosting_usd(asked) == Range(0, 0)
+    assert training_usd(asked, 0) == Range(0, 0)
+
+
+def test_an_instance_type_that_nobody_knows_is_counted_as_the_dearest_and_slowest() -> None:
+    expected = estimate(
+        settings(**{**LORA, "training": {"target": "sagemaker", "lora": {"instance_type": "ml.z9.large"}}}), [0]
+    )
+    (line,) = [line for line in expected.lines if line.stage == "start_training"]
+    assert not line.price_known
+    assert any("No price of ml.z9.large is known" in note and "slowest" in note for note in expected.notes)
+
+
+@given(
+    st.floats(0.01, 200.0),
+    st.floats(0.0, 1.0),
+    st.floats(0.01, 72.0),
+    st.sampled_from(("ml.g4dn.xlarge", "ml.g5.xlarge", "ml.p5.48xlarge", "ml.z9.large")),
+)
+def test_a_job_that_runs_to_its_end_never_passes_what_is_left(
+    budget_usd: float, share: float, asked_hours: float, instance_type: str
+) -> None:
+    asked = settings(
+        training={"target": "sagemaker", "max_hours": asked_hours, "lora": {"instance_type": instance_type}},
+        budget_usd=budget_usd,
+    )
+    left_usd = share * budget_usd
+    hours = most_hours(asked, left_usd, asked_hours)
+    assert 0 <= hours <= asked_hours
+    if hours:
+        assert (hours + JOB_STOP_HOURS) * job_hour_usd(asked) <= left_usd + 1e-9
+    assert training_usd(asked, None).high <= (asked_hours + JOB_STOP_HOURS) * job_hour_usd(asked) + 1e-9
+    assert training_most_usd(asked) <= budget_usd
+
+
+def test_without_a_budget_a_job_runs_as_long_as_it_was_asked_to() -> None:
+    assert most_hours(settings(training={"target": "sagemaker"}), 0.0, 5.0) == 5.0
+
+
+def test_a_drawing_job_costs_no_more_than_its_hours() -> None:
+    asked = settings(**{**LORA, "hosting": {"hours": 0.1}})
+    assert hosting_usd(asked).high <= hosting_most_usd(asked) == pytest.approx((0.1 + JOB_STOP_HOURS) * 1.408)

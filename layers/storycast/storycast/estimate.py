@@ -10,9 +10,10 @@ whole film and on a montage of it, with and without a named cast; the actual cos
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from storycast.instances import FAMILIES, gpu
 from storycast.prices import Price, price_table
 from storycast.settings import Settings, Storyboard
 from storycast.workflow_cost import Work, workflow_price
@@ -56,6 +57,16 @@ GRADED_PARTS_PER_PANEL = 9
 
 SWEEP_HOURS = 0.5
 """How much later than ``hosting.hours`` a hosting may be gone: a quarter until the sweep, a quarter to end."""
+
+JOB_START_HOURS = 0.25
+"""Of a SageMaker job, at most: what is billed before its first step and after its last one, most of it to fetch
+7 to 14 GB of weights. Not measured."""
+JOB_STOP_HOURS = 120 / 3600
+"""What a job has to save its state after AWS has told it to stop, at ``MaxRuntimeInSeconds``, too."""
+DENOISING_SHARE = 0.3
+"""A denoising step of a panel beside a training step: two passes without gradients. Not measured."""
+INFERENCE_STEPS = 30
+"""Denoising steps of a panel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +126,7 @@ class Estimate:
     as_of: str
     """ISO date of the prices."""
     lines: tuple[EstimateLine, ...]
+    assumptions: tuple[str, ...]
 
     @property
     def total(self) -> Range:
@@ -146,7 +158,7 @@ class Estimate:
                 for line in self.lines
             ],
             "total_usd": self.total.rounded,
-            "assumptions": list(ASSUMPTIONS),
+            "assumptions": list(self.assumptions),
             "notes": list(self.notes),
         }
 
@@ -158,7 +170,10 @@ ASSUMPTIONS = (
     f"{DISCOVERED_PICTURES_PER_SECOND:g} of a cast that nobody named, {NEW_PICTURES_PER_STILL:g} a still",
     "no more than selection.images_per_character of each named character",
     f"{INPUT_TOKENS:,} tokens are read for a caption",
-    f"hosting lasts {HOSTING_HOURS[0]} to {HOSTING_HOURS[1]} begun hours",
+)
+HOSTING_ASSUMPTION = f"hosting lasts {HOSTING_HOURS[0]} to {HOSTING_HOURS[1]} begun hours"
+SPOT_NOTE = (
+    "Jobs on spot capacity are counted at the full price: AWS tells of savings of up to 90%, and of none for sure."
 )
 GENERAL_NOTES = (
     "Everything is counted as new; what an earlier run paid for is not paid again.",
@@ -193,11 +208,29 @@ def estimate(settings: Settings, durations_ms: Sequence[int], *, reference_count
         *_training_lines(settings),
         _workflow_line(settings, frames, crops, pictures, len(durations_ms), sum(durations_ms)),
     ]
-    return Estimate(price_table().as_of, tuple(line for line in lines if line.count.high))
+    return Estimate(
+        price_table().as_of, tuple(line for line in lines if line.count.high), (*ASSUMPTIONS, *_assumed(settings))
+    )
+
+
+def _assumed(settings: Settings) -> list[str]:
+    """Return what an estimate assumes of the training alone."""
+    training = settings.training
+    if training.target == "none":
+        return []
+    if training.target == "bedrock":
+        return [HOSTING_ASSUMPTION]
+    return [
+        f"{gpu(training.lora.instance_type).name}: up to {_step_s(training.lora.resolution, settings):.1f} s a "
+        f"picture and training step at {training.lora.resolution} px, not measured on that GPU by this project",
+        f"a job takes up to {JOB_START_HOURS * 60:.0f} minutes beside its steps",
+    ]
 
 
 def training_usd(settings: Settings, record_count: int | None) -> Range:
-    """Return what a fine-tuning job costs: each picture that it sees has its price, steps times batch size.
+    """Return what a training job is expected to cost.
+
+    On Bedrock each picture that it sees has its price, steps times batch size; on SageMaker each hour of it.
 
     Args:
         settings: The project's settings, with a session's overrides.
@@ -207,19 +240,81 @@ def training_usd(settings: Settings, record_count: int | None) -> Range:
     return NOTHING if record_count == 0 else _training_line(settings).usd
 
 
+def training_most_usd(settings: Settings) -> float:
+    """Return what a training job can cost before AWS itself ends it, whatever is expected of it.
+
+    On SageMaker that is after ``training.max_hours``, or earlier where the budget buys fewer: see
+    :func:`most_hours`.
+    """
+    if settings.training.target != "sagemaker":
+        return _training_line(settings).usd.high
+    hours = settings.training.max_hours + JOB_STOP_HOURS
+    most_usd = hours * job_hour_usd(settings)
+    return min(most_usd, settings.budget_usd) if settings.budget_usd > 0 else most_usd
+
+
+def training_hours(settings: Settings) -> Range:
+    """Return for how long a training job on SageMaker is expected to be billed, whatever ``max_hours`` allows."""
+    lora, seen = settings.training.lora, settings.training.values.pictures_seen
+    return up_to(JOB_START_HOURS + seen * _step_s(lora.resolution, settings) / 3600)
+
+
+def drawing_hours(settings: Settings) -> Range:
+    """Return how long the drawing job on SageMaker is expected to be billed; no time without prompts."""
+    board = settings.storyboard
+    pictures = len(board.prompts) * (board.images_per_prompt + board.base_images_per_prompt)
+    side_px = math.sqrt(board.width * board.height)
+    drawn_s = pictures * INFERENCE_STEPS * DENOISING_SHARE * _step_s(side_px, settings)
+    return up_to(JOB_START_HOURS + drawn_s / 3600) if pictures else NOTHING
+
+
+def job_hour_usd(settings: Settings) -> float:
+    """Return what an hour of a SageMaker job costs at list price; spot capacity costs less, and never more."""
+    return price_table().price("training_hour", settings.training.lora.instance_type).usd
+
+
+def most_hours(settings: Settings, left_usd: float, asked_hours: float) -> float:
+    """Return how long a SageMaker job may run at most, so that AWS's own clock keeps the budget.
+
+    Args:
+        settings: The project's settings, with a session's overrides.
+        left_usd: What is left of ``budget_usd`` for this job.
+        asked_hours: The project's own bound: ``training.max_hours``, of a drawing ``hosting.hours``.
+
+    Returns:
+        The asked hours, or as many as the rest of the budget buys at list price, the time to stop taken off; 0
+        where it buys none. All asked hours where no budget is set.
+    """
+    if settings.budget_usd <= 0:
+        return asked_hours
+    return max(0.0, min(asked_hours, left_usd / job_hour_usd(settings) - JOB_STOP_HOURS))
+
+
 def hosting_usd(settings: Settings) -> Range:
-    """Return what hosting is expected to cost while the storyboard is drawn; nothing without prompts."""
+    """Return what drawing the storyboard is expected to cost beside its panels; nothing without prompts.
+
+    On Bedrock the model is hosted meanwhile; on SageMaker a job draws.
+    """
     return _hosting_line(settings).usd
 
 
 def hosting_most_usd(settings: Settings) -> float:
-    """Return what hosting can cost before the sweep has ended it: ``hosting.hours`` and the hour begun then."""
+    """Return what hosting or drawing can cost before it is ended by force.
+
+    Hosting costs ``hosting.hours`` and the hour begun when the sweep has ended it. A drawing job is ended by AWS
+    after ``hosting.hours``.
+    """
+    if settings.training.target == "sagemaker":
+        return (settings.hosting.hours + JOB_STOP_HOURS) * job_hour_usd(settings)
     price = price_table().price("hosting_hour", settings.training.model_id)
     return math.ceil(settings.hosting.hours + SWEEP_HOURS) * settings.hosting.model_units * price.usd
 
 
 def storyboard_usd(settings: Settings) -> Range:
-    """Return what the base model's panels and the grading cost; a hosted model's own panels cost nothing more."""
+    """Return what the base model's panels and the grading cost; a trained model's own panels cost nothing more.
+
+    On SageMaker the base model's cost nothing more either: the same job draws them.
+    """
     return sum((line.usd for line in _storyboard_lines(settings)), NOTHING)
 
 
@@ -282,11 +377,16 @@ def _training_lines(settings: Settings) -> list[EstimateLine]:
 
 def _training_line(settings: Settings) -> EstimateLine:
     training = settings.training
+    if training.target == "sagemaker":
+        return _job_line("start_training", "training job", training_hours(settings), training.max_hours, settings)
     seen = exactly(training.values.pictures_seen)
     return _line("start_training", "steps x batch size", seen, "training_picture", training.model_id)
 
 
 def _hosting_line(settings: Settings) -> EstimateLine:
+    if settings.training.target == "sagemaker":
+        hours, most = drawing_hours(settings), settings.hosting.hours
+        return _job_line("provision_model", "drawing job", hours, most, settings)
     low, high = HOSTING_HOURS
     hours = Range(low, min(high, math.ceil(settings.hosting.hours))) * settings.hosting.model_units
     model = settings.training.model_id
@@ -294,13 +394,37 @@ def _hosting_line(settings: Settings) -> EstimateLine:
     return _line("provision_model", "begun hours of hosting", needed, "hosting_hour", model)
 
 
+def _job_line(stage: str, what: str, hours: Range, most: float, settings: Settings) -> EstimateLine:
+    """Return the line of a SageMaker job, which AWS ends after ``most`` hours."""
+    lora = settings.training.lora
+    billed = up_to(min(hours.high, most + JOB_STOP_HOURS))
+    line = _line(stage, f"{what}, hours of {lora.instance_type}", billed, "training_hour", lora.instance_type)
+    notes = [line.note] if line.note else []
+    if lora.instance_type.rpartition(".")[0] not in FAMILIES:
+        notes.append(f"How fast {lora.instance_type} is was not looked up; counted as the slowest GPU known.")
+    if lora.spot:
+        notes.append(SPOT_NOTE)
+    return replace(line, note=" ".join(notes))
+
+
+def _step_s(side_px: float, settings: Settings) -> float:
+    """Return for how many seconds at most a training step works on a picture, by its size.
+
+    Attention grows faster than the number of pixels; a small picture keeps a large GPU waiting.
+    """
+    size = side_px * side_px / SMALL_PICTURE_PIXELS
+    factor: float = max(size, size**1.3, 0.25)
+    return gpu(settings.training.lora.instance_type).step_s * factor
+
+
 def _storyboard_lines(settings: Settings) -> list[EstimateLine]:
     storyboard, embedding = settings.storyboard, settings.duplicates.embedding
     base = exactly(len(storyboard.prompts) * storyboard.base_images_per_prompt)
     panels = len(storyboard.prompts) * (storyboard.images_per_prompt + storyboard.base_images_per_prompt)
     model = settings.training.model_id
+    drawn = [_line("draw_storyboard", "panels by the base model", base, drawing(storyboard), model)]
     return [
-        _line("draw_storyboard", "panels by the base model", base, drawing(storyboard), model),
+        *(drawn if settings.training.target != "sagemaker" else ()),
         _line("grade_storyboard", "label detection", exactly(panels), "label_detection"),
         _line("grade_storyboard", "embeddings", up_to(GRADED_PARTS_PER_PANEL * panels), "embedding", embedding),
     ]
