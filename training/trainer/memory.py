@@ -1,0 +1,133 @@
+"""What is picked to make a job fit the GPU that is there.
+
+The sizes are reckoned from the model's shape and from what diffusers' documentation reports: nothing here was
+measured on a GPU. They err towards using less memory, which costs speed and never a result.
+"""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Literal
+
+import torch
+
+Precision = Literal["bf16", "fp16", "fp32"]
+
+UNET_GB = {"bf16": 5.2, "fp16": 5.2, "fp32": 10.3}
+"""The frozen UNet of SDXL: 2.57 billion weights."""
+ACTIVATIONS_GB = 18.0
+"""Kept for the backward pass of one picture of 1024 px, everything kept."""
+CHECKPOINTED_GB = 4.0
+"""The same where blocks are computed again instead."""
+EIGHT_BIT_BELOW_GB = 20.0
+"""LoRA's optimiser state is small (0.2 GB at rank 16): that matters on small cards alone."""
+USABLE = 0.9
+"""The rest of the memory is for CUDA itself, and for what fragments."""
+DRAWING_AT_EASE_GB = 20.0
+"""From here on a picture of 1024 px is drawn and decoded in one piece."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """What there is to train on."""
+
+    kind: Literal["cuda", "cpu"]
+    name: str
+    memory_gb: float
+    """Of the GPU; 0 where there is none."""
+    supports_bf16: bool
+    has_bitsandbytes: bool
+
+    @property
+    def words(self) -> str:
+        """For people, such as "NVIDIA A10G, 22 GB"."""
+        return f"{self.name}, {self.memory_gb:.0f} GB" if self.kind == "cuda" else self.name
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was picked."""
+
+    precision: Precision
+    gradient_checkpointing: bool
+    eight_bit_optimizer: bool
+    attention_slicing: bool
+    """In drawing: attention in slices, one after the other."""
+    vae_tiling: bool
+    """In drawing: pictures decoded tile by tile."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the frozen weights; what is trained is always float32."""
+        return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[self.precision]
+
+    @property
+    def training_words(self) -> str:
+        """What a training uses, for people."""
+        picked: list[str] = [self.precision]
+        picked += ["gradient checkpointing"] if self.gradient_checkpointing else []
+        picked += ["8-bit AdamW"] if self.eight_bit_optimizer else ["AdamW"]
+        return ", ".join(picked)
+
+    @property
+    def drawing_words(self) -> str:
+        """What a drawing uses, for people."""
+        picked: list[str] = [self.precision]
+        picked += ["attention slicing"] if self.attention_slicing else []
+        picked += ["VAE tiling"] if self.vae_tiling else []
+        return ", ".join(picked)
+
+
+def pick(
+    memory_gb: float, *, supports_bf16: bool, has_bitsandbytes: bool, resolution: int, batch_size: int
+) -> Options:
+    """Pick what a job uses.
+
+    Args:
+        memory_gb: All memory of the GPU; 0 where there is none.
+        supports_bf16: Whether the GPU computes in bfloat16.
+        has_bitsandbytes: Whether the 8-bit optimiser is installed.
+        resolution: Side of a square picture, px.
+        batch_size: Pictures of a step.
+    """
+    if memory_gb <= 0:
+        return Options("fp32", False, False, False, False)
+    precision: Precision = "bf16" if supports_bf16 else "fp16"
+    activations_gb = ACTIVATIONS_GB * batch_size * (resolution / 1024) ** 2
+    return Options(
+        precision=precision,
+        gradient_checkpointing=UNET_GB[precision] + activations_gb > USABLE * memory_gb,
+        eight_bit_optimizer=has_bitsandbytes and memory_gb < EIGHT_BIT_BELOW_GB,
+        attention_slicing=memory_gb < DRAWING_AT_EASE_GB / 2,
+        vae_tiling=memory_gb < DRAWING_AT_EASE_GB or resolution > 1024,
+    )
+
+
+def needed_gb(options: Options, resolution: int, batch_size: int) -> float:
+    """How much memory a training with these options should need, reckoned."""
+    each = CHECKPOINTED_GB if options.gradient_checkpointing else ACTIVATIONS_GB
+    return UNET_GB[options.precision] + each * batch_size * (resolution / 1024) ** 2
+
+
+def find_device() -> Device:
+    """Look for a GPU."""
+    if not torch.cuda.is_available():
+        return Device("cpu", "CPU", 0.0, supports_bf16=False, has_bitsandbytes=False)
+    found = torch.cuda.get_device_properties(0)
+    return Device(
+        "cuda",
+        found.name,
+        found.total_memory / 2**30,
+        supports_bf16=torch.cuda.is_bf16_supported(including_emulation=False),
+        has_bitsandbytes=find_spec("bitsandbytes") is not None,
+    )
+
+
+def pick_for(device: Device, *, resolution: int, batch_size: int) -> Options:
+    """:func:`pick` for a device."""
+    return pick(
+        device.memory_gb,
+        supports_bf16=device.supports_bf16,
+        has_bitsandbytes=device.has_bitsandbytes,
+        resolution=resolution,
+        batch_size=batch_size,
+    )
