@@ -53,8 +53,10 @@ def check_out(out: Path) -> list[str]:
     return []
 
 
-def copy_run(s3: "S3Client", bucket: str, run_id: str, out: Path, screen: Screen) -> RunCopy:
-    """Copy all of ``runs/<run_id>/`` to ``out/<run_id>/``.
+def copy_run(
+    s3: "S3Client", bucket: str, run_id: str, out: Path, screen: Screen, *, only: tuple[str, ...] = ("",)
+) -> RunCopy:
+    """Copy ``runs/<run_id>/`` to ``out/<run_id>/``.
 
     Files that are the same already stay untouched; files of the folder that are not in the bucket stay, too.
     Nothing is ever written outside of ``out/<run_id>``, whatever the keys say and wherever links lead.
@@ -65,6 +67,7 @@ def copy_run(s3: "S3Client", bucket: str, run_id: str, out: Path, screen: Screen
         run_id: The run.
         out: The folder, made where it is missing.
         screen: Shows progress.
+        only: Files of the run, and folders that end in ``/``; everything unless it is said.
 
     Raises:
         OutFolderError: ``out/<run_id>`` is a link that leads elsewhere.
@@ -79,6 +82,8 @@ def copy_run(s3: "S3Client", bucket: str, run_id: str, out: Path, screen: Screen
         below = stored["Key"].removeprefix(keys.run_folder(run_id))
         if below.endswith("/") and not stored["Size"]:
             continue  # what the console writes as a folder
+        if not below.startswith(only):
+            continue
         try:
             jobs.append((stored, safe_path(folder, below)))
         except UnsafeKeyError as error:

@@ -1,5 +1,6 @@
 """`storycast train`."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -34,6 +35,30 @@ def train(
             help="A manifest below runs/ or datasets/ of the bucket; RUN may then be a new name.",
         ),
     ] = None,
+    local: Annotated[
+        bool,
+        typer.Option(
+            "--local",
+            help="Train an open model on this machine's GPU instead; RUN may be a folder that --out left.",
+        ),
+    ] = False,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights",
+            metavar="DIR",
+            help="With --local: the base model's folder (diffusers); else the model hub's.",
+        ),
+    ] = None,
+    python: Annotated[
+        Path | None,
+        typer.Option(
+            "--python",
+            metavar="PATH",
+            envvar="STORYCAST_TRAINING_PYTHON",
+            help="With --local: the Python that trains. [default: of `make setup-training`]",
+        ),
+    ] = None,
     yes: options.Yes = False,
     target: options.TargetOption = "local",
     out: options.Out = None,
@@ -52,6 +77,7 @@ def train(
     Examples:
       storycast train film-20261122-1a2b3c --steps 2000 --out out/
       storycast train film-20261122-1a2b3c --no-storyboard --budget 500 --target aws
+      storycast train out/film-20261122-1a2b3c --local --weights sdxl/
     """  # noqa: D301 -- \b is typer's mark for lines to leave as they are
     from cli.screen import Screen  # noqa: PLC0415 -- see run
     from cli.target import choose  # noqa: PLC0415
@@ -63,12 +89,25 @@ def train(
         "learning_rate": learning_rate,
         "base_model": base_model,
     }
+    chosen = {name: value for name, value in given.items() if value is not None}
+    storyboard: dict[str, Any] = {"prompts": []} if no_storyboard else {}
+    choice = choose(target, stack, state, keep_up=keep_up)
+    if weights and not local:
+        from cli.problems import InputRefusedError  # noqa: PLC0415
+
+        raise InputRefusedError(["--weights goes with --local; on AWS training.base_model names the weights."])
+    if local:
+        from cli.local_plan import LocalSession  # noqa: PLC0415
+        from cli.local_training import do_local_session, refuse_options  # noqa: PLC0415
+
+        refuse_options(budget_usd=budget, manifest_key=manifest)
+        asked = LocalSession(run, chosen, storyboard, weights=weights, python=python)
+        raise typer.Exit(do_local_session(asked, choice, out, Screen(), yes=yes))
     session = Session(
         run_id=run,
-        training={name: value for name, value in given.items() if value is not None},
-        storyboard={"prompts": []} if no_storyboard else {},
+        training=chosen,
+        storyboard=storyboard,
         budget_usd=budget,
         manifest_key=manifest,
     )
-    choice = choose(target, stack, state, keep_up=keep_up)
     raise typer.Exit(do_session(session, choice, out, Screen(), yes=yes))

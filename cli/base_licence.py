@@ -1,0 +1,50 @@
+"""The licence of a base model, as far as it can be told without asking anybody."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from storycast.settings import DEFAULT_OPEN_MODEL
+
+_KNOWN = {DEFAULT_OPEN_MODEL: "CreativeML Open RAIL++-M (openrail++)"}
+_MOST_CARD_BYTES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """A licence's name, and where its text is."""
+
+    name: str
+    words: str
+    """For people, with what to read."""
+
+
+def licence_of(weights: Path | None, model_id: str) -> Licence:
+    """Return the licence of a base model.
+
+    Args:
+        weights: Its folder, whose card and licence files tell; None where it comes from the model hub.
+        model_id: Its id at the hub.
+    """
+    if weights is None:
+        name = _KNOWN.get(model_id, "not known here")
+        return Licence(
+            name,
+            f"The licence of {model_id}: {name}. Its text is on the model's page at the hub. "
+            "It binds what is trained.",
+        )
+    files = sorted(one for one in weights.iterdir() if one.is_file() and one.name.upper().startswith("LICEN"))
+    name = _of_card(weights / "README.md") or ("see its text" if files else "not told")
+    text = f"Its text: {', '.join(map(str, files))}." if files else "There is no LICENSE file beside the weights."
+    return Licence(name, f"The licence of {weights}: {name}. {text} It binds what is trained.")
+
+
+def _of_card(card: Path) -> str:
+    """Return the licence that a model card's head names; empty where it names none."""
+    try:
+        with card.open(encoding="utf-8", errors="replace") as file:
+            head = re.match(r"---\n(.*?)\n---\n", file.read(_MOST_CARD_BYTES), re.DOTALL)
+    except OSError:
+        return ""
+    told = re.search(r"^license:[ \t]*[\"']?([\w.+-]+)", head[1], re.MULTILINE) if head else None
+    return told[1] if told else ""
