@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from storycast.errors import SettingsInvalidError
 from storycast.plan import RunPlan, read_plan, write_plan
 from storycast.settings import Settings, read_settings
+from storycast.votes import METHODS
 from tests.fakes.store import MemoryStore
 
 ROOT = Path(__file__).parents[2]
+VERSION = "arn:aws:rekognition:us-east-1:123456789012:project/cast/version/v1/1793664000000"
 
 
 @pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "---\n", "{}", b"\xef\xbb\xbf"])
@@ -32,6 +34,20 @@ def test_the_defaults_ask_for_nothing_that_bills_by_the_hour() -> None:
         20,
         4,
     )
+
+
+def test_each_method_has_a_threshold_of_its_own() -> None:
+    detection = read_settings("detection: {min_confidence: 40}", "f").detection
+    assert [detection.threshold(method) for method in METHODS] == [0.4, 0.8, None, None]
+    text = "{min_confidence: 40, thresholds: {labels: 70, faces: 95, custom_labels: 30, references: 0.6}}"
+    detection = read_settings(f"detection: {text}", "f").detection
+    assert [detection.threshold(method) for method in METHODS] == [0.7, 0.95, 0.3, 0.6]
+    assert detection.min_confidence == 40
+
+
+def test_a_model_of_custom_labels_is_named_by_its_version() -> None:
+    text = f"detection: {{methods: [custom_labels], custom_labels_model: '{VERSION}'}}"
+    assert read_settings(text, "f").detection.custom_labels_model == VERSION
 
 
 def test_the_example_is_valid() -> None:
@@ -61,6 +77,14 @@ def test_spaces_round_values_are_taken_off() -> None:
         ("sampling:", "sampling: "),
         ("detection: {methods: [labels, magic]}", "detection.methods[1]: "),
         ("detection: {min_confidence: 101}", "detection.min_confidence: "),
+        ("detection: {methods: []}", "detection.methods: "),
+        ("detection: {thresholds: {faces: 101}}", "detection.thresholds.faces: "),
+        ("detection: {thresholds: {references: 0}}", "detection.thresholds.references"),
+        ("detection: {thresholds: {captions: 1}}", "unknown key 'detection.thresholds.captions'"),
+        ("detection: {custom_labels_hours: 0}", "detection.custom_labels_hours: "),
+        ("detection: {methods: [custom_labels], custom_labels_model: m}", "detection.custom_labels_model: "),
+        ("detection: {methods: [custom_labels]}", "custom_labels needs custom_labels_model"),
+        (f"detection: {{custom_labels_model: '{VERSION}'}}", "custom_labels_model has no effect"),
         ("crop: {padding: -0.1}", "crop.padding: "),
         ("crop: {max_size: 511}", "crop.max_size: "),
         ("duplicates: {threshold: 0}", "duplicates.threshold"),

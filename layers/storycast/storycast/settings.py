@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from storycast.errors import SettingsInvalidError
+from storycast.votes import Method
 
 UNKNOWN = "unknown"
 """Name of whoever was found in a picture and could not be named; no member of the cast may have it."""
@@ -38,7 +39,11 @@ MAX_PROMPT = 1024
 """Characters."""
 PromptText = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Confidence = Annotated[float, Field(ge=0.0, le=100.0)]
 ModelId = Annotated[str, Field(min_length=1, max_length=2048)]
+
+_NAME = r"[a-zA-Z0-9_.\-]{1,255}"
+_CUSTOM_LABELS_MODEL = rf"^arn:[a-z\d-]+:rekognition:[a-z\d-]+:\d{{12}}:project/{_NAME}/version/{_NAME}/\d+$"
 
 
 MAX_DEPTH = 10
@@ -108,13 +113,57 @@ class Sampling(_Strict):
     pick: Literal["sharpest", "fixed"] = "sharpest"
 
 
-class Detection(_Strict):
-    """How characters are found in a frame."""
+class Thresholds(_Strict):
+    """From which value a method's word for a character counts."""
 
-    methods: tuple[Literal["labels", "faces", "references"], ...] = ("labels", "references")
-    min_confidence: Annotated[float, Field(ge=0.0, le=100.0)] = 60.0
+    labels: Confidence | None = None
+    """None: ``detection.min_confidence``."""
+    faces: Confidence = 80.0
+    """Similarity of a face with one of the references; the default is Rekognition's own."""
+    custom_labels: Confidence | None = None
+    """None: the threshold that the model chose for each label when it was trained."""
+    references: Annotated[float, Field(gt=0.0, le=1.0)] | Literal["auto"] = "auto"
+    """Cosine with one of the references."""
+
+
+class Detection(_Strict):
+    """How characters are found in a frame, and who says whom they are."""
+
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = ("labels", "references")
+    min_confidence: Confidence = 60.0
+    """Of Rekognition's labels, from which a box counts."""
+    thresholds: Thresholds = Thresholds()
     economy: bool = True
-    custom_labels_model: str | None = None
+    custom_labels_model: Annotated[str, Field(pattern=_CUSTOM_LABELS_MODEL, max_length=2048)] | None = None
+    """ARN of a trained project version of Amazon Rekognition Custom Labels. It is billed by the hour."""
+    custom_labels_units: Annotated[int, Field(ge=1, le=5)] = 1
+    """Inference units: each is billed by the hour, and looks at a few frames a second."""
+    custom_labels_hours: Annotated[float, Field(gt=0.0, le=24.0)] = 4.0
+    """After so long the model is stopped, whatever the run is doing."""
+
+    @model_validator(mode="after")
+    def _method_and_model_go_together(self) -> "Detection":
+        is_asked = "custom_labels" in self.methods
+        if is_asked and self.custom_labels_model is None:
+            raise ValueError("methods: custom_labels needs custom_labels_model, the ARN of a trained version")
+        if self.custom_labels_model is not None and not is_asked:
+            raise ValueError("custom_labels_model has no effect: add custom_labels to methods, or leave it out")
+        return self
+
+    def threshold(self, method: Method) -> float | None:
+        """Return the score, as a :class:`~storycast.votes.Vote` has it, from which a method's word counts.
+
+        Returns:
+            A share or a cosine, 0..1; None where the model itself says what counts, or calibration does.
+        """
+        if method == "references":
+            return None if self.thresholds.references == "auto" else self.thresholds.references
+        confidence = {
+            "labels": self.min_confidence if self.thresholds.labels is None else self.thresholds.labels,
+            "faces": self.thresholds.faces,
+            "custom_labels": self.thresholds.custom_labels,
+        }[method]
+        return None if confidence is None else confidence / 100
 
 
 class Crop(_Strict):
