@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from storycast.billing import Billed
 from storycast.budget import refuse_over_budget, refuse_too_dear
-from storycast.costs import MOST_IMAGES, costs, hosted_hours, spent_usd
+from storycast.costs import MOST_IMAGES, costs, hosted_hours, job_seconds, spent_usd
 from storycast.errors import BudgetExceededError
 from storycast.runs import ModelUsed, Run
 from storycast.settings import Storyboard
@@ -161,6 +161,70 @@ def test_hosting_costs_by_units_and_what_was_only_meant_costs_nothing() -> None:
     assert spent_usd(run(), [intended], NOW) < 1
     (live,) = [line for line in costs(run(), [billed()], NOW).lines if line.stage == "provision_model"]
     assert live.note == "still billed"
+
+
+def container_job(**changes: Any) -> Billed:
+    return billed(
+        **{
+            "kind": "training_job",
+            "model_units": 0,
+            "instance_type": "ml.g5.xlarge",
+            "max_run_s": 7200,
+            "arn": "arn:aws:sagemaker:job",
+            **changes,
+        }
+    )
+
+
+def test_what_a_job_is_billed_is_what_aws_tells_of_it() -> None:
+    """AWS takes spot's saving off the seconds, not off the price."""
+    row = container_job(state="ended", ended_at=NOW + timedelta(hours=2), billable_s=1800)
+    (line,) = [line for line in costs(run(), [row], NOW).lines if line.stage == "start_training"]
+    assert line.usd == pytest.approx(0.5 * 1.408)
+    assert not line.at_most
+    assert "ml.g5.xlarge" in line.what
+    drawn = container_job(kind="drawing_job", state="ended", ended_at=NOW + timedelta(hours=2), billable_s=600)
+    (line,) = [line for line in costs(run(), [drawn], NOW).lines if line.stage == "provision_model"]
+    assert line.usd == pytest.approx(1.408 / 6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "after_s", "seconds"),
+    [
+        ({}, 600, 600),
+        ({}, 90_000, 7320),
+        ({"max_run_s": 0}, 90_000, 90_000),
+        ({"state": "ended", "ended_at": NOW + timedelta(seconds=300)}, 600, 300),
+        ({"state": "intended", "arn": None, "created_at": None}, 600, 0),
+        ({"state": "ended", "billable_s": 0, "ended_at": NOW}, 600, 0),
+    ],
+)
+def test_a_job_of_which_aws_told_nothing_is_counted_at_most(
+    changes: dict[str, Any], after_s: int, seconds: float
+) -> None:
+    now = NOW + timedelta(seconds=after_s)
+    row = container_job(**changes)
+    assert job_seconds(row, now) == seconds
+    for line in costs(run(), [row], now).lines:
+        if line.stage == "start_training":
+            assert line.at_most
+            assert line.count == pytest.approx(seconds / 3600)
+
+
+def test_a_job_on_an_unknown_instance_is_never_free() -> None:
+    (line,) = [
+        line
+        for line in costs(run(), [container_job(instance_type="")], NOW + timedelta(hours=1)).lines
+        if line.stage == "start_training"
+    ]
+    assert not line.price.known
+    assert line.usd >= 37
+
+
+def test_panels_of_a_drawing_job_cost_nothing_more() -> None:
+    (line,) = [line for line in costs(run(paid_panels_job=8), (), NOW).lines if line.stage == "draw_storyboard"]
+    assert (line.count, line.usd) == (8, 0)
+    assert "job" in line.note
 
 
 def test_nobody_is_charged_for_what_stand_ins_did() -> None:

@@ -76,6 +76,14 @@ def test_metrics_are_read_as_far_as_they_are_numbers() -> None:
         read_losses(b"step_number\xff")
 
 
+def test_the_loss_on_held_out_pictures_is_read_where_it_was_measured() -> None:
+    content = (
+        b"step_number,epoch_number,training_loss,held_out_loss,learning_rate,pictures_per_second\n"
+        b"1,0,0.7,0.8,0.0001,1.5\n2,0,0.6,,0.0001,1.5\n3,0,0.5,nan,0.0001,\n4,0,0.5,0.75,0.0001,\n"
+    )
+    assert [one.held_out for one in read_losses(content)] == [0.8, None, None, 0.75]
+
+
 # ---- words ----------------------------------------------------------------------------------------
 
 

@@ -130,6 +130,7 @@ def test_the_end_of_a_training_closes_the_run_and_is_told_once(told: Told) -> No
     assert {name: count for name, count in run.counts.items() if "panels" in name or "grade" in name} == {
         "paid_panels_trained": 6,
         "paid_panels_base": 2,
+        "paid_panels_job": 0,
         "paid_grade_detections": 6,
         "paid_grade_embeddings": 12,
     }

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storycast.advice import FEW_EPOCHS, MANY_EPOCHS, MAX_STEPS, advice, epochs
+from storycast.advice import (
+    FEW_ADAPTER_EPOCHS,
+    FEW_EPOCHS,
+    MANY_ADAPTER_EPOCHS,
+    MANY_EPOCHS,
+    MAX_STEPS,
+    advice,
+    epochs,
+)
 from storycast.held_out import MIN_SHOTS, MOST_TIMES_THE_SHARE, Picture, hold_out
 from storycast.manifest import MIN_RECORDS
 from storycast.settings import Training
@@ -94,6 +102,25 @@ def test_what_is_advised_needs_no_advice_and_is_legal(steps: int, batch: int, pi
             continue
         advised = int(line.rpartition("training.step_count: ")[2].rstrip("."))
         assert advice(Training(step_count=advised, batch_size=batch), pictures) == []
+
+
+@given(st.integers(10, MAX_STEPS), st.integers(1, 64), st.integers(1, 10_000))
+def test_an_adapter_has_a_rule_of_its_own(steps: int, batch: int, pictures: int) -> None:
+    training = Training(target="sagemaker", step_count=steps, batch_size=batch)
+    told = advice(training, pictures)
+    assert bool(told) == (not FEW_ADAPTER_EPOCHS <= epochs(training, pictures) <= MANY_ADAPTER_EPOCHS)
+    for line in told:
+        if "training.step_count" not in line or "if that is not enough" in line:
+            continue
+        advised = int(line.rpartition("training.step_count: ")[2].rstrip("."))
+        assert advice(training.model_copy(update={"step_count": advised}), pictures) == []
+
+
+def test_an_adapters_default_values_suit_some_dozens_of_pictures() -> None:
+    training = Training(target="sagemaker")
+    assert advice(training, 30) == advice(training, 120) == []
+    (told,) = advice(training, 3)
+    assert "copied" in told
 
 
 # ---- values ---------------------------------------------------------------------------------------

@@ -2,13 +2,17 @@
 
 from storycast.settings import Training
 
-MAX_STEPS = 20_000
+MIN_STEPS, MAX_STEPS = 10, 20_000
 """Amazon Nova User Guide, hyperparameters of creative content generation models."""
 FEW_EPOCHS, MANY_EPOCHS = 10, 2_000
 """Outside of these a training is most likely a mistake: a rule of thumb, not measured here. The walk-through's
 14,000 steps of 64 on some hundred pictures are thousands of epochs; trainers of small adapters aim at 50 to 500.
 """
 AIM_EPOCHS = 300
+FEW_ADAPTER_EPOCHS, MANY_ADAPTER_EPOCHS, AIM_ADAPTER_EPOCHS = 5, 250, 50
+"""The same of an adapter (LoRA), which is trained at a rate a hundred times as high: a rule of thumb again."""
+FEW_PICTURES = 10
+"""Below which an adapter copies its pictures rather than learns whom they show: a rule of thumb, too."""
 
 
 def epochs(training: Training, picture_count: int) -> float:
@@ -25,14 +29,22 @@ def advice(training: Training, picture_count: int) -> list[str]:
         training: The values.
         picture_count: Pictures that are trained on.
     """
+    is_adapter = training.target == "sagemaker"
+    few, many, aim = (
+        (FEW_ADAPTER_EPOCHS, MANY_ADAPTER_EPOCHS, AIM_ADAPTER_EPOCHS)
+        if is_adapter
+        else (FEW_EPOCHS, MANY_EPOCHS, AIM_EPOCHS)
+    )
     times = epochs(training, picture_count)
     steps_told = f"{training.values.step_count:,} steps of {training.values.batch_size}"
     told = f"{steps_told} on {picture_count:,} pictures are {times:,.0f} epochs"
-    if times > MANY_EPOCHS:
-        steps = max(10, round(AIM_EPOCHS * picture_count / training.values.batch_size))
+    if times > many:
+        steps = round(aim * picture_count / training.values.batch_size)
+        if steps < MIN_STEPS:
+            return [f"{told}: each picture is seen so often that it will be copied. Lower training.batch_size."]
         return [f"{told}: each picture is seen so often that it will be copied. Try training.step_count: {steps}."]
-    if times < FEW_EPOCHS:
-        steps = round(AIM_EPOCHS * picture_count / training.values.batch_size)
+    if times < few:
+        steps = round(aim * picture_count / training.values.batch_size)
         if steps <= MAX_STEPS:
             return [f"{told}: too few to learn a character. Try training.step_count: {steps}."]
         return [

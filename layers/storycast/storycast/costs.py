@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from storycast.billing import Billed
-from storycast.estimate import drawing
+from storycast.estimate import JOB_STOP_HOURS, drawing
 from storycast.prices import Price, price_table
 from storycast.runs import Run
 from storycast.settings import Storyboard
@@ -17,6 +17,10 @@ STAND_IN = "stand-in"
 """In a model's provider where nobody at AWS answered for it."""
 
 HOSTED = "drawn by the hosted model, which is billed by the hour"
+BY_JOB = "drawn by the drawing job, which is billed by the hour"
+
+JOB_STAGES = {"training_job": "start_training", "drawing_job": "provision_model"}
+"""Functions that start a SageMaker job, by the kind of its row."""
 
 COUNTED = (
     "detections",
@@ -28,10 +32,11 @@ COUNTED = (
     "human_reviews",
     "panels_trained",
     "panels_base",
+    "panels_job",
     "grade_detections",
     "grade_embeddings",
 )
-"""Names of a run's counts after ``paid_``. Panels are pictures, not calls."""
+"""Names of a run's counts after ``paid_``. Panels are pictures, not calls; those of a drawing job count apart."""
 
 MOST_IMAGES = 20_000 * 192
 """Pictures that a job sees at most: the limits of ``step_count`` and ``batch_size``."""
@@ -126,6 +131,7 @@ def costs(
         *_dataset(run),
         *(_job(run, row, completed) for row in billing_rows if row.kind == "customization_job"),
         *(_hosting(run, row, now) for row in billing_rows if row.kind == "provisioned_throughput"),
+        *(_container_job(row, now) for row in billing_rows if row.kind in JOB_STAGES),
         *_panels(run, storyboard or Storyboard()),
         _workflow(run, billing_rows),
     ]
@@ -154,6 +160,20 @@ def hosted_hours(row: Billed, now: datetime) -> int:
     return max(1, math.ceil(seconds / 3600))
 
 
+def job_seconds(row: Billed, now: datetime) -> float:
+    """Return for how many seconds a SageMaker job is billed at most; none before it was made.
+
+    AWS tells it when the job has ended, spot's saving taken off. Until then it is the time since the job was made,
+    cut where AWS's own clock ends the job: waiting for capacity is not billed, but nobody tells how long it was.
+    """
+    if row.billable_s is not None:
+        return float(row.billable_s)
+    if row.created_at is None:
+        return 0.0
+    seconds = max(((row.ended_at or now) - row.created_at).total_seconds(), 0.0)
+    return min(seconds, row.max_run_s + JOB_STOP_HOURS * 3600) if row.max_run_s else seconds
+
+
 def _dataset(run: Run) -> Iterator[CostLine]:
     paid = {name: run.counts.get(f"paid_{name}", 0) for name in COUNTED}
     yield CostLine("detect_characters", "label detection", paid["detections"], _price(run, "label_detection"))
@@ -180,6 +200,8 @@ def _panels(run: Run, storyboard: Storyboard) -> Iterator[CostLine]:
     hosted = drawn.model_copy(update={"usd": 0.0, "confirmed": True, "known": True, "source": HOSTED})
     yield CostLine("draw_storyboard", "panels by the trained model", paid["panels_trained"], hosted, note=HOSTED)
     yield CostLine("draw_storyboard", "panels by the base model", paid["panels_base"], drawn)
+    by_job = hosted.model_copy(update={"source": BY_JOB})
+    yield CostLine("draw_storyboard", "panels by the drawing job", paid["panels_job"], by_job, note=BY_JOB)
     detection, embedding = _price(run, "label_detection"), _price(run, "embedding")
     yield CostLine("grade_storyboard", "label detection", paid["grade_detections"], detection)
     yield CostLine("grade_storyboard", "embeddings", paid["grade_embeddings"], embedding)
@@ -209,6 +231,19 @@ def _hosting(run: Run, row: Billed, now: datetime) -> CostLine:
         _price(run, "hosting_hour"),
         note=note if hours else "",
     )
+
+
+def _container_job(row: Billed, now: datetime) -> CostLine:
+    price = price_table().price("training_hour", row.instance_type or None)
+    hours = job_seconds(row, now) / 3600
+    if row.billable_s is not None:
+        note = "hours that AWS bills, spot's saving taken off"
+    elif row.ended_at:
+        note = "AWS did not tell how long is billed: counted from start to end"
+    else:
+        note = "still billed"
+    told = f"{row.name}, {row.instance_type or 'an unknown instance'}"
+    return CostLine(JOB_STAGES[row.kind], told, hours, price, at_most=row.billable_s is None, note=note)
 
 
 def _workflow(run: Run, rows: Sequence[Billed]) -> CostLine:

@@ -13,12 +13,15 @@ class Loss:
     step: int
     epoch: int
     loss: float
+    held_out: float | None = None
+    """On the pictures that are not trained on; None where it was not measured at that step."""
 
 
 def read_losses(content: bytes) -> list[Loss]:
     """Read the metrics of a training job: ``step_number``, ``epoch_number``, ``training_loss``.
 
-    Lines that hold no numbers are passed over.
+    An adapter's training tells ``held_out_loss`` beside them, at some steps. Lines that hold no numbers are passed
+    over.
 
     Raises:
         ValueError: It is no text.
@@ -31,5 +34,13 @@ def read_losses(content: bytes) -> list[Loss]:
         except (KeyError, TypeError, ValueError, OverflowError):
             continue
         if math.isfinite(loss):
-            losses.append(Loss(step, epoch, loss))
+            losses.append(Loss(step, epoch, loss, _number(row.get("held_out_loss"))))
     return sorted(losses, key=lambda one: one.step)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -24,10 +24,16 @@ def settled(material: Material, billing: Sequence[Billed], now: datetime) -> Run
     own = {session.plan.session_id for session in sessions}
     if sessions:
         paid = [panels for panels in material.paid_panels if panels.paid_by in own]
+        job_sessions = {
+            one.plan.session_id for one in sessions if one.plan.settings.training.target == "sagemaker"
+        }
+        by_job = [panels for panels in paid if panels.paid_by in job_sessions]
+        paid = [panels for panels in paid if panels.paid_by not in job_sessions]
         grades = [session.grades for session in sessions if session.grades]
         run = run.with_counts(
             paid_panels_trained=_pictures(paid, "trained"),
             paid_panels_base=_pictures(paid, "base"),
+            paid_panels_job=sum(len(panels.picture_keys) for panels in by_job),
             paid_grade_detections=sum(one.paid_detections for one in grades),
             paid_grade_embeddings=sum(one.paid_embeddings for one in grades),
         )
