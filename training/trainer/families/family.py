@@ -114,3 +114,7 @@ class Family(ABC):
     @abstractmethod
     def call_values(self, *, cfg_scale: float) -> dict[str, Any]:
         """What a call of the pipeline takes that only this family knows."""
+
+    @abstractmethod
+    def prompt_values(self, pipeline: DiffusionPipeline, prompt: str, negative_prompt: str) -> dict[str, Tensor]:
+        """What a call of the pipeline takes for a prompt, however long it is, and for what shall not be drawn."""

@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from trainer.families import sdxl_prompts
 from trainer.families.family import Denoiser, Encoders, Example, Family
 from trainer.memory import Options
 from trainer.places import ADAPTER_FILE, OTHER_PROGRAMS_FILE
@@ -192,3 +193,8 @@ class Sdxl(Family):
 
     def call_values(self, *, cfg_scale: float) -> dict[str, Any]:  # noqa: D102
         return {"guidance_scale": cfg_scale}
+
+    def prompt_values(  # noqa: D102
+        self, pipeline: DiffusionPipeline, prompt: str, negative_prompt: str
+    ) -> dict[str, Tensor]:
+        return sdxl_prompts.prompt_values(pipeline, prompt, negative_prompt)
