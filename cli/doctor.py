@@ -26,9 +26,10 @@ from storycast.errors import (
     SettingsInvalidError,
     StorycastError,
 )
+from storycast.findings import Finding
 from storycast.model_ids import plain_model_id
 from storycast.ports import ModelFacts
-from storycast.preflight import Finding, training_findings
+from storycast.preflight import training_findings
 from storycast.settings import Settings
 from storycast.stages.check_plan import refuse_missing_flow_definition, refuse_missing_parts
 

@@ -19,7 +19,7 @@ from cli.main import app
 from cli.problems import TargetUnusableError
 from cli.target import Target, choose, target_of
 from local.tools import Tools
-from storycast.preflight import Finding
+from storycast.findings import Finding
 from tests.cli.conftest import BUCKET, REVIEW_TABLE, TABLE
 
 TRAINED = (

@@ -9,12 +9,12 @@ from storycast.errors import (
     BudgetExceededError,
     ModelNotAvailableError,
     ModelRetiredError,
-    NotYetAvailableError,
     StorycastError,
     TrainingAccessError,
     TrainingPlanInvalidError,
 )
-from storycast.preflight import SERVICE, Finding, refuse_problems, training_findings
+from storycast.findings import Finding
+from storycast.preflight import SERVICE, refuse_problems, training_findings
 from storycast.settings import Settings
 from tests.fakes.services import GivenRoles, ListedModels
 from tests.fakes.workflow import NOW, ROLE_ARN
@@ -105,7 +105,6 @@ def test_what_stands_against_a_training(given: dict[str, Any], error: type[Story
     [
         ({"budget_usd": 0}, TrainingPlanInvalidError, "above 0"),
         ({"budget_usd": 100}, BudgetExceededError, r"\$181.50 before it is ended by force"),
-        ({"training": {"target": "sagemaker"}}, NotYetAvailableError, "sagemaker"),
     ],
 )
 def test_settings_that_no_training_can_have(

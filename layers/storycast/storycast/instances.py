@@ -48,6 +48,28 @@ LOCAL_DISK_GB: dict[str, int] = {
 "Accelerated computing instances" names the disks, SageMaker's ``ResourceConfig`` the rule. Other types may be so,
 too, with disks too large to matter here."""
 
+_GPU_COUNTS = {
+    "ml.g4dn.12xlarge": 4,
+    "ml.g5.12xlarge": 4,
+    "ml.g5.24xlarge": 4,
+    "ml.g5.48xlarge": 8,
+    "ml.g6.12xlarge": 4,
+    "ml.g6.24xlarge": 4,
+    "ml.g6.48xlarge": 8,
+    "ml.g6e.12xlarge": 4,
+    "ml.g6e.24xlarge": 4,
+    "ml.g6e.48xlarge": 8,
+    "ml.p3.8xlarge": 4,
+    "ml.p3.16xlarge": 8,
+    "ml.p4d.24xlarge": 8,
+    "ml.p5.48xlarge": 8,
+}
+
+
+def gpu_count(instance_type: str) -> int:
+    """Return how many GPUs an instance type has, 1 where nobody looked it up."""
+    return _GPU_COUNTS.get(instance_type, 1)
+
 
 def gpu(instance_type: str) -> Gpu:
     """Return the GPU of an instance type, such as ``ml.g5.xlarge``; :data:`SLOWEST` where nobody looked it up."""

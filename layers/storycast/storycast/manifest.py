@@ -7,6 +7,8 @@ from typing import Literal
 from storycast.footage import Record
 
 MIN_RECORDS, MAX_RECORDS = 5, 10_000
+MIN_ADAPTER_RECORDS = 1
+"""Of an adapter's training on SageMaker, which has no such bound of its own."""
 MIN_SIDE_PX, MAX_SIDE_PX = 512, 4096
 MAX_PICTURE_BYTES = 50 * 1024 * 1024
 MAX_PIXELS = 12_582_912
@@ -79,10 +81,16 @@ def picture_problem(width_px: int, height_px: int, size_bytes: int) -> str:
     return ""
 
 
-def problems(record_count: int) -> list[str]:
-    """Return in words why a manifest of so many records can't be used for training; empty when it can."""
-    if record_count < MIN_RECORDS:
-        return [f"training needs at least {MIN_RECORDS} pictures, the dataset has {record_count}"]
+def problems(record_count: int, target: str = "bedrock") -> list[str]:
+    """Return in words why a manifest of so many records can't be used for training; empty when it can.
+
+    Args:
+        record_count: How many.
+        target: ``training.target``; Amazon Bedrock's bounds hold where nothing is trained, too.
+    """
+    least = MIN_ADAPTER_RECORDS if target == "sagemaker" else MIN_RECORDS
+    if record_count < least:
+        return [f"training needs at least {least} pictures, the dataset has {record_count}"]
     if record_count > MAX_RECORDS:
         return [f"training takes at most {MAX_RECORDS:,} pictures, the dataset has {record_count:,}"]
     return []

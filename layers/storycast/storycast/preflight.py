@@ -2,33 +2,31 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 from storycast import manifest
 from storycast.errors import (
     BudgetExceededError,
     ModelNotAvailableError,
     ModelRetiredError,
-    NotYetAvailableError,
-    StorycastError,
     TrainingAccessError,
     TrainingPlanInvalidError,
 )
 from storycast.estimate import hosting_most_usd
+from storycast.findings import Finding
+from storycast.job_preflight import JobSite, job_findings
 from storycast.model_ids import plain_model_id
 from storycast.ports import ModelCatalogue, ModelFacts, RoleInspector
 from storycast.prices import usd
 from storycast.settings import Settings
 
 SERVICE = "bedrock.amazonaws.com"
-"""Who must be able to assume the role of a fine-tuning job."""
+"""Who must be able to assume the role of a fine-tuning job on Bedrock."""
 
 INSTEAD = (
-    "No image model that Amazon Bedrock can fine-tune is active any more. Set training.target: none: the dataset "
-    "is made all the same, and any trainer of image models takes it, such as one for LoRA in a training job of "
-    "your own on SageMaker AI."
+    "No image model that Amazon Bedrock can fine-tune is active any more. Set training.target: sagemaker, which "
+    "trains an adapter (LoRA) of an open model in a training job, and leave out training.base_model and the "
+    "values meant for Bedrock; or training.target: none: the dataset is made all the same."
 )
 """What to do without the base model; AWS facts of 2026-11-22."""
 
@@ -38,6 +36,10 @@ REGIONS: dict[str, tuple[str, ...]] = {
 }
 """Where a model can be fine-tuned, from Amazon Bedrock's User Guide, "Supported models and Regions"."""
 
+AVOID_NEGATIONS_ANYWHERE = (
+    "Image models tend to draw what a negation names. Name what you do not want, alone, in "
+    "storyboard.negative_prompt."
+)
 AVOID_NEGATIONS = (
     'The Amazon Nova User Guide says "Avoid using negating words": the model may draw what they negate. Name what '
     "you do not want, alone, in storyboard.negative_prompt."
@@ -45,19 +47,6 @@ AVOID_NEGATIONS = (
 """From "Request and response structure for image generation"."""
 
 NEGATIONS = re.compile(r"\b(?:no|not|without|never|none)\b|\b\w+n['’]t\b", re.IGNORECASE)
-
-Level = Literal["ok", "warning", "problem", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found about one thing that a training needs."""
-
-    level: Level
-    subject: str
-    message: str
-    error: type[StorycastError] | None = None
-    """What a run ends with because of it; of problems alone."""
 
 
 def training_findings(
@@ -70,6 +59,7 @@ def training_findings(
     record_count: int | None,
     now: datetime,
     hosting_units: float | None = None,
+    site: JobSite | None = None,
 ) -> list[Finding]:
     """Look at everything that a training with these settings needs. Nothing here is billed.
 
@@ -77,11 +67,12 @@ def training_findings(
         settings: The project's settings, with a session's overrides.
         catalogue: Tells whether the base model lives.
         roles: Looks at the role of the job.
-        role_arn: That role; empty where nobody knows it yet.
+        role_arn: That of a job on Bedrock; empty where nobody knows it yet.
         region: Where the training would run; empty where nobody knows.
         record_count: Records of the manifest; None before there is one.
         now: The time, for models that end.
         hosting_units: Model units that the account may host by the hour; None where nobody tells.
+        site: Where a job on SageMaker would run; None where nobody tells.
 
     Returns:
         Findings in order of weight; none where nothing is to be trained.
@@ -93,8 +84,10 @@ def training_findings(
     if target == "none":
         return []
     if target == "sagemaker":
-        message = "training.target: sagemaker is not in this release. Use bedrock or none."
-        return [Finding("problem", "target", message, NotYetAvailableError)]
+        found = job_findings(
+            settings, site=site or JobSite(), roles=roles, region=region, record_count=record_count
+        )
+        return [*found, *_prompts(settings)]
     return [
         *_base_model(settings, catalogue, now),
         _region(settings.training.model_id, region),
@@ -253,7 +246,8 @@ def _prompts(settings: Settings) -> Iterator[Finding]:
         negations = list(dict.fromkeys(found.group().lower() for found in NEGATIONS.finditer(prompt)))
         if negations:
             said = ", ".join(f"'{word}'" for word in negations)
-            yield Finding("warning", "prompts", f"The prompt '{_short(prompt)}' says {said}. {AVOID_NEGATIONS}")
+            why = AVOID_NEGATIONS if settings.training.target == "bedrock" else AVOID_NEGATIONS_ANYWHERE
+            yield Finding("warning", "prompts", f"The prompt '{_short(prompt)}' says {said}. {why}")
     yield Finding("ok", "prompts", f"{len(prompts)} prompts are within the model's limits.")
 
 
