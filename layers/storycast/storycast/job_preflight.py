@@ -1,6 +1,5 @@
 """Preflight of a training on SageMaker: what would stop its job, or let it end with nothing, is found for free."""
 
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -33,10 +32,9 @@ NEEDED_FILES = ("model_index.json", "scheduler/scheduler_config.json", "tokenize
 """Beside these; of folders any file will do."""
 
 MOST_TOKENS = 75
-"""That SDXL's text encoders read of a prompt or caption, begin and end not counted."""
+"""That SDXL's text encoders read of a caption, begin and end not counted. Longer prompts are read in parts."""
 TOKENS_PER_WORD = 1.3
 """About; the tokenizer alone knows, and it comes with the weights."""
-_PIECES = re.compile(r"\w+|[^\w\s]")
 
 SMALL_GPU_GB = 16
 FAVOURED_PIXELS = (700_000, 1_500_000)
@@ -310,15 +308,8 @@ def quota_name(settings: Settings) -> str:
 
 
 def _texts(settings: Settings) -> Iterator[Finding]:
-    """Yield what the text encoders would not read, and sizes that the model draws badly."""
+    """Yield what the text encoders would not read of captions, and sizes that the model draws badly."""
     board = settings.storyboard
-    long = [text for text in (*board.prompts, board.negative_prompt) if token_count(text) > MOST_TOKENS]
-    for text in long:
-        message = (
-            f"The prompt '{text[:59]}…' has about {token_count(text)} tokens; the model reads {MOST_TOKENS} of "
-            "them and nothing of the rest. Shorten it, and say first what matters."
-        )
-        yield Finding("warning", "prompts", message)
     words = settings.captions.words[1]
     if words * TOKENS_PER_WORD > MOST_TOKENS:
         message = (
@@ -333,10 +324,3 @@ def _texts(settings: Settings) -> Iterator[Finding]:
             "pictures repeat or cut off whom they show."
         )
         yield Finding("warning", "size", message)
-
-
-def token_count(text: str) -> int:
-    """Return about how many tokens a text has: the tokenizer, which is not here, cuts rare words into several."""
-    pieces = _PIECES.findall(text)
-    words = [piece for piece in pieces if piece[0].isalnum() or piece[0] == "_"]
-    return round(TOKENS_PER_WORD * len(words)) + len(pieces) - len(words)
