@@ -1,12 +1,11 @@
-"""The licence of a base model, as far as it can be told without asking anybody."""
+"""The licence of a base model, before a training on this machine."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from storycast.settings import DEFAULT_OPEN_MODEL
+from storycast import licences
 
-_KNOWN = {DEFAULT_OPEN_MODEL: "CreativeML Open RAIL++-M (openrail++)"}
 _MOST_CARD_BYTES = 100_000
 
 
@@ -27,12 +26,8 @@ def licence_of(weights: Path | None, model_id: str) -> Licence:
         model_id: Its id at the hub.
     """
     if weights is None:
-        name = _KNOWN.get(model_id, "not known here")
-        return Licence(
-            name,
-            f"The licence of {model_id}: {name}. Its text is on the model's page at the hub. "
-            "It binds what is trained.",
-        )
+        known = licences.licence_of(model_id)
+        return Licence(known.name, known.words)
     files = sorted(one for one in weights.iterdir() if one.is_file() and one.name.upper().startswith("LICEN"))
     name = _of_card(weights / "README.md") or ("see its text" if files else "not told")
     text = f"Its text: {', '.join(map(str, files))}." if files else "There is no LICENSE file beside the weights."

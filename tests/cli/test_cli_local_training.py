@@ -291,7 +291,7 @@ def test_of_the_hub_the_licence_is_told(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["{folder}"], "bound by the base model's licence (CreativeML Open RAIL++-M"),
+        (["{folder}"], "bound by the base model's licence (CreativeML Open RAIL++-M)"),
         (["{folder}", "--yes", "--weights", "{folder}"], "has a model_index.json"),
         (["{folder}", "--yes", "--python", "{folder}/python"], "There is no Python for training at"),
         (["{folder}", "--yes", "--python", "/bin/false"], "is no Python that works"),
