@@ -121,14 +121,14 @@ local-status: ## say what runs where
 # ---- gates -----------------------------------------------------------------------------------------
 
 test: setup ## every test that needs no Docker
-	$(VENV)/python -m pytest -m "not sam and not e2e" -n 2 --dist loadfile
-	$(VENV)/python -m pytest -m e2e
+	$(VENV)/python -m pytest -m "not sam and not e2e and not training" -n 2 --dist loadfile
+	$(VENV)/python -m pytest -m "e2e and not training"
 
 test-fast: setup ## the tests that need no emulator
-	$(VENV)/python -m pytest -m "not sam and not e2e" -n 2 --dist loadfile
+	$(VENV)/python -m pytest -m "not sam and not e2e and not training" -n 2 --dist loadfile
 
 test-e2e: setup ## the real template on the embedded AWS
-	$(VENV)/python -m pytest -m e2e
+	$(VENV)/python -m pytest -m "e2e and not training"
 
 test-sam: setup ## sam build and sam local invoke in real Lambda containers (needs Docker)
 	$(VENV)/python -m pytest -m sam tests/sam
@@ -136,6 +136,7 @@ test-sam: setup ## sam build and sam local invoke in real Lambda containers (nee
 test-training: setup setup-training ## the trainer's tests, on a tiny model on the CPU, and its types
 	cd training && ../.tools/training/bin/python -m mypy
 	cd training && ../.tools/training/bin/python -m pytest
+	$(VENV)/python -m pytest -m training
 
 check: check-style check-types check-templates ## all that looks at source without running it
 
