@@ -45,24 +45,36 @@ class ImageOutcome(_Asked):
     error: str = ""
 
 
+class ModelOutcome(_Asked):
+    """How a Custom Labels model goes that is started."""
+
+    #: The ``StatusMessage`` that it has when it has failed to start, after ``seconds``; empty means that it runs.
+    fail: str = ""
+    #: How long it is ``STARTING``; None is as always.
+    seconds: Seconds | None = None
+    #: How long it is ``STOPPING``; None is as always.
+    stop_seconds: Seconds | None = None
+
+
 class Outcome(_Asked):
     """One thing to happen otherwise, the next ``count`` times."""
 
     job: JobOutcome | None = None
     throughput: ThroughputOutcome | None = None
     image: ImageOutcome | None = None
+    model: ModelOutcome | None = None
     count: Annotated[int, Field(ge=1, le=1000)] = 1
 
     @model_validator(mode="after")
     def _names_one(self) -> Outcome:
-        if sum(one is not None for one in (self.job, self.throughput, self.image)) != 1:
-            raise ValueError("name exactly one of job, throughput and image")
+        if sum(one is not None for one in (self.job, self.throughput, self.image, self.model)) != 1:
+            raise ValueError("name exactly one of job, throughput, image and model")
         return self
 
     @property
     def asked(self) -> _Asked:
         """The one that is named."""
-        found = self.job or self.throughput or self.image
+        found = self.job or self.throughput or self.image or self.model
         assert found is not None  # noqa: S101 -- held by the validator
         return found
 

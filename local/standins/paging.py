@@ -46,6 +46,20 @@ def page[T: _Listed](items: Sequence[T], params: Params) -> tuple[Sequence[T], P
     return found[start:end], {"nextToken": str(end)} if end < len(found) else {}
 
 
+def token_page[T](items: Sequence[T], params: Params) -> tuple[Sequence[T], Params]:
+    """The page that a request to Rekognition asks for, by ``MaxResults`` and ``NextToken``; see ``page``.
+
+    Raises:
+        ModelledError: InvalidPaginationTokenException; the token is none of ours.
+    """
+    token = params.get("NextToken", "0")
+    if not token.isdecimal():
+        raise ModelledError("InvalidPaginationTokenException", "The provided NextToken is invalid.")
+    start = int(token)
+    end = start + (params.get("MaxResults") or DEFAULT_PAGE)
+    return items[start:end], {"NextToken": str(end)} if end < len(items) else {}
+
+
 def _is_wanted(item: _Listed, params: Params) -> bool:
     after, before = params.get("creationTimeAfter"), params.get("creationTimeBefore")
     return (

@@ -1,34 +1,31 @@
-"""Amazon Rekognition's stand-in: DetectLabels, by NanoDet and U2Netp."""
+"""Amazon Rekognition's stand-in: DetectLabels, by NanoDet and U2Netp; and what its two bases play."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from local.standins.boxes import Box
+from local.standins.custom_labels import CustomLabels
 from local.standins.errors import ModelledError
+from local.standins.face_collections import FaceCollections
+from local.standins.image_input import read_image
 from local.standins.image_properties import image_properties
 from local.standins.nanodet import coco_classes, find_objects
-from local.standins.objects import ObjectTooLargeError, ObjectUnreadableError, read_object
-from local.standins.pictures import PictureUnreadableError, read_header, read_pixels
 from local.standins.saliency import saliency_map, salient_boxes
-from local.standins.service import Call, Params, Service, paid
+from local.standins.service import Call, Params, paid
 
 LABEL_MODEL_VERSION = "local-stand-in nanodet-g-416 + u2netp-256"
 #: U2Netp says that a region stands out, and no more.
 SALIENT = "Salient Object"
 SALIENT_CATEGORY = "Saliency"
 
-# "Guidelines and quotas in Amazon Rekognition", and the API reference of DetectLabels.
-BYTES_LIMIT = 5 * 1024 * 1024
-OBJECT_BYTES_LIMIT = 15 * 1024 * 1024
-SIDE_PX_RANGE = (80, 10_000)
 DEFAULT_MAX_LABELS = 1000
 DEFAULT_MIN_CONFIDENCE = 55.0
 DEFAULT_MAX_COLORS = 10
 FEATURES = ("GENERAL_LABELS", "IMAGE_PROPERTIES")
 
 
-class Rekognition(Service):
+class Rekognition(FaceCollections, CustomLabels):
     """Says what the two models say; the label names and categories are COCO's, not Rekognition's."""
 
     service_name = "rekognition"
@@ -39,9 +36,8 @@ class Rekognition(Service):
         features = params.get("Features") or ["GENERAL_LABELS"]
         settings = params.get("Settings", {})
         _check_features(features, settings)
-        content = _content(params["Image"])
+        content, pixels = read_image(params["Image"])
         call.about(content)
-        pixels = _decoded(content)
         answer: Params = {"LabelModelVersion": LABEL_MODEL_VERSION}
         saliency = saliency_map(pixels)
         if "GENERAL_LABELS" in features:
@@ -66,44 +62,6 @@ def _check_features(features: list[str], settings: dict[str, Any]) -> None:
         )
     if "GeneralLabels" in settings and "GENERAL_LABELS" not in features:
         raise ModelledError("InvalidParameterException", "Settings.GeneralLabels needs the feature GENERAL_LABELS")
-
-
-def _content(image: dict[str, Any]) -> bytes:
-    """The image file that a request means."""
-    if ("Bytes" in image) == ("S3Object" in image):
-        raise ModelledError("InvalidParameterException", "Image takes either Bytes or S3Object")
-    if "Bytes" in image:
-        if len(image["Bytes"]) > BYTES_LIMIT:
-            raise ModelledError("ImageTooLargeException", "Image size is too large")
-        return bytes(image["Bytes"])
-    place = image["S3Object"]
-    if "Bucket" not in place or "Name" not in place:
-        raise ModelledError("InvalidParameterException", "S3Object needs Bucket and Name")
-    try:
-        return read_object(place["Bucket"], place["Name"], place.get("Version"), OBJECT_BYTES_LIMIT)
-    except ObjectTooLargeError as error:
-        raise ModelledError("ImageTooLargeException", f"Image size is too large: {error}") from error
-    except ObjectUnreadableError as error:
-        raise ModelledError(
-            "InvalidS3ObjectException",
-            "Unable to get object metadata from S3. Check object key, region and/or access permissions. "
-            f"({error})",
-        ) from error
-
-
-def _decoded(content: bytes) -> Any:
-    try:
-        header = read_header(content)
-        least, most = SIDE_PX_RANGE
-        if header.format not in {"png", "jpeg"}:
-            raise ModelledError("InvalidImageFormatException", "Request has invalid image format")
-        if max(header.width_px, header.height_px) > most:
-            raise ModelledError("ImageTooLargeException", "Image dimensions are too large")
-        if min(header.width_px, header.height_px) < least:
-            raise ModelledError("InvalidParameterException", "Request has invalid parameters: image is too small")
-        return read_pixels(content)
-    except PictureUnreadableError as error:
-        raise ModelledError("InvalidImageFormatException", "Request has invalid image format") from error
 
 
 def _labels(boxes: list[Box], min_confidence: float) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from local.standins.bedrock_world import BedrockWorld
 from local.standins.errors import DefectError
 from local.standins.human_loops import HumanLoops
 from local.standins.outcomes import Outcomes
+from local.standins.rekognition_world import RekognitionWorld
 from local.standins.wire import Wire
 
 type Params = dict[str, Any]
@@ -59,17 +60,19 @@ def paid[F: Callable[..., Any]](operation: F) -> F:
 
 
 class World:
-    """What the services share: what Bedrock and A2I have made, and what tests ask to go otherwise."""
+    """What the services share: what they have made, and what tests ask to go otherwise."""
 
     def __init__(self, state: Path) -> None:
         """Continue what the state folder keeps."""
         self.bedrock = BedrockWorld(state)
+        self.rekognition = RekognitionWorld(state)
         self.a2i = A2iWorld(state)
         self.human_loops = HumanLoops(self.a2i)
         self.outcomes = Outcomes()
 
     def close(self) -> None:
         """Write nothing any more."""
+        self.rekognition.close()
         self.human_loops.close()
         self.a2i.close()
         self.bedrock.close()

@@ -2,8 +2,9 @@
 
 import pytest
 
+from local.standins.image_input import BYTES_LIMIT, OBJECT_BYTES_LIMIT
 from local.standins.nanodet import coco_classes
-from local.standins.rekognition import BYTES_LIMIT, LABEL_MODEL_VERSION, OBJECT_BYTES_LIMIT, SALIENT, wanted
+from local.standins.rekognition import LABEL_MODEL_VERSION, SALIENT, wanted
 from tests.contract.standin_pictures import encoded, figure_box, jpeg, padded_png, plain_png, scene
 
 PICTURE = jpeg(3)
