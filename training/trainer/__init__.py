@@ -2,3 +2,8 @@
 
 It knows nothing of AWS: it reads one folder and writes another, laid out as SageMaker lays them out.
 """
+
+import os
+
+# Read as the library is imported; it would warn of image processors that nothing here uses.
+os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

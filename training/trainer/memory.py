@@ -10,6 +10,9 @@ from typing import Literal
 
 import torch
 
+from trainer.errors import GpuMemoryError
+from trainer.job import Values
+
 Precision = Literal["bf16", "fp16", "fp32"]
 
 UNET_GB = {"bf16": 5.2, "fp16": 5.2, "fp32": 10.3}
@@ -130,4 +133,24 @@ def pick_for(device: Device, *, resolution: int, batch_size: int) -> Options:
         has_bitsandbytes=device.has_bitsandbytes,
         resolution=resolution,
         batch_size=batch_size,
+    )
+
+
+def usable_gb(device: Device) -> float:
+    """How much of a GPU's memory a job may count on."""
+    return USABLE * device.memory_gb
+
+
+def as_memory_error(error: torch.OutOfMemoryError, device: Device, values: Values) -> GpuMemoryError:
+    """Say what to lower where the GPU's memory was not enough."""
+    lower = []
+    if values.batch_size > 1:
+        lower.append(f"training.batch_size (now {values.batch_size})")
+    if values.resolution > 512:
+        lower.append(f"training.lora.resolution (now {values.resolution})")
+    lower.append(f"training.lora.rank (now {values.rank})")
+    said = str(error).strip().split(". ")[0]
+    return GpuMemoryError(
+        f"The memory of {device.words} does not hold this training ({said}). Lower {', or '.join(lower)}; "
+        "or choose a training.lora.instance_type with more GPU memory."
     )
