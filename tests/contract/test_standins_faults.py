@@ -15,8 +15,30 @@ from tests.contract.standin_pictures import jpeg
 BODY = json.dumps({"inputImage": base64.b64encode(jpeg()).decode("ascii")})
 FLOW = "arn:aws:sagemaker:us-east-1:000000000000:flow-definition/storycast-local"
 TAGGED = "arn:aws:bedrock:us-east-1:000000000000:provisioned-model/abcdefghijkl"
+PROJECT = "arn:aws:rekognition:us-east-1:000000000000:project/cast/1793664000000"
+VERSION = "arn:aws:rekognition:us-east-1:000000000000:project/cast/version/v1/1793664000000"
 ASKS = {
     "DetectLabels": {"Image": {"Bytes": jpeg()}},
+    "DetectFaces": {"Image": {"Bytes": jpeg()}},
+    "CreateCollection": {"CollectionId": "cast"},
+    "DescribeCollection": {"CollectionId": "cast"},
+    "ListCollections": {},
+    "DeleteCollection": {"CollectionId": "cast"},
+    "IndexFaces": {"CollectionId": "cast", "Image": {"Bytes": jpeg()}},
+    "ListFaces": {"CollectionId": "cast"},
+    "DeleteFaces": {"CollectionId": "cast", "FaceIds": ["00000000-0000-0000-0000-000000000000"]},
+    "SearchFacesByImage": {"CollectionId": "cast", "Image": {"Bytes": jpeg()}},
+    "CreateProject": {"ProjectName": "cast"},
+    "CreateProjectVersion": {
+        "ProjectArn": PROJECT,
+        "VersionName": "v1",
+        "OutputConfig": {"S3Bucket": "media"},
+    },
+    "DescribeProjects": {},
+    "DescribeProjectVersions": {"ProjectArn": PROJECT},
+    "StartProjectVersion": {"ProjectVersionArn": VERSION, "MinInferenceUnits": 1},
+    "StopProjectVersion": {"ProjectVersionArn": VERSION},
+    "DetectCustomLabels": {"ProjectVersionArn": VERSION, "Image": {"Bytes": jpeg()}},
     "GetFoundationModel": {"modelIdentifier": "amazon.nova-pro-v1:0"},
     "ListFoundationModels": {},
     "InvokeModel": {"modelId": "amazon.titan-embed-image-v1", "body": BODY},
