@@ -62,20 +62,29 @@ def lines_of(review: Review, approval: Approval) -> Iterator[str]:
     out = {"dropped": len(review.pictures) - count - unseen, "that nobody decided on": unseen}
     if any(out.values()):
         yield f"Left out: {', '.join(f'{number} {why}' for why, number in out.items() if number)}."
-    too_few = [*problems(count), *approval.shortfalls]
+    target = review.training.target if review.training else "none"
+    too_few = [*problems(count, target), *approval.shortfalls]
     if review.training is None:
         yield "Nothing is trained on it: the project asks for none."
     elif too_few:
         yield f"Nothing is trained on it: {'; '.join(too_few)}."
     else:
-        yield _training(review.training)
+        yield from _training(review.training)
 
 
-def _training(ahead: TrainingAhead) -> str:
+def _training(ahead: TrainingAhead) -> Iterator[str]:
     low, high = ahead.cost_usd
     free = "" if ahead.charged else " Stand-ins on this machine charge nobody."
-    return (
+    drawn = "with drawing the panels" if ahead.instance_type else "with hosting and panels"
+    most = f", {usd(ahead.most_usd)} at the very most" if ahead.most_usd is not None else ""
+    yield (
         f"Training follows: {ahead.step_count:,} steps of {ahead.batch_size} on {ahead.base_model}, {usd(low)} to "
-        f"{usd(high)} with hosting and panels at list prices of {ahead.prices_as_of}; the budget is "
+        f"{usd(high)} {drawn} at list prices of {ahead.prices_as_of}{most}; the budget is "
         f"{usd(ahead.budget_usd)}.{free}"
     )
+    if ahead.instance_type:
+        spot = " on spot capacity, which may cost less, and interrupt it for a while" if ahead.spot else ""
+        yield f"An adapter (LoRA) is trained by a job on {ahead.instance_type}{spot}."
+    if ahead.licence:
+        where = f" {ahead.licence.link}" if ahead.licence.link else ""
+        yield f"Licence of {ahead.base_model}: {ahead.licence.name}. {ahead.licence.restricts}{where}"

@@ -4,7 +4,7 @@
 (function (storycast) {
   const { button, count, make, said, sentence } = storycast.dom;
   const { openDialog } = storycast.dialogs;
-  const { MIN_RECORDS } = storycast;
+  const { leastPictures } = storycast;
   const usd = (number) =>
     `$${number.toLocaleString("en-US", { minimumFractionDigits: number < 10 ? 2 : 0, maximumFractionDigits: number < 10 ? 2 : 0 })}`;
 
@@ -209,7 +209,7 @@
       return make(
         "p",
         { class: "notice warn" },
-        `A training needs at least ${MIN_RECORDS} pictures: none starts, and the run ends with the dataset.`,
+        `A training needs at least ${count(leastPictures(training), "picture")}: none starts, and the run ends with the dataset.`,
       );
     if (!trains) {
       return make(
@@ -243,17 +243,36 @@
         {},
         ...sentence`${said(training.base_model)} sees each picture about ${seen} times: ${training.step_count.toLocaleString("en-US")} steps of ${String(training.batch_size)} over ${count(found.trainedOn, "picture")}${found.heldOut ? `; ${count(found.heldOut, "picture")} ${found.heldOut === 1 ? "is" : "are"} held out to grade it` : ""}.`,
       ),
+      training.instance_type ? make("p", {}, whereItTrains(training)) : null,
+      training.licence ? make("p", {}, ...licenceOf(training)) : null,
     );
   }
 
   function whatItCosts(training) {
-    const terms = `at list prices of ${training.prices_as_of}, hosting and storyboard included. The project's budget is ${usd(training.budget_usd)}.`;
+    const { most_usd: most } = training;
+    const drawn = training.instance_type ? "drawing the storyboard" : "hosting and storyboard";
+    const limit = typeof most === "number" ? `, ${usd(most)} at the very most` : "";
+    const terms = `at list prices of ${training.prices_as_of}, ${drawn} included${limit}. The project's budget is ${usd(training.budget_usd)}.`;
     if (isCharged(training))
       return [make("strong", {}, `Then the training starts, and costs ${range(training)}`), ` ${terms}`];
     return [
       make("strong", {}, "Then the training starts. Local stand-ins do it, and nobody is charged: "),
       `on AWS it would cost ${range(training)} ${terms}`,
     ];
+  }
+
+  function whereItTrains({ instance_type: instance, spot }) {
+    const job = `A job on ${instance} trains an adapter (LoRA)`;
+    return spot
+      ? `${job} on spot capacity, which may cost less: AWS may interrupt it, and it goes on from its last checkpoint.`
+      : `${job} on capacity of its own.`;
+  }
+
+  function licenceOf({ base_model: model, licence }) {
+    const text = sentence`Licence of ${said(model)}: ${licence.name}. ${licence.restricts}`;
+    // Only the web's own addresses: a review's file may come from anywhere.
+    if (!/^https:\/\//.test(licence.link)) return text;
+    return [...text, " ", make("a", { href: licence.link, target: "_blank", rel: "noopener noreferrer" }, "Its text"), "."];
   }
 
   function bundleEnd(app, found, dialog) {

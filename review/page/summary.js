@@ -54,6 +54,9 @@
     return [...held].flatMap((shot) => shot.pictures.map((one) => one.id)).sort(compare);
   }
 
+  /** How many pictures a training needs; an older review does not say. */
+  const leastPictures = (training) => (training && training.least_pictures) || MIN_RECORDS;
+
   /** What is approved by now, and what it comes to. */
   function summary(state) {
     const { review } = state;
@@ -85,12 +88,12 @@
       flagged: kept.filter((look) => state.flags(look.id).length).length,
       byPeople: kept.filter((look) => look.captionBy).length,
       shortfalls: [...perCharacter].filter(([, have]) => have < review.minimum_per_character),
-      isTooSmall: kept.length < MIN_RECORDS,
+      isTooSmall: kept.length < leastPictures(training),
       heldOut,
       trainedOn,
       timesSeen: training && trainedOn ? (training.step_count * training.batch_size) / trainedOn : 0,
     };
   }
 
-  Object.assign(storycast, { MIN_RECORDS, holdOut, summary });
+  Object.assign(storycast, { holdOut, leastPictures, summary });
 })((window.Storycast = window.Storycast || {}));

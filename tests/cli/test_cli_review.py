@@ -24,7 +24,7 @@ from storycast.review import Review
 from tests.cli.records import RUN_ID, put_record, put_review
 from tests.cli.reviews import decide, decisions, finish_in_page, invoke, keep, refused, wait_for_people
 from tests.cli.stepfunctions import FakeStepFunctions
-from tests.fakes.reviews import put_pictures
+from tests.fakes.reviews import LORA_TRAINING, put_pictures
 
 OTHER = "film-20261123-ffffff"
 
@@ -492,6 +492,20 @@ def test_finishing_says_what_it_means_and_asks_once(
         assert told in done.stdout
     assert asked == [f"Finish the review of {RUN_ID} as anna?"] * 2
     assert sent(stepfunctions) == [f"token-of-{RUN_ID}"]
+
+
+def test_finishing_says_where_an_adapter_is_trained_and_under_which_licence(
+    target: Target, stepfunctions: FakeStepFunctions, open_target: None
+) -> None:
+    review = wait_for_people(target, stepfunctions, training=LORA_TRAINING, minimum_per_character=1)
+    decide(target, "anna", *(keep(one.image.crop_id) for one in review.pictures[:2]))
+    told = invoke("review", RUN_ID, "--finish", "--yes").stdout
+    for words in (
+        "$0.7300 to $2.18 with drawing the panels at list prices of 2026-11, $20.00 at the very most",
+        "An adapter (LoRA) is trained by a job on ml.g5.xlarge on spot capacity",
+        "CreativeML Open RAIL++-M. It forbids a list of uses. https://example.com/LICENSE.md",
+    ):
+        assert words in told
 
 
 def test_where_nobody_can_be_asked_nothing_is_finished(

@@ -21,6 +21,7 @@ from storycast.decisions import Change, Decision, SequenceTakenError, What
 from storycast.ports import Gate
 from storycast.review import (
     Alternative,
+    BaseLicence,
     Carried,
     Review,
     ReviewCharacter,
@@ -47,6 +48,26 @@ TRAINING = TrainingAhead(
     budget_usd=250.0,
     prices_as_of="2026-11",
 )
+LORA_TRAINING = TrainingAhead(
+    target="sagemaker",
+    base_model="stabilityai/stable-diffusion-xl-base-1.0",
+    step_count=1500,
+    batch_size=1,
+    hold_out_share=0.1,
+    cost_usd=(0.73, 2.18),
+    budget_usd=20.0,
+    prices_as_of="2026-11",
+    least_pictures=1,
+    instance_type="ml.g5.xlarge",
+    spot=True,
+    most_usd=20.0,
+    licence=BaseLicence(
+        name="CreativeML Open RAIL++-M",
+        link="https://example.com/LICENSE.md",
+        restricts="It forbids a list of uses.",
+    ),
+)
+"""Of an adapter, in a job on SageMaker."""
 FRAMINGS = ("close-up", "medium", "full")
 PLACES = ("on a sunny meadow", "beside a fallen log", "under the old oak", "at the edge of the forest at dusk")
 DOINGS = ("looks up at a butterfly", "laughs with closed eyes", "holds a red apple", "turns away from the wind")

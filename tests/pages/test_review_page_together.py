@@ -4,11 +4,13 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from playwright.sync_api import Dialog, Route, expect
 
 from storycast.decisions import Change, Decision, state_of
 from storycast.ports import Gate
-from tests.fakes.reviews import NOW, RUN, TRAINING, Waiting, made_review
+from storycast.review import BaseLicence
+from tests.fakes.reviews import LORA_TRAINING, NOW, RUN, TRAINING, Waiting, made_review
 from tests.pages.conftest import Opens
 from tests.pages.reviewing import Reviewer, eventually, told, waiting_for
 
@@ -291,6 +293,39 @@ def test_where_stand_ins_train_nobody_is_charged(opened: Opens) -> None:
     anna.press("Control+a", "Shift+K", "Shift+F")
     expect(anna.dialog()).to_contain_text("nobody is charged: on AWS it would cost $118 to $187")
     expect(anna.dialog().get_by_role("button", name="Finish and train", exact=True)).to_be_enabled()
+
+
+def test_where_an_adapter_is_trained_its_machine_and_licence_are_told(opened: Opens) -> None:
+    anna, _ = opened(made_review(12, training=LORA_TRAINING))
+    anna.press("Control+a", "Shift+K", "Shift+F")
+    dialog = anna.dialog()
+    for words in (
+        "costs $0.73 to $2.18 at list prices of 2026-11, drawing the storyboard included, $20 at the very most",
+        "1,500 steps of 1 over",
+        "A job on ml.g5.xlarge trains an adapter (LoRA) on spot capacity",
+        "Licence of stabilityai/stable-diffusion-xl-base-1.0: CreativeML Open RAIL++-M. It forbids a list of",
+    ):
+        expect(dialog).to_contain_text(words)
+    expect(dialog).not_to_contain_text("hosting")
+    link = dialog.get_by_role("link", name="Its text")
+    expect(link).to_have_attribute("href", "https://example.com/LICENSE.md")
+    expect(link).to_have_attribute("rel", "noopener noreferrer")
+
+
+def test_an_adapter_is_trained_on_few_pictures_too(opened: Opens) -> None:
+    anna, _ = opened(made_review(3, minimum=1, training=LORA_TRAINING.model_copy(update={"licence": None})))
+    anna.press("Control+a", "Shift+K", "Shift+F")
+    expect(anna.dialog()).to_contain_text("Then the training starts")
+    expect(anna.dialog()).not_to_contain_text("Licence")
+
+
+@pytest.mark.parametrize("link", ["", "javascript:alert(1)"])
+def test_a_licence_without_an_address_of_the_web_has_no_link(opened: Opens, link: str) -> None:
+    licence = BaseLicence(name="mine", link=link, restricts="Read it.")
+    anna, _ = opened(made_review(12, training=LORA_TRAINING.model_copy(update={"licence": licence})))
+    anna.press("Control+a", "Shift+K", "Shift+F")
+    expect(anna.dialog()).to_contain_text(": mine. Read it.")
+    expect(anna.dialog().get_by_role("link")).to_have_count(0)
 
 
 def test_under_the_minimum_no_training_is_promised(opened: Opens) -> None:

@@ -17,6 +17,7 @@ from storycast.requests import LoopEnd
 from storycast.review import Review, read_review
 from storycast.review_desk import Proposal, ReviewDesk
 from storycast.runs import change_run
+from storycast.settings import Training
 from storycast.sightings import Sighting
 from storycast.stages.apply_review import apply_review
 from storycast.stages.check_review import check_review
@@ -108,6 +109,20 @@ def test_what_training_costs_is_told_where_one_follows() -> None:
     assert ahead is not None
     assert 0 < ahead.cost_usd[0] <= ahead.cost_usd[1]
     assert (ahead.step_count, ahead.batch_size, ahead.budget_usd) == (14_000, 64, 9000.0)
+
+
+def test_what_an_adapter_costs_at_most_and_its_licence_are_told() -> None:
+    one, plan = waiting()
+    training = Training(target="sagemaker")
+    settings_ = plan.settings.model_copy(update={"training": training, "budget_usd": 20.0})
+    prepare_review(plan.model_copy(update={"settings": settings_}), store=one.store, log=one.log, now=NOW)
+    ahead = shown(one, plan.run_id).training
+    assert ahead is not None
+    assert (ahead.step_count, ahead.batch_size, ahead.least_pictures) == (1500, 1, 1)
+    assert (ahead.instance_type, ahead.spot, ahead.most_usd) == ("ml.g5.xlarge", True, 20.0)
+    assert 0 < ahead.cost_usd[0] <= ahead.cost_usd[1] <= 20.0
+    assert ahead.licence is not None
+    assert ahead.licence.name == "CreativeML Open RAIL++-M"
 
 
 # ---- the gate -------------------------------------------------------------------------------------

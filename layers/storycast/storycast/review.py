@@ -11,7 +11,7 @@ from storycast.curation import CuratedImage
 from storycast.decisions import DROPPED, IN_CAST, KEPT, OPEN, Change, Verdict, character, picture
 from storycast.errors import RequestInvalidError
 from storycast.footage import Record
-from storycast.manifest import MAX_CAPTION, MIN_CAPTION
+from storycast.manifest import MAX_CAPTION, MIN_CAPTION, MIN_RECORDS
 from storycast.ports import ObjectStore
 from storycast.settings import Character
 
@@ -67,6 +67,16 @@ class ReviewCharacter(Record):
     description: str = ""
 
 
+class BaseLicence(Record):
+    """The licence of the model that is trained."""
+
+    name: str
+    link: str
+    """Where its text is; empty where nobody knows."""
+    restricts: str
+    """What it restricts, in a sentence."""
+
+
 class TrainingAhead(Record):
     """The training that follows a review, for those who finish it."""
 
@@ -81,6 +91,14 @@ class TrainingAhead(Record):
     prices_as_of: str
     charged: bool = True
     """False where local stand-ins answer, who charge nobody."""
+    least_pictures: int = MIN_RECORDS
+    """That a training needs."""
+    instance_type: str = ""
+    """Of a training on SageMaker, as are the next three."""
+    spot: bool = False
+    most_usd: float | None = None
+    """What it can cost before AWS's own clocks end its jobs."""
+    licence: BaseLicence | None = None
 
 
 class Review(Record):

@@ -14,16 +14,26 @@ from storycast.curation import CuratedImage, curated_image, named_by_frame
 from storycast.dataset import file_name, made_by
 from storycast.decisions import OPEN, picture, state_of
 from storycast.errors import RequestInvalidError
-from storycast.estimate import NOTHING, hosting_usd, storyboard_usd, training_usd
+from storycast.estimate import (
+    NOTHING,
+    hosting_most_usd,
+    hosting_usd,
+    storyboard_usd,
+    training_most_usd,
+    training_usd,
+)
 from storycast.frames import from_json_lines
 from storycast.human_loops import batch_count
 from storycast.ledger import Entry
+from storycast.licences import licence_of
+from storycast.manifest import MIN_ADAPTER_RECORDS
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore, ReviewLog
 from storycast.prices import price_table
 from storycast.review import (
     MAX_ALTERNATIVES,
     Alternative,
+    BaseLicence,
     Carried,
     Review,
     ReviewCharacter,
@@ -33,6 +43,7 @@ from storycast.review import (
     write_review,
 )
 from storycast.runs import ModelUsed, Run, read_run
+from storycast.settings import Settings
 from storycast.sightings import Sighting
 from storycast.stages.open_review import wait_seconds
 from storycast.stages.reading import read_records
@@ -168,11 +179,11 @@ def _characters(cast: Cast, pictures: Sequence[ReviewPicture]) -> tuple[ReviewCh
 
 def _training(plan: RunPlan, run: Run) -> TrainingAhead | None:
     settings = plan.settings
-    if settings.training.target != "bedrock":
+    if settings.training.target == "none":
         return None
     drawing = hosting_usd(settings) + storyboard_usd(settings) if settings.storyboard.prompts else NOTHING
     cost = training_usd(settings, None) + drawing
-    return TrainingAhead(
+    ahead = TrainingAhead(
         target=settings.training.target,
         base_model=settings.training.model_id,
         step_count=settings.training.values.step_count,
@@ -182,6 +193,24 @@ def _training(plan: RunPlan, run: Run) -> TrainingAhead | None:
         budget_usd=settings.budget_usd,
         prices_as_of=price_table().as_of,
         charged=is_charged(run),
+    )
+    return _on_sagemaker(ahead, settings) if settings.training.target == "sagemaker" else ahead
+
+
+def _on_sagemaker(ahead: TrainingAhead, settings: Settings) -> TrainingAhead:
+    """Return what is told of a training besides, where a job of its own trains an adapter."""
+    lora, licence = settings.training.lora, licence_of(settings.training.model_id)
+    most_usd = training_most_usd(settings) + (hosting_most_usd(settings) if settings.storyboard.prompts else 0.0)
+    if settings.budget_usd > 0:
+        most_usd = min(most_usd, settings.budget_usd)
+    return ahead.model_copy(
+        update={
+            "least_pictures": MIN_ADAPTER_RECORDS,
+            "instance_type": lora.instance_type,
+            "spot": lora.spot,
+            "most_usd": round(most_usd, 2),
+            "licence": BaseLicence(name=licence.name, link=licence.link, restricts=licence.restricts),
+        }
     )
 
 
