@@ -73,7 +73,7 @@ class App:
         routes: dict[tuple[str, str], Callable[[HttpRequest], HttpAnswer]] = {
             ("GET", "health"): self._health,
             ("GET", "calls"): self._calls,
-            ("GET", "billing"): lambda _: _json(200, {"billed": self._world.bedrock.billed()}),
+            ("GET", "billing"): lambda _: _json(200, {"billed": self._world.billed()}),
             ("GET", "catalogue"): lambda _: _json(200, {"play_as_active": played_as_active()}),
             ("POST", "catalogue"): self._set_catalogue,
             ("POST", "faults"): self._add_faults,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -65,6 +66,23 @@ class AssumedRole:
             self._s3.put_object(Bucket=bucket, Key=key, Body=content)
         except (ClientError, BotoCoreError) as error:
             raise RoleRefusedError(f"{uri} can't be written with {self._called}: {error}") from error
+
+    def keys(self, uri: str) -> Iterator[str]:
+        """Yield the keys below a prefix, ``s3://<bucket>/<prefix>``, as the role; see ``read``."""
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        try:
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+                yield from (item["Key"] for item in page.get("Contents", ()))
+        except (ClientError, BotoCoreError) as error:
+            raise RoleRefusedError(f"{uri} can't be listed with {self._called}: {error}") from error
+
+    def remove(self, uri: str) -> None:
+        """Remove an object as the role; see ``read``."""
+        bucket, key = split_uri(uri)
+        try:
+            self._s3.delete_object(Bucket=bucket, Key=key)
+        except (ClientError, BotoCoreError) as error:
+            raise RoleRefusedError(f"{uri} can't be removed with {self._called}: {error}") from error
 
 
 def trust_problem(role_arn: str, principal: str) -> str:

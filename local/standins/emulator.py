@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from functools import lru_cache
 from typing import Any
 
 import boto3
@@ -14,6 +16,7 @@ _CONFIG = Config(
     retries={"total_max_attempts": 2, "mode": "standard"},
     s3={"addressing_style": "path"},  # there is no DNS for <bucket>.<a loopback name>
 )
+_guard = threading.Lock()
 
 
 class EmulatorUnknownError(Exception):
@@ -29,5 +32,11 @@ def emulator_client(service: str, **credentials: str) -> Any:
     if not os.environ.get("AWS_ENDPOINT_URL"):
         raise EmulatorUnknownError("The stand-ins do not know the emulator: set AWS_ENDPOINT_URL.")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    session: Any = boto3.Session(region_name=region)
-    return session.client(service, config=_CONFIG, **credentials)
+    with _guard:  # sessions are not safe under threads; their clients are
+        return _session(region, os.environ.get("AWS_ACCESS_KEY_ID")).client(service, config=_CONFIG, **credentials)
+
+
+@lru_cache(maxsize=4)
+def _session(region: str, _key: str | None) -> Any:
+    """A session for each set of keys that the environment has had: a new one reads the services' models anew."""
+    return boto3.Session(region_name=region)

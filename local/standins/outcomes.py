@@ -56,27 +56,45 @@ class ModelOutcome(_Asked):
     stop_seconds: Seconds | None = None
 
 
+class TrainingJobOutcome(_Asked):
+    """How a training job of SageMaker goes."""
+
+    #: The ``FailureReason`` that it ends with instead of getting a machine; empty means that it gets one.
+    fail: str = ""
+    #: How long it waits for a machine at least.
+    seconds: Seconds = 0.0
+    #: Step after which its spot capacity is taken away, once; None means never.
+    interrupt_after_step: Annotated[int, Field(ge=0)] | None = None
+    #: Whether its time is over as soon as it trains or draws.
+    exceed: bool = False
+    #: What is billed of it at its end, s; None is as always.
+    billable_seconds: Annotated[int, Field(ge=1)] | None = None
+
+
 class Outcome(_Asked):
     """One thing to happen otherwise, the next ``count`` times."""
 
     job: JobOutcome | None = None
     throughput: ThroughputOutcome | None = None
     image: ImageOutcome | None = None
+    training_job: TrainingJobOutcome | None = None
     model: ModelOutcome | None = None
     count: Annotated[int, Field(ge=1, le=1000)] = 1
 
     @model_validator(mode="after")
     def _names_one(self) -> Outcome:
-        if sum(one is not None for one in (self.job, self.throughput, self.image, self.model)) != 1:
-            raise ValueError("name exactly one of job, throughput, image and model")
+        if sum(one is not None for one in self._named) != 1:
+            raise ValueError("name exactly one of job, throughput, image, training_job and model")
         return self
+
+    @property
+    def _named(self) -> tuple[_Asked | None, ...]:
+        return (self.job, self.throughput, self.image, self.training_job, self.model)
 
     @property
     def asked(self) -> _Asked:
         """The one that is named."""
-        found = self.job or self.throughput or self.image or self.model
-        assert found is not None  # noqa: S101 -- held by the validator
-        return found
+        return next(one for one in self._named if one is not None)
 
 
 class Outcomes:

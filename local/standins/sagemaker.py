@@ -1,4 +1,4 @@
-"""Amazon SageMaker's stand-in: as much of it as a review by Amazon A2I needs."""
+"""Amazon SageMaker's stand-in: training jobs, and as much of it as a review by Amazon A2I needs."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from local.standins.a2i_world import Flow, TaskUi, built_in, flow_arn
 from local.standins.assumed_role import RoleRefusedError, trust_problem
 from local.standins.bedrock_world import ACCOUNT, now
 from local.standins.errors import ModelledError, RefusedError
-from local.standins.service import Call, Params, Service
+from local.standins.service import Call, Params
+from local.standins.training_jobs import TrainingJobs
+from local.standins.training_request import PRINCIPAL
 from local.standins.worker_template import TemplateRefusedError, check_template
 
-PRINCIPAL = "sagemaker.amazonaws.com"
 
-
-class SageMaker(Service):
-    """Worker templates and flow definitions."""
-
-    service_name = "sagemaker"
+class SageMaker(TrainingJobs):
+    """Worker templates and flow definitions, beside training jobs."""
 
     def create_human_task_ui(self, params: Params, call: Call) -> Params:
         """Keep a worker template; one whose Liquid can't be read is refused."""

@@ -21,6 +21,7 @@ from local.standins.errors import DefectError
 from local.standins.human_loops import HumanLoops
 from local.standins.outcomes import Outcomes
 from local.standins.rekognition_world import RekognitionWorld
+from local.standins.sagemaker_world import SageMakerWorld
 from local.standins.wire import Wire
 
 type Params = dict[str, Any]
@@ -65,13 +66,19 @@ class World:
     def __init__(self, state: Path) -> None:
         """Continue what the state folder keeps."""
         self.bedrock = BedrockWorld(state)
+        self.sagemaker = SageMakerWorld(state)
         self.rekognition = RekognitionWorld(state)
         self.a2i = A2iWorld(state)
         self.human_loops = HumanLoops(self.a2i)
         self.outcomes = Outcomes()
 
+    def billed(self) -> list[dict[str, str]]:
+        """What AWS would bill by time right now."""
+        return self.bedrock.billed() + self.sagemaker.billed() + self.rekognition.billed()
+
     def close(self) -> None:
         """Write nothing any more."""
+        self.sagemaker.close()
         self.rekognition.close()
         self.human_loops.close()
         self.a2i.close()

@@ -17,6 +17,7 @@ FLOW = "arn:aws:sagemaker:us-east-1:000000000000:flow-definition/storycast-local
 TAGGED = "arn:aws:bedrock:us-east-1:000000000000:provisioned-model/abcdefghijkl"
 PROJECT = "arn:aws:rekognition:us-east-1:000000000000:project/cast/1793664000000"
 VERSION = "arn:aws:rekognition:us-east-1:000000000000:project/cast/version/v1/1793664000000"
+TRAINING_JOB = "arn:aws:sagemaker:us-east-1:000000000000:training-job/job"
 ASKS = {
     "DetectLabels": {"Image": {"Bytes": jpeg()}},
     "DetectFaces": {"Image": {"Bytes": jpeg()}},
@@ -81,6 +82,20 @@ ASKS = {
     "ListHumanLoops": {"FlowDefinitionArn": FLOW},
     "StopHumanLoop": {"HumanLoopName": "loop"},
     "DeleteHumanLoop": {"HumanLoopName": "loop"},
+    "CreateTrainingJob": {
+        "TrainingJobName": "job",
+        "AlgorithmSpecification": {
+            "TrainingImage": "000000000000.dkr.ecr.us-east-1.amazonaws.com/training:latest",
+            "TrainingInputMode": "File",
+        },
+        "RoleArn": "arn:aws:iam::000000000000:role/training",
+        "OutputDataConfig": {"S3OutputPath": "s3://media/output/"},
+    },
+    "DescribeTrainingJob": {"TrainingJobName": "job"},
+    "ListTrainingJobs": {},
+    "StopTrainingJob": {"TrainingJobName": "job"},
+    "AddTags": {"ResourceArn": TRAINING_JOB, "Tags": [{"Key": "run", "Value": "one"}]},
+    "ListTags": {"ResourceArn": TRAINING_JOB},
     "CreateHumanTaskUi": {"HumanTaskUiName": "ui", "UiTemplate": {"Content": "<crowd-form></crowd-form>"}},
     "DescribeHumanTaskUi": {"HumanTaskUiName": "ui"},
     "CreateFlowDefinition": {
