@@ -18,6 +18,8 @@ from local.standins.saliency import saliency_map, salient_boxes
 #: No threshold is lower: drawn characters that have nothing to do with each other reach it.
 LEAST_THRESHOLD = 0.5
 OVERLAP_LIMIT = 0.5
+#: Share of a box that lies in another one of its label, from which both are one thing.
+NESTED = 0.8
 #: Boxes of one picture that are looked at, the largest first.
 MOST_BOXES = 24
 #: A box that covers less of the picture shows nothing that a vector tells apart.
@@ -57,7 +59,25 @@ def find_labels(rgb: NDArray[np.uint8], model: LabelModel, least: float | None) 
         label, score = model.labels[likest], float(np.clip(cosines[likest], 0.0, 1.0))
         if label and score >= (model.thresholds[label] if least is None else least):
             found.append(Box(box.left, box.top, box.right, box.bottom, score=score, name=label))
-    return without_overlaps(found, OVERLAP_LIMIT)
+    return _outermost(without_overlaps(found, OVERLAP_LIMIT))
+
+
+def _outermost(boxes: list[Box]) -> list[Box]:
+    """Leave out boxes that lie in another one of their label: a face in a body is no second character."""
+    return [
+        box
+        for box in boxes
+        if not any(
+            other.name == box.name and other.area > box.area and _share_inside(box, other) >= NESTED
+            for other in boxes
+        )
+    ]
+
+
+def _share_inside(box: Box, other: Box) -> float:
+    across = min(box.right, other.right) - max(box.left, other.left)
+    down = min(box.bottom, other.bottom) - max(box.top, other.top)
+    return max(across, 0.0) * max(down, 0.0) / box.area
 
 
 def candidates(rgb: NDArray[np.uint8]) -> list[Box]:
