@@ -59,19 +59,19 @@ def find_labels(rgb: NDArray[np.uint8], model: LabelModel, least: float | None) 
         label, score = model.labels[likest], float(np.clip(cosines[likest], 0.0, 1.0))
         if label and score >= (model.thresholds[label] if least is None else least):
             found.append(Box(box.left, box.top, box.right, box.bottom, score=score, name=label))
-    return _outermost(without_overlaps(found, OVERLAP_LIMIT))
+    return _one_for_each(without_overlaps(found, OVERLAP_LIMIT))
 
 
-def _outermost(boxes: list[Box]) -> list[Box]:
-    """Leave out boxes that lie in another one of their label: a face in a body is no second character."""
-    return [
-        box
-        for box in boxes
+def _one_for_each(boxes: list[Box]) -> list[Box]:
+    """Leave out boxes in, or round, a better one of their label: a face in a body is no second character."""
+    kept: list[Box] = []
+    for box in boxes:
         if not any(
-            other.name == box.name and other.area > box.area and _share_inside(box, other) >= NESTED
-            for other in boxes
-        )
-    ]
+            other.name == box.name and max(_share_inside(box, other), _share_inside(other, box)) >= NESTED
+            for other in kept
+        ):
+            kept.append(box)
+    return kept
 
 
 def _share_inside(box: Box, other: Box) -> float:
