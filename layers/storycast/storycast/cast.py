@@ -18,8 +18,19 @@ class CastMember(Record):
     description: str
     labels: tuple[str, ...]
     references: tuple[Reference, ...]
-    custom_label: str = ""
-    """What a Custom Labels model calls the character; empty where it knows none such."""
+    custom_labels: tuple[str, ...] = ()
+    """What a Custom Labels model may call the character: its name, and its labels; none without such a model."""
+    faces: tuple[str, ...] = ()
+    """SHA-256 of the reference pictures whose face lies in the project's face collection."""
+
+
+class CastFaces(Record):
+    """The face collection of a project, as it was when a run began to search it."""
+
+    collection_id: str
+    model_version: str
+    fingerprint: str
+    """Of the collection, its model and the pictures in it: what a search depends on, but for the face."""
 
 
 class Cast(Record):
@@ -27,10 +38,14 @@ class Cast(Record):
 
     embedding_model: str
     members: tuple[CastMember, ...]
+    faces: CastFaces | None = None
+    """None where nobody is to be found by the face."""
     discovered: bool = False
     """Whether nobody said who is in the film, so that :mod:`storycast.discovery` finds out."""
 
     @property
     def can_name(self) -> bool:
         """Whether any member can be told from a picture."""
-        return any(member.references or member.labels or member.custom_label for member in self.members)
+        return any(
+            member.references or member.labels or member.custom_labels or member.faces for member in self.members
+        )
