@@ -152,15 +152,15 @@ def say_fits(items: Sequence[Item], resolution: int) -> list[str]:
     enlarged = [item for item in items if item.fit.is_enlarged]
     if enlarged:
         said.append(
-            f"{len(enlarged)} of {len(items)} pictures are smaller than the resolution of {resolution} px asks "
-            f"for, and were enlarged: what they teach is blurred. The smallest is {_name(min(enlarged, key=_area))}."
+            f"{len(enlarged)} of {len(items)} pictures are smaller than {resolution} px asks for, and were enlarged: "
+            f"what they teach is blurred. The smallest: {_name(min(enlarged, key=_area))}."
         )
     cropped = [item for item in items if item.fit.lost_share > MUCH_CROPPED]
     if cropped:
         worst = max(cropped, key=lambda item: item.fit.lost_share)
         said.append(
-            f"{len(cropped)} of {len(items)} pictures lose more than a tenth of themselves to the nearest shape that "
-            f"is trained on; the most {_name(worst)}: {worst.fit.lost_share:.0%}."
+            f"{len(cropped)} of {len(items)} pictures lose more than a tenth of themselves to the nearest shape "
+            f"that is trained on; the most {_name(worst)}: {worst.fit.lost_share:.0%}."
         )
     return said
 

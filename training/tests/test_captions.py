@@ -1,0 +1,52 @@
+"""Names and lengths of captions."""
+
+import pytest
+
+from trainer.captions import find_triggers, say_cut, say_triggers
+from trainer.job import Picture
+
+
+def picture(file: str, caption: str, *characters: str) -> Picture:
+    return Picture(file=file, caption=caption, characters=characters, shot=None, held_out=False)
+
+
+@pytest.mark.parametrize(
+    ("caption", "says_it"),
+    [
+        ("Mia runs.", True),
+        ("a hill, and mia on it", True),
+        ("Miami at night", False),
+        ("Amia runs", False),
+        ("Mia's hat", True),
+        ("", False),
+    ],
+)
+def test_a_name_is_found_as_a_word(caption: str, says_it: bool) -> None:
+    (trigger,) = find_triggers(["Mia"], [picture("a.png", caption, "Mia")])
+    assert (trigger.captions, trigger.pictures) == (int(says_it), 1)
+
+
+def test_names_with_signs_are_found() -> None:
+    (trigger,) = find_triggers(["R2-D2 (old)"], [picture("a.png", "R2-D2 (old) rolls.", "R2-D2 (old)")])
+    assert trigger.captions == 1
+
+
+def test_names_that_a_prompt_cannot_call_are_told() -> None:
+    pictures = [
+        picture("a.png", "Bunny runs.", "Bunny"),
+        picture("b.png", "A squirrel runs.", "Frank"),
+        picture("c.png", "A squirrel sits.", "Frank"),
+        picture("d.png", "Frank sits.", "Frank"),
+    ]
+    few, missing = say_triggers(find_triggers(["Bunny", "Frank", "Rinky"], pictures))
+    assert few.startswith("Only 1 of 3 captions of Frank say its name")
+    assert missing.startswith("Rinky is in no picture")
+
+
+def test_captions_longer_than_what_is_read_are_told() -> None:
+    pictures = [picture("a.png", "a b c"), picture("b.png", "a b c d e")]
+    said, cut = say_cut(pictures, lambda caption: len(caption.split()), 4)
+    assert cut == {"b.png": 5}
+    assert said[0].startswith("1 of 2 captions are longer than the 4 tokens")
+    assert "b.png" in said[0]
+    assert say_cut(pictures[:1], lambda caption: len(caption.split()), 4) == ([], {})
