@@ -59,7 +59,7 @@ class ContainerProcess:
             "HOME": str(home),
             "TMPDIR": str(home),
             "PYTHONUNBUFFERED": "1",
-            # Threads that wait for each other: on two busy cores the small model takes sixteen times as long with two.
+            # On busy cores threads wait for each other: with two the small model takes sixteen times as long.
             "OMP_NUM_THREADS": "1",
             "HF_HUB_OFFLINE": "1",
             "HF_HUB_DISABLE_TELEMETRY": "1",
