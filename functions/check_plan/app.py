@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from storycast.adapters import environment
+from storycast.adapters import environment, targets
 from storycast.adapters.bedrock import BedrockCatalogue
 from storycast.adapters.iam import IamRoles
 from storycast.requests import RunEvent, read_event
@@ -26,6 +26,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         catalogue=BedrockCatalogue(),
         roles=IamRoles(),
         role_arn=os.environ["CUSTOMIZATION_ROLE_ARN"],
+        site=targets.job_site(),
         flow_definition_arn=os.environ["A2I_FLOW_DEFINITION_ARN"],
         region=os.environ["AWS_REGION"],
         now=datetime.now(UTC),

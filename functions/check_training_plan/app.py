@@ -8,9 +8,8 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
-from storycast.adapters import environment
+from storycast.adapters import environment, targets
 from storycast.adapters.bedrock import BedrockCatalogue
-from storycast.adapters.bedrock_customization import BedrockCustomizer
 from storycast.adapters.iam import IamRoles
 from storycast.requests import read_event
 from storycast.stages.check_training_plan import check_training_plan
@@ -39,9 +38,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         claims=environment.claims(),
         book=environment.book(),
         catalogue=BedrockCatalogue(),
-        customizer=BedrockCustomizer(),
+        trainer_of=targets.trainer,
         roles=IamRoles(),
         role_arn=os.environ["CUSTOMIZATION_ROLE_ARN"],
+        site=targets.job_site(),
         region=os.environ["AWS_REGION"],
         now=datetime.now(UTC),
     )

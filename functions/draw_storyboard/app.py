@@ -1,4 +1,4 @@
-"""DrawStoryboard: draws one prompt with the hosted model, and with its base model where that answers."""
+"""DrawStoryboard: draws one prompt with the hosted model and its base model, or takes what a job drew of it."""
 
 from typing import Any
 

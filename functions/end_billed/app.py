@@ -7,9 +7,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
-from storycast.adapters import environment
-from storycast.adapters.bedrock_customization import BedrockCustomizer
-from storycast.adapters.bedrock_hosting import BedrockHost
+from storycast.adapters import environment, targets
 from storycast.adapters.stepfunctions import StepFunctionsExecutions
 from storycast.failures import FailureEvent
 from storycast.requests import read_event
@@ -38,8 +36,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         store=environment.store(),
         claims=environment.claims(),
         book=environment.book(),
-        customizer=BedrockCustomizer(),
-        host=BedrockHost(),
+        trainer_of=targets.trainer,
+        renderer_of=targets.renderer,
         executions=StepFunctionsExecutions(),
         notifier=environment.notifier(),
         now=datetime.now(UTC),

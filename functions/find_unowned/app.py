@@ -1,4 +1,4 @@
-"""FindUnowned: tells people of hosting in this account that no run owns."""
+"""FindUnowned: tells people of what is billed in this account and that no run owns."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,8 +7,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
-from storycast.adapters import environment
-from storycast.adapters.bedrock_hosting import BedrockHost
+from storycast.adapters import environment, targets
 from storycast.requests import read_event
 from storycast.stages.find_unowned import find_unowned
 from storycast.teardown import TearDownRequest
@@ -29,7 +28,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     found = find_unowned(
         book=environment.book(),
         claims=environment.claims(),
-        host=BedrockHost(),
+        renderers=[targets.renderer(target) for target in targets.all_targets()],
         notifier=environment.notifier(),
         now=datetime.now(UTC),
     )

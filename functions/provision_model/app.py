@@ -1,4 +1,4 @@
-"""ProvisionModel: hosts the trained model by the hour, or finds its hosting again."""
+"""ProvisionModel: hosts the trained model by the hour or has a job draw with it, or finds that again."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,8 +6,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from storycast.adapters import environment
-from storycast.adapters.bedrock_hosting import BedrockHost
+from storycast.adapters import environment, targets
 from storycast.requests import SessionEvent, read_event
 from storycast.stages.provision_model import provision_model
 
@@ -16,13 +15,14 @@ logger = Logger(service="provision_model")
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Return the hosting."""
+    """Return what draws."""
     asked = read_event(event, SessionEvent)
+    plan = environment.training_plan(asked.run_id, asked.training_id, asked.session_id)
     done = provision_model(
-        environment.training_plan(asked.run_id, asked.training_id, asked.session_id),
+        plan,
         store=environment.store(),
         book=environment.book(),
-        host=BedrockHost(),
+        renderer=targets.renderer(plan.target),
         now=datetime.now(UTC),
     )
     logger.info("done", run_id=asked.run_id, session_id=asked.session_id, result=done)

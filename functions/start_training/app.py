@@ -1,14 +1,12 @@
-"""StartTraining: starts the fine-tuning job of a session, or finds it again."""
+"""StartTraining: starts the job that trains a session's model, or finds it again."""
 
-import os
 from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from storycast.adapters import environment
-from storycast.adapters.bedrock_customization import BedrockCustomizer
+from storycast.adapters import environment, targets
 from storycast.requests import SessionEvent, read_event
 from storycast.stages.start_training import start_training
 
@@ -19,13 +17,13 @@ logger = Logger(service="start_training")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return the job."""
     asked = read_event(event, SessionEvent)
+    plan = environment.training_plan(asked.run_id, asked.training_id, asked.session_id)
     done = start_training(
-        environment.training_plan(asked.run_id, asked.training_id, asked.session_id),
+        plan,
         store=environment.store(),
         claims=environment.claims(),
         book=environment.book(),
-        customizer=BedrockCustomizer(),
-        role_arn=os.environ["CUSTOMIZATION_ROLE_ARN"],
+        trainer=targets.trainer(plan.target),
         now=datetime.now(UTC),
     )
     logger.info("done", run_id=asked.run_id, session_id=asked.session_id, result=done)

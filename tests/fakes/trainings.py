@@ -11,8 +11,10 @@ from storycast.curation import CuratedImage
 from storycast.dataset import DatasetImage, file_name
 from storycast.failures import ExecutionEnd
 from storycast.frames import to_json_lines
+from storycast.job_preflight import JobSite
 from storycast.manifest import ManifestRecord, write_manifest
 from storycast.plan import RunPlan, write_plan
+from storycast.renderers import BedrockHosting, Renderer, SageMakerDrawing
 from storycast.runs import Run, create_run, read_run
 from storycast.settings import Settings
 from storycast.stages.check_provisioning import check_provisioning
@@ -25,8 +27,10 @@ from storycast.stages.provision_model import provision_model
 from storycast.stages.record_failure import record_failure
 from storycast.stages.start_training import start_training
 from storycast.teardown import TearDownRequest
-from storycast.training import TrainingPlan, TrainingRequest, read_training_plan
+from storycast.trainers import BedrockTrainer, SageMakerTrainer, Trainer
+from storycast.training import Target, TrainingPlan, TrainingRequest, read_training_plan
 from tests.fakes.aws_training import Clock, FakeBedrock, FakeCustomizer, FakeExecutions, FakeHost, MemoryBook
+from tests.fakes.container_jobs import FakeJobs, FakeSageMaker
 from tests.fakes.services import GivenRoles, HeardNotifier, ListedModels, MemoryClaims
 from tests.fakes.steps import Stepped
 from tests.fakes.store import MemoryStore
@@ -41,6 +45,12 @@ SETTINGS: dict[str, Any] = {
     "storyboard": {"prompts": ["A hill", "A lake"]},
     "budget_usd": 100_000,
 }
+
+SITE = JobSite(
+    image_uri="123456789012.dkr.ecr.us-east-1.amazonaws.com/trainer:1",
+    role_arn="arn:aws:iam::123456789012:role/training",
+    bucket="media",
+)
 
 Gate = Callable[[str], None]
 
@@ -95,10 +105,13 @@ class Account:
     list_lag: timedelta = timedelta()
     book_lag: timedelta = timedelta()
     bedrock: FakeBedrock = field(init=False)
+    sagemaker: FakeSageMaker = field(init=False)
     book: MemoryBook = field(init=False)
 
     def __post_init__(self) -> None:
         self.bedrock = FakeBedrock(self.clock, self.list_lag)
+        self.sagemaker = FakeSageMaker(self.clock, self.store)
+        self.jobs = FakeJobs(self.sagemaker)
         self.customizer = FakeCustomizer(self.bedrock)
         self.host = FakeHost(self.bedrock)
         self.book = MemoryBook(self.clock, self.book_lag)
@@ -131,6 +144,19 @@ class Account:
 
     # ---- the functions ----
 
+    def trainer(self, target: Target, gate: Gate = _open) -> Trainer:
+        store = Stepped(self.store, gate)
+        if target == "bedrock":
+            return BedrockTrainer(
+                Stepped(self.customizer, gate), store, "arn:aws:iam::123456789012:role/customization"
+            )
+        return SageMakerTrainer(Stepped(self.jobs, gate), store)
+
+    def renderer(self, target: Target, gate: Gate = _open) -> Renderer:
+        if target == "bedrock":
+            return BedrockHosting(Stepped(self.host, gate))
+        return SageMakerDrawing(Stepped(self.jobs, gate), Stepped(self.store, gate))
+
     def check(self, number: int = 1, gate: Gate = _open, **request: Any) -> dict[str, Any]:
         return check_training_plan(
             TrainingRequest.model_validate({"run_id": RUN, **request}),
@@ -140,9 +166,10 @@ class Account:
             claims=Stepped(self.claims, gate),
             book=Stepped(self.book, gate),
             catalogue=self.catalogue,
-            customizer=Stepped(self.customizer, gate),
+            trainer_of=lambda target: self.trainer(target, gate),
             roles=self.roles,
             role_arn="arn:aws:iam::123456789012:role/customization",
+            site=SITE,
             region="us-east-1",
             now=self.clock.now,
         )
@@ -160,8 +187,7 @@ class Account:
             store=Stepped(self.store, gate),
             claims=Stepped(self.claims, gate),
             book=Stepped(self.book, gate),
-            customizer=Stepped(self.customizer, gate),
-            role_arn="arn:aws:iam::123456789012:role/customization",
+            trainer=self.trainer(plan.target, gate),
             now=self.clock.now,
         )
 
@@ -171,7 +197,7 @@ class Account:
             store=Stepped(self.store, gate),
             claims=Stepped(self.claims, gate),
             book=Stepped(self.book, gate),
-            customizer=Stepped(self.customizer, gate),
+            trainer=self.trainer(plan.target, gate),
             now=self.clock.now,
         )
 
@@ -180,15 +206,16 @@ class Account:
             plan,
             store=Stepped(self.store, gate),
             book=Stepped(self.book, gate),
-            host=Stepped(self.host, gate),
+            renderer=self.renderer(plan.target, gate),
             now=self.clock.now,
         )
 
     def look_at_hosting(self, plan: TrainingPlan, gate: Gate = _open) -> dict[str, Any]:
         return check_provisioning(
             plan,
+            store=Stepped(self.store, gate),
             book=Stepped(self.book, gate),
-            host=Stepped(self.host, gate),
+            renderer=self.renderer(plan.target, gate),
             now=self.clock.now,
         )
 
@@ -202,8 +229,8 @@ class Account:
             store=Stepped(self.store, gate),
             claims=Stepped(self.claims, gate),
             book=Stepped(self.book, gate),
-            customizer=Stepped(self.customizer, gate),
-            host=Stepped(self.host, gate),
+            trainer_of=lambda target: self.trainer(target, gate),
+            renderer_of=lambda target: self.renderer(target, gate),
             executions=Stepped(self.executions, gate),
             notifier=self.notifier,
             now=self.clock.now,
@@ -218,15 +245,20 @@ class Account:
                 return ended
             self.clock.forward(seconds=120)
             self.bedrock.settle()
+            self.sagemaker.settle()
         raise AssertionError(ended)
 
     def delete(self, **request: Any) -> dict[str, Any]:
         asked = TearDownRequest.model_validate({"scope": "run", "run_id": RUN, "delete_model": True, **request})
-        return delete_model(asked, store=self.store, customizer=self.customizer)
+        return delete_model(asked, store=self.store, trainer_of=self.trainer)
 
     def look_for_unowned(self) -> dict[str, Any]:
         return find_unowned(
-            book=self.book, claims=self.claims, host=self.host, notifier=self.notifier, now=self.clock.now
+            book=self.book,
+            claims=self.claims,
+            renderers=[self.renderer("bedrock"), self.renderer("sagemaker")],
+            notifier=self.notifier,
+            now=self.clock.now,
         )
 
     def failed(self, arn: str, gate: Gate = _open, **detail: Any) -> TearDownRequest:

@@ -14,6 +14,7 @@ from storycast.decisions import MAX_CHANGES, Change
 from storycast.errors import RetryableError, StorycastError
 from storycast.footage import Segment
 from storycast.frames import KeptFrame, from_json_lines
+from storycast.job_preflight import JobSite
 from storycast.keys import run_file
 from storycast.ledger import Entry
 from storycast.plan import RunPlan, read_plan
@@ -110,6 +111,7 @@ class World:
             catalogue=self.catalogue,
             roles=self.roles,
             role_arn=ROLE_ARN,
+            site=JobSite(),
             flow_definition_arn=self.flow_definition_arn,
             region="us-east-1",
             now=NOW,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import storycast.errors
-from storycast.adapters import environment
+from storycast.adapters import environment, targets
 from storycast.cast import Cast
 from storycast.errors import StorycastError
 from storycast.footage import FootageSource
@@ -23,12 +23,14 @@ from storycast.manifest import ManifestRecord, write_manifest
 from storycast.names import human_loop_name, job_name
 from storycast.plan import FootagePlan, RunPlan, read_plan, write_plan
 from storycast.ports import Drawn, HumanLoop
+from storycast.renderers import BedrockHosting, Renderer, SageMakerDrawing
 from storycast.requests import read_request
 from storycast.review import Review, read_review, write_review
 from storycast.runs import Run, create_run, read_run
 from storycast.settings import read_settings
 from storycast.storyboard import PanelRequest
 from storycast.teardown import TearDownRequest
+from storycast.trainers import BedrockTrainer, SageMakerTrainer, Trainer
 from storycast.training import TrainedModel, TrainingPlan, read_training_plan, write_training_plan
 from tests.fakes.aws_training import (
     Clock,
@@ -38,8 +40,11 @@ from tests.fakes.aws_training import (
     FakeHost,
     MemoryBook,
 )
+from tests.fakes.container_jobs import FakeJobs, FakeSageMaker
 from tests.fakes.film import encoded, film
 from tests.fakes.humans import FakeHumans, MemoryLoopBook, answer
+from tests.fakes.store import MemoryStore
+from tests.fakes.trainings import SITE
 from tests.fakes.workflow import BLUE, NOW, RED, World, scene
 
 ROOT = Path(__file__).parents[2]
@@ -131,10 +136,20 @@ class Painter:
 class Training:
     """What the functions of a training session talk to besides the world."""
 
+    store: MemoryStore
     customizer: FakeCustomizer
     host: FakeHost
+    jobs: FakeJobs
     book: MemoryBook
     executions: FakeExecutions = field(default_factory=FakeExecutions)
+
+    def trainer(self, target: str) -> Trainer:
+        if target == "bedrock":
+            return BedrockTrainer(self.customizer, self.store, "role")
+        return SageMakerTrainer(self.jobs, self.store)
+
+    def renderer(self, target: str) -> Renderer:
+        return BedrockHosting(self.host) if target == "bedrock" else SageMakerDrawing(self.jobs, self.store)
 
 
 @pytest.fixture
@@ -188,7 +203,8 @@ def training(world: World) -> Training:
         world.store.put(key, f"picture {number}".encode(), "image/png")
         records.append(ManifestRecord(image_uri=f"s3://media/{key}", caption=f"Mara, picture {number}"))
     world.store.put(run_file(RUN_ID, APPROVED_MANIFEST), write_manifest(records, "bedrock"), "application/jsonl")
-    return Training(FakeCustomizer(bedrock), FakeHost(bedrock), MemoryBook(clock))
+    jobs = FakeJobs(FakeSageMaker(clock, world.store))
+    return Training(world.store, FakeCustomizer(bedrock), FakeHost(bedrock), jobs, MemoryBook(clock))
 
 
 @dataclass
@@ -226,6 +242,9 @@ def handler_of(
         monkeypatch.setattr(environment, name, lambda name=name: getattr(world, name))
     monkeypatch.setattr(environment, "review_log", lambda: world.log)
     monkeypatch.setattr(environment, "book", lambda: training.book)
+    monkeypatch.setattr(targets, "trainer", training.trainer)
+    monkeypatch.setattr(targets, "job_site", lambda: SITE)
+    monkeypatch.setattr(targets, "renderer", training.renderer)
     monkeypatch.setattr(environment, "training_plan", lambda *session: read_training_plan(world.store, *session))
     monkeypatch.setattr(environment, "plan", lambda run_id: read_plan(world.store, run_id))
     monkeypatch.setattr(
@@ -243,6 +262,7 @@ def handler_of(
         "TOPIC_ARN": "arn:aws:sns:eu-central-1:111122223333:topic",
         "A2I_FLOW_DEFINITION_ARN": FLOW,
         "CUSTOMIZATION_ROLE_ARN": "arn:aws:iam::111122223333:role/customization",
+        "SAGEMAKER_TRAINING": "on",
         "AWS_REGION": "us-east-1",
         "POWERTOOLS_SERVICE_NAME": "storycast",
     }.items():
@@ -253,8 +273,6 @@ def handler_of(
         "RekognitionLabels": lambda _: world.detector,
         "BedrockCatalogue": lambda: world.catalogue,
         "IamRoles": lambda: world.roles,
-        "BedrockCustomizer": lambda: training.customizer,
-        "BedrockHost": lambda: training.host,
         "BedrockImages": Painter,
         "StepFunctionsExecutions": lambda: training.executions,
         "StepFunctionsCallbacks": lambda: world.callbacks,

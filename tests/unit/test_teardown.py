@@ -386,7 +386,7 @@ def test_what_would_not_end_is_told_once(account: Account) -> None:
         assert plan.hosting_name in overdue["message"]
         account.clock.forward(minutes=15)
     ((subject, message),) = account.notifier.told
-    assert subject == "Storycast: hosting still alive"
+    assert subject == "Storycast: still billed"
     assert plan.hosting_name in message
 
 
@@ -572,7 +572,7 @@ def test_the_models_of_a_run_are_deleted_with_their_records(account: Account) ->
     assert len(account.bedrock.models) == 1
     assert account.trained(first) is None
     assert account.trained(other) is not None
-    assert account.delete() == {"deleted": [], "deleted_count": 0}
+    assert account.delete() == {"deleted": [], "deleted_count": 0, "told": []}
     assert account.start(account.plan(4))["is_own"] is True, "its claim is nobody's"
 
 

@@ -18,7 +18,7 @@ from storycast.errors import (
     TrainingPlanInvalidError,
 )
 from storycast.manifest import read_manifest
-from storycast.stages.check_provisioning import PATIENCE
+from storycast.renderers import HOSTING_PATIENCE
 from storycast.storyboard import panel_requests, panels_key
 from storycast.training import read_training_plan
 from tests.fakes.aws_training import START
@@ -519,7 +519,7 @@ def test_hosting_that_fails_says_why(account: Account) -> None:
 def test_hosting_that_does_not_come_into_service_is_overdue(account: Account) -> None:
     plan = account.to_trained(1, hosting={"hours": 24})
     account.provision(plan)
-    account.clock.forward(seconds=PATIENCE.total_seconds() - 1)
+    account.clock.forward(seconds=HOSTING_PATIENCE.total_seconds() - 1)
     assert account.look_at_hosting(plan)["status"] == "Creating"
     account.clock.forward(seconds=1)
     assert account.look_at_hosting(plan)["status"] == "Overdue"

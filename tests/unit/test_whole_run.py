@@ -489,7 +489,7 @@ def test_the_same_upload_twice_is_one_run() -> None:
     ("change", "error"),
     [
         (PROJECT + "detection: {methods: [faces]}\n", NotYetAvailableError),
-        (PROJECT + "training: {target: sagemaker}\n", NotYetAvailableError),
+        (PROJECT + "training: {target: sagemaker}\n", TrainingPlanInvalidError),
         (PROJECT + "training: {target: bedrock}\n", TrainingPlanInvalidError),
         (PROJECT + "budget_usd: 0.001\n", BudgetExceededError),
         (PROJECT + "captions: {prompt: mine}\n", NotYetAvailableError),

@@ -3,8 +3,9 @@
 The rows, in the table, are the truth; ``billing`` in ``run.json`` is a copy of them for readers.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from storycast.footage import Record
 
@@ -14,6 +15,13 @@ lives, two minutes."""
 
 BilledKind = Literal["customization_job", "provisioned_throughput", "training_job", "drawing_job"]
 """The first two on Bedrock, the others on SageMaker."""
+TARGETS: Final[Mapping[BilledKind, Literal["bedrock", "sagemaker"]]] = {
+    "customization_job": "bedrock",
+    "provisioned_throughput": "bedrock",
+    "training_job": "sagemaker",
+    "drawing_job": "sagemaker",
+}
+"""Which ``training.target`` makes them."""
 BilledState = Literal["intended", "live", "ending", "ended"]
 
 
@@ -51,6 +59,11 @@ class Billed(Record):
     ended_at: datetime | None = None
     reason: str = ""
     """Why it ended."""
+
+    @property
+    def is_training(self) -> bool:
+        """Whether a model comes of it; of the others come pictures."""
+        return self.kind in {"customization_job", "training_job"}
 
     @property
     def is_open(self) -> bool:

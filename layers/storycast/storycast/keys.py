@@ -121,6 +121,11 @@ def training_output(run_id: str, training_id: str, session_id: str) -> str:
     return run_file(run_id, f"training/{training_id}/{session_id}/output/")
 
 
+def training_job(run_id: str, training_id: str, session_id: str, task: str) -> str:
+    """Prefix of what a container job is told, which is ``train`` or ``draw``: its ``job.json`` alone."""
+    return run_file(run_id, f"training/{training_id}/{session_id}/job-{task}/")
+
+
 def training_work(run_id: str, training_id: str, session_id: str, task: str) -> str:
     """Prefix of the work folder of a container job, which is ``train`` or ``draw``: all that it gives back."""
     return run_file(run_id, f"training/{training_id}/{session_id}/work-{task}/")

@@ -9,6 +9,7 @@ RUN_ID_MAX_LENGTH = 40
 """Leaves room for suffixes in the names of loops, jobs, models and throughput (63 characters, no ``--``)."""
 
 RUN_ID_PATTERN = r"[a-z0-9]+(-[a-z0-9]+)*"
+_JOB_NAME = re.compile(rf"(?P<run>{RUN_ID_PATTERN})-t[0-9a-f]{{8}}-[0-9a-f]{{6}}(-h)?")
 _UNSAFE = re.compile(r"[^a-z0-9]+")
 
 
@@ -54,6 +55,12 @@ def training_id(fingerprint: str) -> str:
 def job_name(run: str, training: str, session: str) -> str:
     """Return the name of a session's job, model and throughput: at most 57 of the 63 characters."""
     return f"{run}-{training}-{session}"
+
+
+def is_job_name(text: str) -> bool:
+    """Tell whether a job or a hosting of a session could be called so, of this stack or of another one."""
+    match = _JOB_NAME.fullmatch(text)
+    return match is not None and len(match["run"]) <= RUN_ID_MAX_LENGTH
 
 
 def human_loop_name(run: str, batch: int) -> str:

@@ -323,10 +323,19 @@ class JobFacts:
     model_name: str | None = None
     failure: str = ""
     progress: str = ""
-    """Which part of the work is under way, in the service's words; empty where it does not say."""
+    """Which part of the work is under way, in words; empty where nobody says."""
     training_loss: float | None = None
     billable_s: int | None = None
     """Of a SageMaker job: seconds that are billed so far, spot already taken off."""
+    secondary: str = ""
+    """Of a SageMaker job: its secondary status, such as ``Downloading`` or ``MaxRuntimeExceeded``."""
+    uses_spot: bool = False
+    """Of a SageMaker job: whether AWS may take its machine back."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is billed no longer."""
+        return self.status in {"Completed", "Failed", "Stopped"}
 
 
 class Customizer(Protocol):
@@ -459,6 +468,9 @@ class ContainerJobs(Protocol):
 
     def stop(self, name: str) -> None:
         """Ask a job to stop; one that has ended already or is gone is no fault."""
+
+    def under_way(self) -> Iterator[JobFacts]:
+        """Yield every job of the account in this region that is in progress, whoever made it."""
 
 
 class BillingBook(Protocol):

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 DrawnBy = Literal["trained", "base"]
 
-COMPOSITE_MARK = "Storycast local stand-in: composite"
-"""Begins the PNG text ``Software`` of pictures that nobody generated; such pictures are not graded."""
+STAND_IN_MARK = "Storycast local stand-in:"
+"""Begins the PNG text ``Software`` of pictures by a local stand-in: composites, or the noise of random weights.
+Such pictures are not graded."""
+COMPOSITE_MARK = f"{STAND_IN_MARK} composite"
+"""The same of pictures that were put together from those of the training."""
 
 MAX_SEED = 858_993_459
 """Amazon Nova User Guide, "Request and response structure"; a project's own seed is 1 or more, too."""
@@ -46,7 +49,7 @@ class Panels(Record):
     request: PanelRequest
     picture_keys: tuple[str, ...]
     composite: bool
-    """Whether the pictures carry the mark of a composite."""
+    """Whether the pictures carry the mark of a local stand-in, so that they show nothing of the model."""
     refused: str
     """Why there are fewer pictures than were asked for; empty where there are not."""
     paid_by: str
@@ -112,6 +115,16 @@ def paid_panels(store: "ObjectStore", plan: TrainingPlan, order: PanelOrder) -> 
 def panels_key(plan: TrainingPlan, order: PanelOrder) -> str:
     """Key of the record of a request's answer, which all runs of the project share."""
     return keys.panel(plan.project, plan.fingerprint, order.fingerprint)
+
+
+def unpaid_orders(store: "ObjectStore", plan: TrainingPlan) -> list[PanelOrder]:
+    """Return what the storyboard needs and nobody has drawn yet, by whichever model, each once."""
+    orders = {
+        order.fingerprint: order
+        for prompt_index in range(len(plan.settings.storyboard.prompts))
+        for order in panel_requests(plan, prompt_index)
+    }
+    return [order for order in orders.values() if paid_panels(store, plan, order) is None]
 
 
 def panels_are_paid(store: "ObjectStore", plan: TrainingPlan) -> bool:

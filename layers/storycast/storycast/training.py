@@ -1,6 +1,7 @@
 """Training: what a session trains, hosts and draws; its plan, and the record of a model that came of one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,7 +19,16 @@ if TYPE_CHECKING:
     from storycast.ports import ObjectStore
 
 VERSION = 1
-"""Raised when the same values would train another model."""
+"""Raised when the same values would train another model on Amazon Bedrock."""
+LORA_VERSION = 1
+"""Raised when the trainer's container would make another adapter of the same pictures and values."""
+LORA_SEED = 1
+"""Of the adapter's first values, the order of the pictures and the noise."""
+CLOCK_GRACE = timedelta(minutes=30)
+"""How much later than AWS's own clock ours ends a SageMaker job, so that AWS's has the first word."""
+
+Target = Literal["bedrock", "sagemaker"]
+"""Where something is trained and drawn; ``training.target`` may also be none."""
 
 JobStatus = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
 ThroughputStatus = Literal["Creating", "InService", "Updating", "Failed"]
@@ -51,17 +61,20 @@ class TrainingRequest(BaseModel):
     def over(self, settings: Settings) -> dict[str, Any]:
         """Return a run's settings with the request's overrides, unchecked, as a project file has them.
 
-        Where the run trains nothing the target becomes Bedrock: who starts a training wants one. What belongs to
-        another target, its base model and its values, is not taken over.
+        Where the run trains nothing the target becomes SageMaker, the one that still works: who starts a training
+        wants one. What belongs to another target, its base model and its values, is not taken over.
         """
         data = settings.model_dump(mode="json")
         own = data["training"]["target"]
-        target = self.training.get("target", "bedrock" if own == "none" else own)
+        target = self.training.get("target", "sagemaker" if own == "none" else own)
         if own not in {"none", target}:
             data["training"] |= dict.fromkeys(("base_model", "step_count", "batch_size", "learning_rate"))
         data["training"]["target"] = target
+        lora = data["training"]["lora"]
         for section in ("training", "hosting", "storyboard"):
             data[section] |= getattr(self, section)
+        if isinstance(self.training.get("lora"), dict):
+            data["training"]["lora"] = {**lora, **self.training["lora"]}
         if self.budget_usd is not None:
             data["budget_usd"] = self.budget_usd
         return data
@@ -78,7 +91,7 @@ class TrainingPlan(Record):
     settings: Settings
     """The run's settings with the request's overrides."""
     fingerprint: str
-    """Of the pictures, the captions, the base model and the hyperparameters: the same training, the same model."""
+    """Of the pictures, what is said of them, the base model and the values: the same training, the same model."""
     manifest_key: str
     """The manifest that is trained on: without the shots that are held out."""
     record_count: Annotated[int, Field(ge=0)]
@@ -99,6 +112,8 @@ class TrainingPlan(Record):
         hours: float,
         image_count: int = 0,
         model_units: int = 0,
+        instance_type: str = "",
+        max_run_s: int = 0,
     ) -> Billed:
         """Return the row of something that the session is about to make.
 
@@ -109,6 +124,8 @@ class TrainingPlan(Record):
             hours: How long it may live.
             image_count: Pictures that a job sees; its price depends on them.
             model_units: Units of hosting.
+            instance_type: Machine of a SageMaker job.
+            max_run_s: Seconds after which AWS ends a SageMaker job.
         """
         return Billed(
             name=name,
@@ -122,7 +139,14 @@ class TrainingPlan(Record):
             expires_at=now + timedelta(hours=hours),
             image_count=image_count,
             model_units=model_units,
+            instance_type=instance_type,
+            max_run_s=max_run_s,
         )
+
+    @property
+    def target(self) -> Target:
+        """Where the session trains and draws."""
+        return "sagemaker" if self.settings.training.target == "sagemaker" else "bedrock"
 
     @property
     def hosting_name(self) -> str:
@@ -132,14 +156,18 @@ class TrainingPlan(Record):
     @property
     def deadline_at(self) -> datetime:
         """When a training that has not ended is stopped."""
-        return self.begun_at + timedelta(hours=self.settings.training.max_hours)
+        grace = CLOCK_GRACE if self.target == "sagemaker" else timedelta()
+        return self.begun_at + timedelta(hours=self.settings.training.max_hours) + grace
 
 
 class TrainedModel(Record):
     """A model that was paid for; ``projects/<project>/models/<fingerprint>/model.json``."""
 
     fingerprint: str
+    target: Target = "bedrock"
+    """Records of before there was another one name none."""
     model_arn: str
+    """On SageMaker the S3 URI of the adapter's folder."""
     model_name: str
     base_model: str
     job_name: str
@@ -155,8 +183,16 @@ class TrainedModel(Record):
     began_at: datetime
     ended_at: datetime | None
     final_loss: float | None = None
+    held_out_loss: float | None = None
+    """On the pictures that were not trained on, at the end."""
     metrics_key: str | None = None
     """CSV with the loss by step, where the service writes one."""
+    rank: int | None = None
+    """Of an adapter's matrices."""
+    resolution: int | None = None
+    """Side in px of a square picture as it was trained on."""
+    stand_in: str = ""
+    """In words where a local stand-in made it; empty where it is a model."""
 
 
 def training_fingerprint(training: Training, pictures: Sequence[tuple[str, str]]) -> str:
@@ -171,6 +207,35 @@ def training_fingerprint(training: Training, pictures: Sequence[tuple[str, str]]
         pictures=sorted(pictures),
         base_model=training.model_id,
         values=hyperparameters(training),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPicture:
+    """A picture as a trainer sees it."""
+
+    etag: str
+    caption: str
+    characters: tuple[str, ...]
+
+
+def lora_fingerprint(training: Training, pictures: Sequence[SeenPicture]) -> str:
+    """Return the fingerprint of the training of an adapter; on which machine it runs makes no difference.
+
+    Args:
+        training: The values.
+        pictures: What is trained on; their order makes no difference.
+    """
+    values, lora = training.values, training.lora
+    return fingerprint(
+        version=LORA_VERSION,
+        target="sagemaker",
+        pictures=sorted([one.etag, one.caption, sorted(one.characters)] for one in pictures),
+        base_model=training.model_id,
+        values=[values.step_count, values.batch_size, values.learning_rate],
+        rank=lora.rank,
+        resolution=lora.resolution,
+        seed=LORA_SEED,
     )
 
 

@@ -14,6 +14,7 @@ from storycast.errors import (
 from storycast.estimate import estimate
 from storycast.footage import Probe, plan_segments
 from storycast.frames import to_json_lines
+from storycast.job_preflight import JobSite
 from storycast.plan import RunPlan
 from storycast.ports import ModelCatalogue, ModelFacts, ObjectStore, RoleInspector
 from storycast.preflight import refuse_problems, training_findings
@@ -28,6 +29,7 @@ def check_plan(
     catalogue: ModelCatalogue,
     roles: RoleInspector,
     role_arn: str,
+    site: JobSite,
     flow_definition_arn: str,
     region: str,
     now: datetime,
@@ -42,7 +44,8 @@ def check_plan(
         store: The bucket.
         catalogue: Tells whether the models live; asking costs nothing.
         roles: Looks at the role of a training job.
-        role_arn: That role.
+        role_arn: That role, on Bedrock.
+        site: Where a job on SageMaker would run.
         flow_definition_arn: The stack's flow definition of Amazon A2I; empty where it has none.
         region: Where this runs.
         now: The time, for models that have ended.
@@ -70,6 +73,7 @@ def check_plan(
             roles=roles,
             role_arn=role_arn,
             region=region,
+            site=site,
             record_count=None,
             now=now,
         )
@@ -112,13 +116,12 @@ def refuse_missing_parts(settings: Settings) -> None:
         "detection.methods: faces": "faces" in settings.detection.methods,
         "detection.custom_labels_model": settings.detection.custom_labels_model is not None,
         "captions.prompt": settings.captions.prompt is not None,
-        f"training.target: {settings.training.target}": settings.training.target == "sagemaker",
     }
     asked = [name for name, is_asked in missing.items() if is_asked]
     if asked:
         raise NotYetAvailableError(
-            f"This release does not have: {', '.join(asked)}. Use detection.methods of labels and references "
-            "and training.target: bedrock or none, and leave the others out."
+            f"This release does not have: {', '.join(asked)}. Use detection.methods of labels and references, "
+            "and leave the others out."
         )
 
 

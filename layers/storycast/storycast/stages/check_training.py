@@ -4,11 +4,14 @@ from datetime import datetime
 from typing import Any
 
 from storycast import keys
-from storycast.ports import BillingBook, Claims, Customizer, JobFacts, ObjectStore
+from storycast.billing import Billed
+from storycast.job_time import OVERDUE, overdue_words
+from storycast.ports import BillingBook, Claims, JobFacts, ObjectStore
 from storycast.stages.billing_copy import copy_rows
 from storycast.stages.reading import read_record
 from storycast.stages.trained import record_model
 from storycast.stages.training_claims import holder_of
+from storycast.trainers import Trainer, log_words
 from storycast.training import TrainedModel, TrainingPlan, training_claim
 
 
@@ -18,42 +21,66 @@ def check_training(
     store: ObjectStore,
     claims: Claims,
     book: BillingBook,
-    customizer: Customizer,
+    trainer: Trainer,
     now: datetime,
 ) -> dict[str, Any]:
     """Look at the job that trains what the session needs, which may be another session's.
 
     Returns:
-        ``status``: the service's, or ``Overdue``, or ``Vanished`` where nobody trains it any more and nothing came
-        of it; and ``message``, for people.
+        ``status``: the service's; or ``Overdue`` where its time was over, by our clock or AWS's own; or
+        ``Vanished`` where nobody trains it any more and nothing came of it; and ``message``, for people.
     """
     model = read_record(store, keys.trained_model(plan.project, plan.fingerprint), TrainedModel)
     if model is not None and model.session_id != plan.session_id:
         return {"status": "Completed", "message": f"trained by the run {model.trained_by}"}
+    own = book.row(plan.job_name)
+    if own is not None and not own.is_open:
+        # An attempt before this one, or a teardown, has closed the job.
+        job = trainer.find(own)
+        return _ended(plan, own, job, has_model=model is not None) if job else _gone(own)
     holder = holder_of(plan, store=store, claims=claims, book=book)
     if holder is None:
         return {"status": "Vanished", "message": "the session that trained this has given up"}
-    job = customizer.find(holder)
-    if job is None:
+    row = own if holder == plan.job_name else book.row(holder)
+    job = trainer.find(row) if row else None
+    if row is None or (job is None and row.arn is None):
         return _waiting(plan, now, holder, "the job is not there yet")
-    if holder != plan.job_name:
-        return _of_another(plan, now, job)
-    if job.status == "Completed":
-        record_model(plan, job, store=store)
-    elif job.status in {"Failed", "Stopped"}:
-        claims.release(training_claim(plan), holder)
-    else:
-        return _waiting(plan, now, holder, job.progress or job.status, job.status)
+    if row is own:
+        return _of_its_own(plan, now, row, job, store, claims, book, trainer)
+    return _of_another(plan, now, job) if job else _waiting(plan, now, holder, "the job is gone")
+
+
+def _of_its_own(
+    plan: TrainingPlan,
+    now: datetime,
+    row: Billed,
+    job: JobFacts | None,
+    store: ObjectStore,
+    claims: Claims,
+    book: BillingBook,
+    trainer: Trainer,
+) -> dict[str, Any]:
+    """Return how far the session's own job is; what has ended is closed, the model written down."""
+    if job is not None and not job.has_ended:
+        return _waiting(plan, now, row.name, job.progress or job.status, job.status)
+    is_done = job is not None and job.status == "Completed"
+    model = record_model(plan, job, store=store, trainer=trainer) if job is not None and is_done else None
+    if model is None:
+        claims.release(training_claim(plan), row.name)
     # Last: a row that has ended says that nothing of its job is left to be done.
-    book.ended(holder, job.ended_at or now, job.failure or job.status)
+    if job is None:
+        book.ended(row.name, now, "somebody deleted it")
+    else:
+        reason = job.failure or job.secondary or job.status
+        book.ended(row.name, job.ended_at or now, reason, job.billable_s)
     copy_rows(store, book, plan.run_id)
-    return {"status": job.status, "message": _message(job)}
+    return _ended(plan, row, job, has_model=model is not None) if job else _gone(row)
 
 
 def _of_another(plan: TrainingPlan, now: datetime, job: JobFacts) -> dict[str, Any]:
     """Return how far another session's job is; what becomes of it is for that session to write down."""
     if job.status == "Failed":
-        return {"status": "Failed", "message": _message(job)}
+        return {"status": "Failed", "message": _failed(plan, job)}
     if job.status == "InProgress":
         return _waiting(plan, now, job.name, job.progress or job.status)
     # Completed: the model is about to be written down. Stopped or about to be: its claim is about to be given up,
@@ -72,9 +99,30 @@ def _waiting(
     return {"status": "Overdue", "message": told}
 
 
-def _message(job: JobFacts) -> str:
+def _ended(plan: TrainingPlan, row: Billed, job: JobFacts, *, has_model: bool) -> dict[str, Any]:
+    """Return how a job has ended, and what to do about it."""
+    if job.status == "Completed" and has_model:
+        loss = f", loss {job.training_loss:.4f}" if job.training_loss else ""
+        return {"status": "Completed", "message": f"{job.name} is trained{loss}"}
     if job.status == "Completed":
-        return f"{job.name} is trained" + (f", loss {job.training_loss:.4f}" if job.training_loss else "")
+        folder = keys.training_work(plan.run_id, plan.training_id, plan.session_id, "train")
+        told = f"The job {job.name} came to its end and left no adapter in {folder}adapter/. {log_words(job.name)}"
+        return {"status": "Failed", "message": told}
+    if job.status == "Stopped" and job.secondary in OVERDUE:
+        told = overdue_words(job.secondary, row, "training.max_hours", plan.settings.training.max_hours)
+        return {"status": "Overdue", "message": told}
     if job.status == "Stopped":
-        return f"The job {job.name} was stopped before its end. Start the training again when it shall go on."
-    return f"The job {job.name} failed: {job.failure or 'the service gives no reason'}"
+        told = f"The job {job.name} was stopped before its end. Start the training again when it shall go on."
+        return {"status": "Stopped", "message": told}
+    return {"status": job.status, "message": _failed(plan, job)}
+
+
+def _failed(plan: TrainingPlan, job: JobFacts) -> str:
+    told = f"The job {job.name} failed: {job.failure or 'the service gives no reason'}"
+    return f"{told}. {log_words(job.name)}" if plan.target == "sagemaker" else told
+
+
+def _gone(row: Billed) -> dict[str, Any]:
+    why = row.reason or "somebody deleted it"
+    told = f"The job {row.name} is not there any more: {why}. Start the training again when it shall go on."
+    return {"status": "Stopped", "message": told}

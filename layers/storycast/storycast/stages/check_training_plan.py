@@ -1,7 +1,7 @@
 """CheckTrainingPlan: find what would make a training fail or cost too much, and plan the session."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -13,12 +13,13 @@ from storycast.budget import refuse_over_budget
 from storycast.costs import spent_usd
 from storycast.errors import ModelMissingError, RequestInvalidError
 from storycast.estimate import NOTHING, hosting_most_usd, storyboard_usd, training_usd
+from storycast.frames import to_json_lines
+from storycast.job_preflight import JobSite
 from storycast.manifest import write_manifest
 from storycast.plan import RunPlan, read_plan, write_plan
 from storycast.ports import (
     BillingBook,
     Claims,
-    Customizer,
     ModelCatalogue,
     ObjectStore,
     RoleInspector,
@@ -28,12 +29,16 @@ from storycast.runs import Run, change_run, create_run, read_run
 from storycast.settings import MAX_PROMPT, Settings, read_settings
 from storycast.stages.reading import read_record
 from storycast.stages.trained import trained_models
-from storycast.stages.training_dataset import DatasetPicture, dataset_pictures, split
+from storycast.stages.training_dataset import Split, dataset_pictures, job_pictures, split
 from storycast.storyboard import next_prompt, panels_are_paid
+from storycast.trainers import PICTURES, Trainer
 from storycast.training import (
+    SeenPicture,
+    Target,
     TrainedModel,
     TrainingPlan,
     TrainingRequest,
+    lora_fingerprint,
     read_training_plan,
     training_fingerprint,
     write_training_plan,
@@ -49,9 +54,10 @@ def check_training_plan(
     claims: Claims,
     book: BillingBook,
     catalogue: ModelCatalogue,
-    customizer: Customizer,
+    trainer_of: Callable[[Target], Trainer],
     roles: RoleInspector,
     role_arn: str,
+    site: JobSite,
     region: str,
     now: datetime,
 ) -> dict[str, Any]:
@@ -65,9 +71,10 @@ def check_training_plan(
         claims: Learns which run the execution is.
         book: What the run has been billed for.
         catalogue: Tells whether the base model lives.
-        customizer: Tells whether a trained model is there.
+        trainer_of: Returns what trains for a target, which tells whether a trained model is there.
         roles: Looks at the role.
-        role_arn: The role of the training job.
+        role_arn: The role of a training job on Bedrock.
+        site: Where a job on SageMaker would run.
         region: Where this runs.
         now: The time.
 
@@ -88,27 +95,27 @@ def check_training_plan(
     asked = read_settings(json.dumps(request.over(run_plan.settings)), f"the request for {run.run_id}")
     settings = _as_reviewed(asked, run.run_id, store)
     session_id = names.session_id(execution_arn)
-    trained_on: list[DatasetPicture] = []
+    dataset = Split((), ())
     if request.draw_only:
         plan = _drawing(request, run, settings, execution_arn, session_id, started_at, store)
     else:
         pictures = dataset_pictures(
             store, request.manifest_key or keys.run_file(run.run_id, keys.APPROVED_MANIFEST)
         )
-        trained_on, held_out = split(store, run.run_id, pictures, settings.training.hold_out_share)
-        mark = training_fingerprint(settings.training, [(one.etag, one.caption) for one in trained_on])
-        plan = _plan(run, settings, execution_arn, session_id, started_at, mark, held_out, len(trained_on))
+        dataset = split(store, run.run_id, pictures, settings.training.hold_out_share)
+        plan = _training(run, settings, execution_arn, session_id, started_at, dataset)
     findings = training_findings(
         plan.settings,
         catalogue=catalogue,
         roles=roles,
         role_arn=role_arn,
         region=region,
+        site=site,
         record_count=None if request.draw_only else plan.record_count,
         now=now,
     )
     warnings = refuse_problems(findings)
-    model = _model(plan, store, customizer)
+    model = _model(plan, store, trainer_of(plan.target))
     if request.draw_only and model is None:
         raise _no_model(run, request)
     start_with = _start(plan, model, store)
@@ -117,7 +124,7 @@ def check_training_plan(
     if not request.draw_only:
         if start_with == "train":
             warnings += advice(settings.training, plan.record_count)
-        store.put(plan.manifest_key, write_manifest(trained_on, settings.manifest.keys), "application/jsonl")
+        _write_dataset(plan, dataset, store)
     write_training_plan(store, plan)
     change_run(store, run.run_id, partial(_planned, plan=plan, warnings=warnings))
     prompts = settings.storyboard.prompts
@@ -171,6 +178,22 @@ def _as_reviewed(settings: Settings, run_id: str, store: ObjectStore) -> Setting
     return settings.model_copy(update={"storyboard": settings.storyboard.model_copy(update={"prompts": prompts})})
 
 
+def _training(
+    run: Run, settings: Settings, execution_arn: str, session_id: str, started_at: datetime, dataset: Split
+) -> TrainingPlan:
+    """Return the plan of a session that trains."""
+    seen = dataset.trained_on
+    if settings.training.target == "sagemaker":
+        mark = lora_fingerprint(
+            settings.training, [SeenPicture(one.etag, one.caption, one.characters) for one in seen]
+        )
+    else:
+        mark = training_fingerprint(settings.training, [(one.etag, one.caption) for one in seen])
+    return _plan(
+        run, settings, execution_arn, session_id, started_at, mark, dataset.held_out_ids, len(dataset.trained_on)
+    )
+
+
 def _planned(run: Run, *, plan: TrainingPlan, warnings: Sequence[str]) -> Run:
     """Return the run with the session's training under way.
 
@@ -210,6 +233,7 @@ def _drawing(
             held_out = ()
     training = settings.training.model_copy(
         update={
+            "target": model.target,
             "base_model": model.base_model,
             "step_count": model.step_count,
             "batch_size": model.batch_size,
@@ -257,14 +281,23 @@ def _plan(
     )
 
 
-def _model(plan: TrainingPlan, store: ObjectStore, customizer: Customizer) -> TrainedModel | None:
+def _write_dataset(plan: TrainingPlan, dataset: Split, store: ObjectStore) -> None:
+    """Write down what is trained on, as the target reads it; a review that goes on changes nothing of it."""
+    manifest = write_manifest(dataset.trained_on, plan.settings.manifest.keys)
+    store.put(plan.manifest_key, manifest, "application/jsonl")
+    if plan.target == "sagemaker":
+        key = keys.training_file(plan.run_id, plan.training_id, plan.session_id, PICTURES)
+        store.put(key, to_json_lines(job_pictures(store, dataset)), "application/jsonl")
+
+
+def _model(plan: TrainingPlan, store: ObjectStore, trainer: Trainer) -> TrainedModel | None:
     """Return the model of this very training, where it was paid for and is still there.
 
     One that somebody deleted is forgotten, so that it can be trained anew: its claim is nobody's without a record.
     """
     key = keys.trained_model(plan.project, plan.fingerprint)
     model = read_record(store, key, TrainedModel)
-    if model is None or customizer.has_model(model.model_arn):
+    if model is None or trainer.has_model(model):
         return model
     store.delete(key)
     return None

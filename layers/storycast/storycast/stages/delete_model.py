@@ -1,22 +1,27 @@
 """DeleteModel: delete the trained models of a run, since somebody said so."""
 
+from collections.abc import Callable
 from typing import Any
 
 from storycast import keys
 from storycast.errors import RequestInvalidError
-from storycast.ports import Customizer, ObjectStore
+from storycast.ports import ObjectStore
 from storycast.runs import read_run
 from storycast.stages.trained import trained_models
 from storycast.teardown import TearDownRequest
+from storycast.trainers import Trainer
+from storycast.training import Target
 
 
-def delete_model(request: TearDownRequest, *, store: ObjectStore, customizer: Customizer) -> dict[str, Any]:
+def delete_model(
+    request: TearDownRequest, *, store: ObjectStore, trainer_of: Callable[[Target], Trainer]
+) -> dict[str, Any]:
     """Delete the models that a run's sessions paid for, and their records; other runs' models stay.
 
     A claim of a training whose job has ended and that has no record is nobody's, so none is given up here.
 
     Returns:
-        The names of the models.
+        The names of the models, and in words what of them was deleted.
 
     Raises:
         RequestInvalidError: No run is named, or there is none of that name.
@@ -28,9 +33,10 @@ def delete_model(request: TearDownRequest, *, store: ObjectStore, customizer: Cu
         run = read_run(store, request.run_id)
     except KeyError:
         raise RequestInvalidError(f"There is no run '{request.run_id}'.") from None
-    deleted = []
+    deleted, told = [], []
     for model in [model for model in trained_models(store, run.project) if model.trained_by == run.run_id]:
-        customizer.delete_model(model.model_arn)
+        trainer = trainer_of(model.target)
+        told.append(trainer.delete_model(model))
         store.delete(keys.trained_model(run.project, model.fingerprint))
         deleted.append(model.model_name)
-    return {"deleted": deleted[:20], "deleted_count": len(deleted)}
+    return {"deleted": deleted[:20], "deleted_count": len(deleted), "told": told[:20]}

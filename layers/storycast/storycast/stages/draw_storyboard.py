@@ -1,4 +1,4 @@
-"""DrawStoryboard: draw one prompt with the hosted model, and beside it with the base model."""
+"""DrawStoryboard: draw one prompt with the hosted model and its base model, or take what a job drew of it."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ from storycast.images import PictureUnreadableError, open_picture, png_text
 from storycast.ports import Drawn, ImageModel, ObjectStore
 from storycast.stages.panels import copy_to_run
 from storycast.stages.reading import write_record
-from storycast.storyboard import COMPOSITE_MARK, PanelOrder, Panels, paid_panels, panel_requests, panels_key
+from storycast.storyboard import STAND_IN_MARK, PanelOrder, Panels, paid_panels, panel_requests, panels_key
 from storycast.training import TrainingPlan
 
 MAX_REASON_LENGTH = 500
@@ -32,6 +32,8 @@ def draw_storyboard(
     A crash between an answer and its record makes the next attempt pay for that one call again; the pictures
     that lie there already are replaced by those of the record.
 
+    What a drawing job drew was kept when it ended: here nothing is asked of anybody.
+
     Returns:
         How many pictures there are, and why there are not more; empty where there are all.
 
@@ -44,12 +46,28 @@ def draw_storyboard(
     for order in panel_requests(plan, prompt_index):
         panels = paid_panels(store, plan, order)
         if panels is None:
-            panels = _draw(plan, order, store, image_model)
+            panels = (
+                _missing(plan, order) if plan.target == "sagemaker" else _draw(plan, order, store, image_model)
+            )
         copy_to_run(store, plan, prompt_index, panels)
         pictures += len(panels.picture_keys)
         if panels.refused:
             reasons.append(f"{order.drawn_by}: {panels.refused}")
     return {"pictures": pictures, "refused": "; ".join(reasons)[:MAX_REASON_LENGTH]}
+
+
+def _missing(plan: TrainingPlan, order: PanelOrder) -> Panels:
+    """Return a panel that the drawing job ended without; without a record, so that the next session draws it."""
+    return Panels(
+        fingerprint=order.fingerprint,
+        drawn_by=order.drawn_by,
+        model_id=plan.settings.training.model_id,
+        request=order.request,
+        picture_keys=(),
+        composite=False,
+        refused=f"the job {plan.hosting_name} ended without this panel; `storycast draw` draws it",
+        paid_by="",
+    )
 
 
 def _draw(plan: TrainingPlan, order: PanelOrder, store: ObjectStore, image_model: ImageModel) -> Panels:
@@ -85,7 +103,7 @@ def _draw(plan: TrainingPlan, order: PanelOrder, store: ObjectStore, image_model
         update={
             "picture_keys": tuple(picture_keys),
             "composite": any(
-                png_text(picture, "Software").startswith(COMPOSITE_MARK) for picture in drawn.pictures
+                png_text(picture, "Software").startswith(STAND_IN_MARK) for picture in drawn.pictures
             ),
             "refused": drawn.error,
             "paid_by": plan.session_id if picture_keys else "",

@@ -6,31 +6,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storycast import keys
-from storycast.billing import INTENT_GRACE, Billed
+from storycast.billing import INTENT_GRACE, TARGETS, Billed
 from storycast.errors import RequestInvalidError, RetryableError
 from storycast.failures import FailureEvent
-from storycast.ports import (
-    BillingBook,
-    Claims,
-    Customizer,
-    Executions,
-    JobFacts,
-    ModelHost,
-    Notifier,
-    ObjectStore,
-)
+from storycast.ports import BillingBook, Claims, Executions, JobFacts, Notifier, ObjectStore
+from storycast.renderers import Renderer
 from storycast.runs import read_run
 from storycast.stages.billing_copy import copy_rows
 from storycast.stages.reading import read_record
 from storycast.stages.trained import record_model
 from storycast.teardown import TearDownRequest, scope_of
-from storycast.training import TrainingPlan, read_training_plan, training_claim
+from storycast.trainers import Trainer
+from storycast.training import Target, TrainedModel, TrainingPlan, read_training_plan, training_claim
 
 PATIENCE = timedelta(hours=6)
 """How long a teardown waits for the services; then people are told, and the sweep goes on trying."""
 ABANDONED = timedelta(minutes=30)
 """How long after its intent a row may be *ending* before the sweep takes it up: an earlier teardown left it so."""
-ENDED_JOB = {"Completed", "Failed", "Stopped"}
 
 
 def end_billed(
@@ -41,8 +33,8 @@ def end_billed(
     store: ObjectStore,
     claims: Claims,
     book: BillingBook,
-    customizer: Customizer,
-    host: ModelHost,
+    trainer_of: Callable[[Target], Trainer],
+    renderer_of: Callable[[Target], Renderer],
     executions: Executions,
     notifier: Notifier,
     now: datetime,
@@ -56,8 +48,8 @@ def end_billed(
         store: The bucket.
         claims: Knows which run an execution is, and who trains what.
         book: What is billed.
-        customizer: Stops jobs.
-        host: Ends hosting.
+        trainer_of: Returns what stops the training jobs of a target.
+        renderer_of: Returns what ends hosting, or drawing jobs, of a target.
         executions: Stops what could make more.
         notifier: Whom to tell.
         now: The time.
@@ -81,9 +73,10 @@ def end_billed(
 
     def end(row: Billed) -> str:
         ending = book.ending(row.name, asked.reason)
-        if row.kind == "customization_job":
-            return _end_job(ending, store, claims, book, customizer, now)
-        return _end_hosting(ending, book, host, now)
+        target = TARGETS[row.kind]
+        if row.is_training:
+            return _end_job(ending, store, claims, book, trainer_of(target), now)
+        return _end_drawing(ending, store, book, renderer_of(target), now)
 
     left = _ended_each(rows, end)
     for run_id in sorted({row.run_id for row in rows}):
@@ -124,10 +117,10 @@ def _tell_overdue(left: Mapping[str, str], claims: Claims, notifier: Notifier, n
     if not news:
         return
     notifier.tell(
-        "Storycast: hosting still alive",
+        "Storycast: still billed",
         f"still billed: {', '.join(f'{name} ({left[name]})' for name in news)}\n\n"
         f"It has not ended for {PATIENCE.total_seconds() / 3600:g} hours. End it in the console of Amazon "
-        "Bedrock, or run `storycast teardown --all`. The sweep tries again every 15 minutes.",
+        "Bedrock or of SageMaker AI, or run `storycast teardown --all`. The sweep tries again every 15 minutes.",
     )
 
 
@@ -182,38 +175,44 @@ def _executions(asked: TearDownRequest, makers: Mapping[tuple[str, str], str], s
 
 
 def _end_job(
-    row: Billed, store: ObjectStore, claims: Claims, book: BillingBook, customizer: Customizer, now: datetime
+    row: Billed, store: ObjectStore, claims: Claims, book: BillingBook, trainer: Trainer, now: datetime
 ) -> str:
     """Stop a job; return how it still is, empty where it has ended."""
-    job = customizer.get(row.arn) if row.arn else customizer.find(row.name)
+    job = trainer.find(row)
     if job is None and row.arn is None and _may_be_made(row, now):
         return "may still be made"
     if job is not None and row.arn is None:
         book.created(row.name, job.arn, job.created_at)
-    if job is not None and job.status not in {*ENDED_JOB, "Stopping"}:
-        customizer.stop(job.arn)
-        job = customizer.get(job.arn)
-    if job is not None and job.status not in ENDED_JOB:
+        row = row.model_copy(update={"arn": job.arn})
+    if job is not None and not job.has_ended and job.status != "Stopping":
+        trainer.stop(job)
+        job = trainer.find(row)
+    if job is not None and not job.has_ended:
         return job.status
-    _close_training(row, job, store, claims)
+    _close_training(row, job, store, claims, trainer)
     # Last: a row that has ended says that nothing of its job is left to be done.
-    book.ended(row.name, (job.ended_at if job else None) or now, row.reason)
+    ended_at, billable_s = (job.ended_at, job.billable_s) if job else (None, None)
+    book.ended(row.name, ended_at or now, row.reason, billable_s)
     return ""
 
 
-def _end_hosting(row: Billed, book: BillingBook, host: ModelHost, now: datetime) -> str:
-    """End a hosting; return how it still is, empty where it is gone."""
-    found = host.get(row.arn) if row.arn else host.find(row.name)
+def _end_drawing(row: Billed, store: ObjectStore, book: BillingBook, renderer: Renderer, now: datetime) -> str:
+    """End what draws; return how it still is, empty where it is gone or has ended."""
+    found = renderer.find(row)
     if found is None and row.arn is None and _may_be_made(row, now):
         return "may still be made"
-    if found is not None:
-        if row.arn is None:
-            book.created(row.name, found.arn, found.created_at)
-        host.delete(found.arn)
-        found = host.get(found.arn)
-    if found is not None:
+    if found is not None and row.arn is None:
+        book.created(row.name, found.arn, found.created_at)
+        row = row.model_copy(update={"arn": found.arn})
+    if found is not None and found.ended_at is None:
+        renderer.end(found)
+        found = renderer.find(row)
+    if found is not None and found.ended_at is None:
         return found.status
-    book.ended(row.name, now, row.reason)
+    if found is not None:
+        _keep_panels(row, store, renderer)
+    ended_at, billable_s = (found.ended_at, found.billable_s) if found else (None, None)
+    book.ended(row.name, ended_at or now, row.reason, billable_s)
     return ""
 
 
@@ -222,13 +221,22 @@ def _may_be_made(row: Billed, now: datetime) -> bool:
     return now < row.intended_at + INTENT_GRACE
 
 
-def _close_training(row: Billed, job: JobFacts | None, store: ObjectStore, claims: Claims) -> None:
+def _close_training(
+    row: Billed, job: JobFacts | None, store: ObjectStore, claims: Claims, trainer: Trainer
+) -> None:
     """Write the model down where the job had come to its end, or let the next session train."""
     try:
         plan = read_training_plan(store, row.run_id, row.training_id, row.session_id)
     except (RequestInvalidError, ValueError):
         return
-    if job is not None and job.status == "Completed":
-        record_model(plan, job, store=store)
-    else:
+    is_done = job is not None and job.status == "Completed"
+    if not is_done or job is None or record_model(plan, job, store=store, trainer=trainer) is None:
         claims.release(training_claim(plan), row.name)
+
+
+def _keep_panels(row: Billed, store: ObjectStore, renderer: Renderer) -> None:
+    """Write down what a drawing job drew before it ended."""
+    with suppress(RequestInvalidError, ValueError):
+        plan = read_training_plan(store, row.run_id, row.training_id, row.session_id)
+        model = read_record(store, keys.trained_model(plan.project, plan.fingerprint), TrainedModel)
+        renderer.keep(plan, model.model_arn if model else "")

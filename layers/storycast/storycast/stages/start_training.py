@@ -1,14 +1,16 @@
-"""StartTraining: start the fine-tuning job of a session, or find it again."""
+"""StartTraining: start the job that trains a session's model, or find it again."""
 
 from datetime import datetime
 from typing import Any
 
-from storycast import keys
-from storycast.fingerprint import fingerprint
-from storycast.ports import BillingBook, Claims, CustomizationJob, Customizer, ObjectStore
+from storycast.costs import spent_usd
+from storycast.estimate import hosting_most_usd, storyboard_usd
+from storycast.ports import BillingBook, Claims, ObjectStore
+from storycast.runs import read_run
 from storycast.stages.billing_copy import copy_rows
 from storycast.stages.training_claims import holder_of
-from storycast.training import TrainingPlan, hyperparameters, training_claim
+from storycast.trainers import Trainer
+from storycast.training import TrainingPlan, training_claim
 
 
 def start_training(
@@ -17,22 +19,21 @@ def start_training(
     store: ObjectStore,
     claims: Claims,
     book: BillingBook,
-    customizer: Customizer,
-    role_arn: str,
+    trainer: Trainer,
     now: datetime,
 ) -> dict[str, Any]:
     """Start the job, unless this or another session has started the same training.
 
     The claim keeps two sessions from paying for one training, the row from being made after the teardown began,
-    and the search by name from making a second job after a crash.
+    and the search by name from making a second job after a crash. A session has one job in its life: who wants
+    another one after it failed starts another session, whose job has another name.
 
     Args:
         plan: The session.
         store: The bucket.
         claims: Who trains what.
         book: What is billed.
-        customizer: Starts jobs.
-        role_arn: The role that the job reads the dataset with.
+        trainer: Starts jobs, of the session's target.
         now: The time.
 
     Returns:
@@ -40,41 +41,28 @@ def start_training(
 
     Raises:
         BillingClosedError: The session's teardown has begun.
+        BudgetExceededError: What is left of the budget buys no job.
         TrainingAccessError: The service can't train here; so with ``TrainingPlanInvalidError``.
     """
     holder = holder_of(plan, store=store, claims=claims, book=book)
     if holder not in {None, plan.job_name}:
         return {"job_name": holder, "is_own": False}
-    settings = plan.settings.training
-    hours = settings.max_hours
-    images = settings.values.pictures_seen
-    row = book.intend(plan.billed("customization_job", plan.job_name, now, hours=hours, image_count=images))
+    row = book.intend(trainer.row(plan, now, lambda: _left_usd(plan, store, book, now)))
     # After the row: a claim whose holder has no open row is nobody's.
     holder = claims.claim(training_claim(plan), plan.job_name, {"run_id": plan.run_id})
     if holder != plan.job_name:
         return {"job_name": holder, "is_own": False}
-    arn = row.arn
-    if arn is None:
-        found = customizer.find(plan.job_name)
-        arn = found.arn if found else customizer.create(_job(plan, store.bucket, role_arn))
+    if row.arn is None:
+        found = trainer.find(row)
+        arn = found.arn if found else trainer.start(plan, row)
         book.created(plan.job_name, arn, found.created_at if found else now)
     copy_rows(store, book, plan.run_id)
     return {"job_name": plan.job_name, "is_own": True}
 
 
-def _job(plan: TrainingPlan, bucket: str, role_arn: str) -> CustomizationJob:
-    output = keys.training_output(plan.run_id, plan.training_id, plan.session_id)
-    return CustomizationJob(
-        name=plan.job_name,
-        model_name=plan.job_name,
-        base_model=plan.settings.training.model_id,
-        role_arn=role_arn,
-        manifest_uri=f"s3://{bucket}/{plan.manifest_key}",
-        output_uri=f"s3://{bucket}/{output}",
-        hyperparameters=hyperparameters(plan.settings.training),
-        tags={
-            "storycast:run": plan.run_id,
-            "storycast:training": plan.training_id,
-            "storycast:project": fingerprint(project=plan.project),
-        },
-    )
+def _left_usd(plan: TrainingPlan, store: ObjectStore, book: BillingBook, now: datetime) -> float:
+    """Return what is left of the budget for the training, so that the storyboard can still be drawn."""
+    others = [row for row in book.rows(plan.run_id) if row.name != plan.job_name]
+    spent = spent_usd(read_run(store, plan.run_id), others, now)
+    later = hosting_most_usd(plan.settings) if plan.settings.storyboard.prompts else 0.0
+    return plan.settings.budget_usd - spent - later - storyboard_usd(plan.settings).high

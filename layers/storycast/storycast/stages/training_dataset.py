@@ -1,12 +1,18 @@
 """The dataset of a training session: what the manifest names, as it lies in the bucket, and what is held out."""
 
+from collections import Counter
+from dataclasses import dataclass
+
 from storycast import keys
+from storycast.curation import CuratedImage
 from storycast.dataset import DatasetImage
 from storycast.errors import TrainingPlanInvalidError
 from storycast.frames import from_json_lines
 from storycast.held_out import Picture, hold_out
+from storycast.lora_job import JobPicture
 from storycast.manifest import MAX_PICTURE_BYTES, ManifestRecord, read_manifest
 from storycast.ports import ObjectStore
+from storycast.settings import UNKNOWN
 
 READABLE = ("datasets/", "runs/")
 """Where the role of the training job may read."""
@@ -18,6 +24,25 @@ class DatasetPicture(ManifestRecord):
     """A record of the manifest, and which content its picture has."""
 
     etag: str
+    characters: tuple[str, ...] = ()
+    """Who is in it; empty where nobody knows."""
+    shot: str | None = None
+    """Footage and shot, as ``<footage_id>:<number>``; None where nobody knows."""
+    crop_id: str = ""
+    """Empty where nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A dataset as a training uses it."""
+
+    trained_on: tuple[DatasetPicture, ...]
+    held_out: tuple[DatasetPicture, ...]
+
+    @property
+    def held_out_ids(self) -> tuple[str, ...]:
+        """Crop ids of what is held out, sorted."""
+        return tuple(sorted(one.crop_id for one in self.held_out))
 
 
 def dataset_pictures(store: ObjectStore, manifest_key: str) -> list[DatasetPicture]:
@@ -70,22 +95,61 @@ def approved_pictures(store: ObjectStore, run_id: str) -> list[DatasetImage]:
         return []
 
 
-def split(
-    store: ObjectStore, run_id: str, pictures: list[DatasetPicture], share: float
-) -> tuple[list[DatasetPicture], tuple[str, ...]]:
-    """Return what is trained on, and the crop ids of what is held out by shot.
+def split(store: ObjectStore, run_id: str, pictures: list[DatasetPicture], share: float) -> Split:
+    """Return what is trained on and what is held out by shot, with what is known of each.
 
-    A manifest whose pictures are not the run's own, of which nobody knows the shots, is trained on whole.
+    A manifest whose pictures are not all the run's own, of which nobody knows the shots, is trained on whole.
     """
     images = {one.file_name: one.image for one in approved_pictures(store, run_id)}
     known = {one.image_uri: images.get(one.image_uri.rpartition("/")[2]) for one in pictures}
+    told = [_known(one, known[one.image_uri]) for one in pictures]
     if not all(known.values()):
-        return pictures, ()
+        return Split(tuple(told), ())
     places = [
         Picture(crop_id=image.crop_id, character=image.character, footage_id=image.footage_id, shot=image.shot)
         for image in known.values()
         if image is not None
     ]
-    held_out = hold_out(places, share)
-    trained_on = [one for one in pictures if (image := known[one.image_uri]) and image.crop_id not in held_out]
-    return trained_on, held_out
+    held_out = set(hold_out(places, share))
+    return Split(
+        trained_on=tuple(one for one in told if one.crop_id not in held_out),
+        held_out=tuple(one for one in told if one.crop_id in held_out),
+    )
+
+
+def job_pictures(store: ObjectStore, dataset: Split) -> list[JobPicture]:
+    """Return a dataset as a container job is told of it; the files are keys in the bucket.
+
+    Raises:
+        TrainingPlanInvalidError: A picture stands in the manifest twice.
+    """
+    ours = f"s3://{store.bucket}/"
+    counts = Counter(one.image_uri for one in (*dataset.trained_on, *dataset.held_out))
+    twice = [uri for uri, count in counts.items() if count > 1]
+    if twice:
+        raise TrainingPlanInvalidError(
+            f"The manifest names {', '.join(twice[:MOST_TOLD])} more than once. Leave one caption a picture."
+        )
+    return [
+        JobPicture(
+            file=one.image_uri.removeprefix(ours),
+            caption=one.caption,
+            characters=one.characters,
+            shot=one.shot,
+            held_out=is_held_out,
+        )
+        for pictures, is_held_out in ((dataset.trained_on, False), (dataset.held_out, True))
+        for one in pictures
+    ]
+
+
+def _known(picture: DatasetPicture, image: CuratedImage | None) -> DatasetPicture:
+    if image is None:
+        return picture
+    return picture.model_copy(
+        update={
+            "characters": tuple(name for name in image.in_picture if name != UNKNOWN),
+            "shot": f"{image.footage_id}:{image.shot}",
+            "crop_id": image.crop_id,
+        }
+    )
