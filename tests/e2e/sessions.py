@@ -1,0 +1,40 @@
+"""Training sessions on the deployed stack: waited for with their teardowns, and looked at for what they leave."""
+
+import json
+
+from tests.e2e.stack import Ended, Stack
+
+
+def torn_down(stack: Stack, arn: str) -> Ended:
+    """Wait until an execution has ended, the teardown that its end starts has ended, and every other one, too."""
+    ended = stack.wait(arn)
+    if ended.status != "SUCCEEDED":
+        stack.wait_until("the teardown", lambda: _is_torn_down(stack, arn))
+    # A stopped execution's own teardown goes on without it, here as far as the next test.
+    stack.wait_until("no teardown at work", lambda: not stack.is_at_work(stack.tear_down_machine))
+    stack.wait_until("nothing billed", lambda: not stack.billed())
+    return ended
+
+
+def _is_torn_down(stack: Stack, arn: str) -> bool:
+    """Whether the teardown that an execution's end starts has ended; those that it began itself are others."""
+    for one in stack.executions(stack.tear_down_machine):
+        told = stack.states.describe_execution(executionArn=one)
+        is_of_its_end = json.loads(told["input"]).get("detail", {}).get("executionArn") == arn
+        if is_of_its_end and told["status"] != "RUNNING":
+            assert told["status"] == "SUCCEEDED", told
+            return True
+    return False
+
+
+def assert_rows_are_closed(stack: Stack) -> None:
+    """Check that the billing book has rows, and that nothing of them is still billed."""
+    rows = stack.aws.client("dynamodb").query(
+        TableName=stack.aws.outputs["TableName"],
+        IndexName="by-billing",
+        KeyConditionExpression="#book = :book",
+        ExpressionAttributeNames={"#book": "book"},
+        ExpressionAttributeValues={":book": {"S": "billing"}},
+    )["Items"]
+    assert rows
+    assert {row["state"]["S"] for row in rows} == {"ended"}, rows
