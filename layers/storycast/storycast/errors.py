@@ -101,6 +101,18 @@ class ModelNotAvailableError(RunFailedError):
     """A model that the project names does not exist in this region, or the account has no access to it."""
 
 
+class FaceCollectionMissingError(RunFailedError):
+    """Somebody deleted the project's face collection while the run searched it."""
+
+
+class DetectorFailedError(RunFailedError):
+    """The Custom Labels model did not start, or was stopped while the run needed it."""
+
+
+class DetectorOverdueError(RunFailedError):
+    """The Custom Labels model was not running in time."""
+
+
 class TooManyLostError(RunFailedError):
     """More items than ``max_lost_share`` allows ended without a result."""
 

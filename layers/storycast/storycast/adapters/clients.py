@@ -18,3 +18,9 @@ _CONFIG = Config(
 def client(service: Any) -> Any:
     """Return the process's client of a service, such as ``s3``."""
     return boto3.client(service, config=_CONFIG)
+
+
+@cache
+def client_without_retries(service: Any) -> Any:
+    """Return a client that makes each call once: for calls that are paid again when they are made again."""
+    return boto3.client(service, config=_CONFIG.merge(Config(retries={"total_max_attempts": 1})))

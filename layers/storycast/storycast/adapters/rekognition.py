@@ -5,8 +5,7 @@ from typing import Any
 
 from storycast.adapters.clients import client
 from storycast.adapters.faults import translated
-from storycast.boxes import Box
-from storycast.errors import FrameRefusedError, StorycastError
+from storycast.adapters.rekognition_images import REFUSED, box_of, in_bucket
 from storycast.ports import LabelledBox, Labels
 
 MAX_LABELS = 50
@@ -26,12 +25,6 @@ NEVER_A_CHARACTER = (
 )
 """Label categories that are left out where the project names no labels."""
 
-_REFUSED: dict[str, type[StorycastError]] = {
-    "ImageTooLargeException": FrameRefusedError,
-    "InvalidImageFormatException": FrameRefusedError,
-    "InvalidS3ObjectException": FrameRefusedError,
-}
-
 
 class RekognitionLabels:
     """A :class:`~storycast.ports.LabelDetector` over DetectLabels; one paid call per picture."""
@@ -47,9 +40,9 @@ class RekognitionLabels:
             if only
             else {"LabelCategoryExclusionFilters": list(NEVER_A_CHARACTER)}
         )
-        with translated(f"DetectLabels on {key}", _REFUSED):
+        with translated(f"DetectLabels on {key}", REFUSED):
             answer = self._rekognition.detect_labels(
-                Image={"S3Object": {"Bucket": self._bucket, "Name": key}},
+                Image=in_bucket(self._bucket, key),
                 MaxLabels=MAX_LABELS,
                 MinConfidence=min_confidence,
                 Features=["GENERAL_LABELS"],
@@ -57,12 +50,7 @@ class RekognitionLabels:
             )
         boxes = tuple(
             LabelledBox(
-                Box(
-                    instance["BoundingBox"]["Left"],
-                    instance["BoundingBox"]["Top"],
-                    instance["BoundingBox"]["Width"],
-                    instance["BoundingBox"]["Height"],
-                ),
+                box_of(instance["BoundingBox"]),
                 label["Name"],
                 instance.get("Confidence", label.get("Confidence", 0.0)),
             )
