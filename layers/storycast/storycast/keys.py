@@ -36,6 +36,11 @@ def cast_embedding(project: str, model_fingerprint: str, content: str) -> str:
     return f"{PROJECTS}{project}/embeddings-{model_fingerprint}/{content}.json"
 
 
+def cast_face(project: str, collection_fingerprint: str, content: str) -> str:
+    """Key of what became of one reference picture in the project's face collection, named by its content."""
+    return f"{PROJECTS}{project}/faces-{collection_fingerprint}/{content}.json"
+
+
 def incoming(run_id: str, name: str) -> str:
     """Key under which the command uploads footage; no rule watches it."""
     return f"{INCOMING}{run_id}/{name}"
@@ -69,6 +74,21 @@ def detections_folder(footage_id: str, fingerprint: str) -> str:
 def detections(footage_id: str, fingerprint: str, frame_id: str) -> str:
     """Key of what was found in one frame."""
     return f"{detections_folder(footage_id, fingerprint)}{frame_id}.json"
+
+
+def found_faces(footage_id: str, fingerprint: str, frame_id: str) -> str:
+    """Key of the faces that were found in one frame."""
+    return f"{FOOTAGE}{footage_id}/faces-{fingerprint}/{frame_id}.json"
+
+
+def found_labels(footage_id: str, fingerprint: str, frame_id: str) -> str:
+    """Key of the labels that were found in one frame."""
+    return f"{FOOTAGE}{footage_id}/labels-{fingerprint}/{frame_id}.json"
+
+
+def face_searches(footage_id: str, fingerprint: str, frame_id: str) -> str:
+    """Key of what searches of a project's face collection said of one frame's faces."""
+    return f"{FOOTAGE}{footage_id}/face-searches-{fingerprint}/{frame_id}.json"
 
 
 def crops_folder(footage_id: str, fingerprint: str) -> str:
