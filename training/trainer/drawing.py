@@ -111,6 +111,11 @@ def draw(places: Places, job: Job, progress: Progress) -> None:
     family = find_family(job.family)
     weights = find_weights(job.base_model, family.parts, places)
     progress.describe(device=device.words, options=options.drawing_words, stand_in=weights.stand_in)
+    if weights.stand_in:
+        # So small a model is not worth sharing out among cores.
+        torch.set_num_threads(1)
+    if device.kind == "cpu" and not weights.stand_in:
+        progress.warn("There is no NVIDIA GPU: on a CPU a picture takes many minutes.")
     needs_adapter = any(panel.drawn_by == "trained" for panel in open_panels)
     adapter = _adapter(places, job) if needs_adapter else None
     pipeline = _load(family, weights, options, torch.device(device.kind), adapter)

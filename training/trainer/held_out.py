@@ -62,14 +62,14 @@ class HeldOut:
         return sum(by_shot[shot] for shot in self._shots) / len(self._shots)
 
     def write(self, file: Path, before: Mapping[str, float], after: Mapping[str, float]) -> None:
-        """Write the first and the latest loss of each shot."""
+        """Write the first and the latest loss of each shot; nothing measured is an empty list."""
         shots: list[dict[str, Any]] = [
             {
                 "shot": shot,
                 "pictures": self._shots.count(shot),
-                "loss_before": round(before[shot], 6),
+                "loss_before": round(loss, 6),
                 "loss_after": round(after[shot], 6),
             }
-            for shot in sorted(set(self._shots))
+            for shot, loss in before.items()
         ]
         write_json(file, {"shots": shots})

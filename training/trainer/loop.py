@@ -199,6 +199,9 @@ class Loop:
             self._at = Position(**{name: loop[name] for name in Position.__dataclass_fields__})
             say(f"Going on from {folder.name}.")
         self._metrics.begin(self._at.step)
+        if not self._at.held_out_after:
+            # Whoever reads it finds none instead of another job's.
+            self._held_out.write(self._places.held_out_file, {}, {})
 
     def _save(self) -> None:
         def write(folder: Path) -> None:

@@ -152,8 +152,8 @@ def say_fits(items: Sequence[Item], resolution: int) -> list[str]:
     enlarged = [item for item in items if item.fit.is_enlarged]
     if enlarged:
         said.append(
-            f"{len(enlarged)} of {len(items)} pictures are smaller than {resolution} px asks for, and were enlarged: "
-            f"what they teach is blurred. The smallest: {_name(min(enlarged, key=_area))}."
+            f"{len(enlarged)} of {len(items)} pictures are smaller than {resolution} px asks for, and were "
+            f"enlarged: what they teach is blurred. The smallest: {_name(min(enlarged, key=_area))}."
         )
     cropped = [item for item in items if item.fit.lost_share > MUCH_CROPPED]
     if cropped:
