@@ -1,4 +1,4 @@
-"""BuildCast: read the characters' reference pictures and embed each of them once."""
+"""BuildCast: read the characters' reference pictures, embed each once, and have their faces in the collection."""
 
 import hashlib
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from storycast import keys
-from storycast.cast import Cast, CastMember, Reference
+from storycast.cast import Cast, CastFaces, CastMember, Reference
 from storycast.embeddings import MAX_PICTURE_SIDE_PX, encode, unit
 from storycast.errors import FrameRefusedError, ReferenceMissingError
 from storycast.fingerprint import fingerprint
@@ -15,6 +15,7 @@ from storycast.images import fitted, open_picture, padded_square, to_jpeg
 from storycast.plan import RunPlan
 from storycast.ports import Embedder, ObjectStore
 from storycast.runs import Run, change_run
+from storycast.stages.face_references import FaceIndex, FaceReference, refuse_ambiguous
 from storycast.stages.reading import read_own, write_record
 
 VERSION = 2
@@ -30,16 +31,26 @@ class ReferenceEmbedding(Record):
     paid_by: str
 
 
-def build_cast(plan: RunPlan, *, store: ObjectStore, embedder: Embedder) -> dict[str, Any]:
+def build_cast(
+    plan: RunPlan, *, store: ObjectStore, embedder: Embedder, faces: FaceIndex | None = None
+) -> dict[str, Any]:
     """Write ``cast.json``.
 
-    A reference picture is embedded once per content and model, whatever it is called and whichever run asks.
+    A reference picture is embedded once per content and model, whatever it is called and whichever run asks; so
+    is its face indexed.
+
+    Args:
+        plan: The run's plan.
+        store: The bucket.
+        embedder: Embeds pictures, where references are asked for.
+        faces: The project's face collection, where faces are asked for.
 
     Returns:
-        How many characters and references there are, and how many embeddings this run paid for.
+        How many characters, references and faces there are, and how many embeddings this run paid for.
 
     Raises:
         ReferenceMissingError: A pattern matches nothing, or a picture can't be used.
+        DependencyUnavailableError: Another run has the same picture in work: try again.
     """
     model_mark = fingerprint(version=VERSION, model=embedder.model_id)
     methods = plan.settings.detection.methods
@@ -48,37 +59,81 @@ def build_cast(plan: RunPlan, *, store: ObjectStore, embedder: Embedder) -> dict
         if plan.settings.has_references
         else []
     )
-    members, paid = [], 0
+    members, warnings, paid = [], list[str](), 0
     for character in plan.settings.characters:
-        references = []
-        patterns = character.references if "references" in methods else ()
+        references, seen = [], list[tuple[str, str, FaceReference]]()
+        patterns = character.references if {"references", "faces"} & set(methods) else ()
         for key in _matches(plan.project, character.name, patterns, available):
-            reference, was_paid = _embed(key, model_mark, plan, store, embedder)
-            references.append(reference)
-            paid += was_paid
+            content = store.get(key)
+            digest = hashlib.sha256(content).hexdigest()
+            if "references" in methods:
+                reference, was_paid = _embed(key, content, digest, model_mark, plan, store, embedder)
+                references.append(reference)
+                paid += was_paid
+            if faces is not None:
+                seen.append((digest, key, faces.add(key, content, digest)))
+        if faces is not None:
+            warnings += refuse_ambiguous(character.name, [(key, record) for _, key, record in seen])
         members.append(
             CastMember(
                 name=character.name,
                 description=character.description,
                 labels=character.labels if "labels" in methods else (),
                 references=tuple(references),
+                custom_labels=(character.name, *character.labels) if "custom_labels" in methods else (),
+                faces=tuple(digest for digest, _, record in seen if record.outcome == "indexed"),
             )
         )
-    cast = Cast(embedding_model=embedder.model_id, members=tuple(members))
+    found = _finished(faces, plan)
+    cast = Cast(embedding_model=embedder.model_id, members=tuple(members), faces=found)
     cast = cast.model_copy(update={"discovered": not cast.can_name})
     write_record(store, keys.run_file(plan.run_id, "cast.json"), cast)
     references_count = sum(len(member.references) for member in members)
 
     def with_cast(run: Run) -> Run:
-        return run.with_counts(
+        detected, indexed = faces.paid if faces is not None else (0, 0)
+        run = run.with_counts(
             characters=len(members),
             references=references_count,
             # A repeated attempt finds its own embeddings there and pays nothing: they still are this run's.
             paid_reference_embeddings=max(paid, run.counts.get("paid_reference_embeddings", 0)),
         )
+        if faces is None:
+            return run
+        counted = run.with_counts(
+            face_references=sum(len(member.faces) for member in members),
+            paid_face_references=max(detected, run.counts.get("paid_face_references", 0)),
+            paid_indexed_faces=max(indexed, run.counts.get("paid_indexed_faces", 0)),
+        )
+        return counted.with_warnings(*warnings, *_shared(members))
 
     change_run(store, plan.run_id, with_cast)
-    return {"characters": len(members), "references": references_count, "paid": paid}
+    faces_count = sum(len(member.faces) for member in members)
+    return {"characters": len(members), "references": references_count, "faces": faces_count, "paid": paid}
+
+
+def _finished(faces: FaceIndex | None, plan: RunPlan) -> CastFaces | None:
+    """Leave no other face in the collection, and refuse to look for faces alone where there are none."""
+    if faces is None:
+        return None
+    faces.finish()
+    found = faces.cast_faces()
+    if found is None and plan.settings.characters and set(plan.settings.detection.methods) == {"faces"}:
+        raise ReferenceMissingError(
+            "No reference picture shows a face that Amazon Rekognition sees, so detection.methods: [faces] finds "
+            "nobody. Drawn faces often are not seen: use detection.methods: [labels, references]."
+        )
+    return found
+
+
+def _shared(members: Sequence[CastMember]) -> list[str]:
+    """Tell of pictures that are the reference of several characters: their face tells none of them."""
+    names: dict[str, list[str]] = {}
+    for member in members:
+        for content in member.faces:
+            names.setdefault(content, []).append(member.name)
+    shared = sorted({", ".join(whose) for whose in names.values() if len(whose) > 1})
+    return [f"one reference picture is of {whose}: its face tells none of them" for whose in shared]
 
 
 def _matches(project: str, name: str, patterns: Sequence[str], available: Sequence[str]) -> list[str]:
@@ -101,10 +156,14 @@ def _matches(project: str, name: str, patterns: Sequence[str], available: Sequen
 
 
 def _embed(
-    key: str, model_mark: str, plan: RunPlan, store: ObjectStore, embedder: Embedder
+    key: str,
+    content: bytes,
+    digest: str,
+    model_mark: str,
+    plan: RunPlan,
+    store: ObjectStore,
+    embedder: Embedder,
 ) -> tuple[Reference, bool]:
-    content = store.get(key)
-    digest = hashlib.sha256(content).hexdigest()
     own_key = keys.cast_embedding(plan.project, model_mark, digest)
     known = read_own(store, own_key, ReferenceEmbedding, model_mark)
     if known is None:
