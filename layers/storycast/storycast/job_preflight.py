@@ -22,8 +22,8 @@ MODELS_PREFIX = "models/"
 """Of the stack's own bucket: weights of base models that were put there."""
 
 SWITCH_ON = (
-    "Deploy the stack with the parameter SageMakerTraining=on, then push the trainer's image with "
-    "`make training-image`."
+    "Deploy the stack with the parameter SageMakerTraining=on, build the trainer's image with "
+    "`make training-image`, and push it to the repository that the stack's output TrainingRepositoryUri names."
 )
 
 MODEL_FOLDERS = ("unet", "vae", "text_encoder", "text_encoder_2")
@@ -117,7 +117,10 @@ def _image(site: JobSite) -> Iterator[Finding]:
         message = f"Whether {site.image_uri} is there could not be looked at; the job fails at once if it is not."
         yield Finding("unknown", "image", message)
     elif not there:
-        message = f"The trainer's image {site.image_uri} is not in the repository. Push it: `make training-image`."
+        message = (
+            f"The trainer's image {site.image_uri} is not in the repository. Build it with `make training-image`, "
+            "and push it there."
+        )
         yield Finding("problem", "image", message, TrainingAccessError)
     else:
         yield Finding("ok", "image", f"{site.image_uri} is there.")

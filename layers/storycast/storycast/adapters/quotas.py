@@ -1,4 +1,4 @@
-"""Service Quotas: how many model units an account may host by the hour."""
+"""Service Quotas: how much an account may host by the hour, and how many machines it may train on."""
 
 from typing import Any
 
@@ -8,6 +8,29 @@ from storycast.adapters.clients import client
 
 _WORDS = ("no-commitment", "custom model")
 """In the quota's name, "Model units no-commitment Provisioned Throughputs across custom models"."""
+
+
+class SageMakerQuotas:
+    """Quotas of Amazon SageMaker AI, as far as this identity may see them."""
+
+    def __init__(self, quotas: Any = None) -> None:
+        self._quotas = quotas or client("service-quotas")
+
+    def instances(self, name: str) -> float | None:
+        """Return the value of a quota by its name, such as ``ml.g5.xlarge for spot training job usage``.
+
+        Returns:
+            None where nobody tells, as :meth:`BedrockQuotas.hosting_units` does.
+        """
+        try:
+            for page in self._quotas.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker"):
+                for quota in page.get("Quotas", ()):
+                    if quota.get("QuotaName", "").lower() == name.lower():
+                        return float(quota["Value"])
+        except (BotoCoreError, ClientError):
+            # The job's own call says if there is none.
+            return None
+        return None
 
 
 class BedrockQuotas:
