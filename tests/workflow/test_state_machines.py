@@ -233,6 +233,13 @@ def test_a_poll_loop_waits_long_enough(state: State) -> None:
     assert MAX_TRAINING_HOURS * 3600 / state.body["Seconds"] * 9 < 25_000
 
 
+def test_every_target_that_a_project_may_name_is_trained() -> None:
+    choice = machines()["build_dataset"]["States"]["ChooseTraining"]
+    targets = set(get_args(Training.model_fields["target"].annotation)) - {"none"}
+    assert {one["StringEquals"]: one["Next"] for one in choice["Choices"]} == dict.fromkeys(targets, "TrainModel")
+    assert choice["Default"] == "ReportRun", "nothing is trained unless the project names a target"
+
+
 @pytest.mark.parametrize(
     ("machine", "choice", "statuses"),
     [
@@ -246,6 +253,9 @@ def test_a_poll_loop_leads_on_from_every_status_that_the_service_has(
     shape = "ModelCustomizationJobStatus" if statuses == get_args(JobStatus) else "ProvisionedModelStatus"
     bedrock: Any = botocore.session.get_session().get_service_model("bedrock")
     assert set(statuses) == set(bedrock.shape_for(shape).enum), "as botocore's model lists them"
+    sagemaker: Any = botocore.session.get_session().get_service_model("sagemaker")
+    # A job that is being deleted counts as one that stops: its end is that it is not there any more.
+    assert set(get_args(JobStatus)) == set(sagemaker.shape_for("TrainingJobStatus").enum) - {"Deleting"}
     state = machines()[machine]["States"][choice]
     named = set(re.findall(r"'StringEquals': '(\w+)'", str(state["Choices"])))
     assert named | {"Failed"} >= set(statuses), "Failed is the default's"
