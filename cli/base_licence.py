@@ -29,9 +29,11 @@ def licence_of(weights: Path | None, model_id: str) -> Licence:
         known = licences.licence_of(model_id)
         return Licence(known.name, known.words)
     files = sorted(one for one in weights.iterdir() if one.is_file() and one.name.upper().startswith("LICEN"))
-    name = _of_card(weights / "README.md") or ("see its text" if files else "not told")
-    text = f"Its text: {', '.join(map(str, files))}." if files else "There is no LICENSE file beside the weights."
-    return Licence(name, f"The licence of {weights}: {name}. {text} It binds what is trained.")
+    told = _of_card(weights / "README.md")
+    text = f"its text is in {', '.join(map(str, files))}" if files else "no LICENSE file lies beside the weights"
+    name = told or ("see its text" if files else "not told")
+    said = f"{told}; {text}" if told else text
+    return Licence(name, f"The licence of {weights}: {said}. It binds what is trained.")
 
 
 def _of_card(card: Path) -> str:

@@ -200,4 +200,7 @@ def _tell_results(plan: LocalPlan, drawn: tuple[ShownPrompt, ...], screen: Scree
     notes += [Note(f"Drawn by an adapter of {plan.base_model.id}."), Note(plan.licence.words)]
     write_page(page, f"Storyboard of {plan.dataset.run_id}, {plan.training_id}", notes, drawn)
     count = sum(len(prompt.pictures) for prompt in drawn)
-    screen.say(f"The storyboard, {count} pictures of {len(drawn)} prompts, trained and base side by side: {page}")
+    prompts = "prompt" if len(drawn) == 1 else "prompts"
+    screen.say(
+        f"The storyboard, {count} pictures of {len(drawn)} {prompts}, trained and base side by side: {page}"
+    )

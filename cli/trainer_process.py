@@ -25,8 +25,8 @@ _NEEDED = ("torch", "diffusers", "peft", "accelerate")
 PAUSE_SECONDS = 0.5
 STOP_SECONDS = 120.0
 """How long the trainer may take to save its state; SageMaker gives it as long."""
-STOPPED = 143
-"""Exit code of a trainer that was asked to stop and has saved its state."""
+STOPPED = (143, -signal.SIGTERM)
+"""Exit codes of a trainer that was asked to stop: its own when its state is saved, or before it had any."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -112,8 +112,8 @@ def run_trainer(
         shown.update(last)
     if child.returncode == 0:
         return last
-    if child.returncode == STOPPED:
-        raise TrainerStoppedError("The trainer was asked to stop from outside; its state is saved.")
+    if child.returncode in STOPPED:
+        raise TrainerStoppedError("The trainer was asked to stop from outside.")
     raise _failure(root, child.returncode, log)
 
 

@@ -113,7 +113,7 @@ def test_a_folder_becomes_an_adapter_and_a_storyboard(folder: Path, weights: Pat
 
     told = " ".join(result.output.split())
     assert "16 pictures of Bunny, Frank; 2 of them, whole shots, are held out" in told
-    assert f"The licence of {weights}: openrail++. Its text: {weights / 'LICENSE.md'}." in told
+    assert f"The licence of {weights}: openrail++; its text is in {weights / 'LICENSE.md'}." in told
     assert "Training on a fake of a GPU, 22 GB. bf16." in told
     assert "Warning: one caption is long" in told
     assert "step 10 of 10, loss 0.1000, held out 0.2000" in told
