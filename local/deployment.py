@@ -1,8 +1,10 @@
 """Deploys the local form of a template on an instance, with the real `sam deploy`."""
 
+import json
 import os
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,7 @@ class Deployment:
         if result.returncode:
             raise DeploymentError(f"`sam deploy` failed.\n{self._reasons() or result.stdout[-3000:]}")
         self._empty_artifacts()
+        self._put_trainer_image()
 
     def _command(self, template: Path) -> list[str]:
         command = [str(self._tools.sam), "deploy", "--template-file", template.name]
@@ -137,6 +140,25 @@ class Deployment:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=_ARTIFACTS_BUCKET):
             for item in page.get("Contents", ()):
                 s3.delete_object(Bucket=_ARTIFACTS_BUCKET, Key=item["Key"])
+
+    def _put_trainer_image(self) -> None:
+        """Put something where the trainer's image would be, so that who looks for it before a training finds it.
+
+        Nobody runs it: SageMaker's stand-in starts the trainer of this checkout.
+        """
+        uri = self.outputs().get("TrainingRepositoryUri")
+        if not uri:
+            return
+        given = {item["ParameterKey"]: item["ParameterValue"] for item in self._stack().get("Parameters", ())}
+        manifest = {"schemaVersion": 2, "note": "Storycast local stand-in: the trainer of the checkout is run"}
+        ecr = self._client("ecr")
+        taken = (ecr.exceptions.ImageAlreadyExistsException, ecr.exceptions.ImageTagAlreadyExistsException)
+        with suppress(*taken):
+            ecr.put_image(
+                repositoryName=uri.partition("/")[2],
+                imageManifest=json.dumps(manifest),
+                imageTag=given["TrainingImageTag"],
+            )
 
     def _reasons(self) -> str:
         """Return what CloudFormation gave as reasons, latest first."""

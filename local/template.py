@@ -24,7 +24,7 @@ LITERAL_TIMEOUT_SECONDS = 60
 A2I_STANDIN_SOURCE = "storycast.a2i"
 
 #: Values of the template's parameters here, where it has them.
-PARAMETERS = {"A2iFlowDefinitionArn": BUILT_IN_ARN}
+PARAMETERS = {"A2iFlowDefinitionArn": BUILT_IN_ARN, "SageMakerTraining": "on"}
 
 _COPY = re.compile(r"^COPY[ \t]+(?!--from)(?:--\S+[ \t]+)*(?P<paths>\S.*)$", re.MULTILINE)
 #: The base image's work folder is the task root, so relative targets are below it.
