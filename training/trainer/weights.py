@@ -1,12 +1,20 @@
 """The base model: found, checked, and with what it says of its licence and of itself."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from huggingface_hub import ModelCard, snapshot_download
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    IncompleteSnapshotError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
 
 from trainer.errors import WeightsMissingError, WeightsRefusedError
 from trainer.job import Base
@@ -75,22 +83,22 @@ def find_weights(base: Base, parts: Sequence[Part], places: Places) -> Weights:
             )
     else:
         folder = _load_from_hub(base, parts)
-    models = [part.folder for part in parts if part.kind == "model"]
-    halves = all(any((folder / name).glob(f"*.{HALF}*.safetensors")) for name in models)
+    variant = HALF if _has_halves(folder, parts) else None
     marker = folder / STAND_IN_FILE
     stand_in = marker.read_text(encoding="utf-8").strip().splitlines()[0] if marker.is_file() else ""
-    return Weights(base.id, folder, HALF if halves else None, _licence(base, folder), stand_in)
+    return Weights(base.id, folder, variant, _licence(base, folder), stand_in)
 
 
 def find_missing(folder: Path, parts: Sequence[Part]) -> list[str]:
     """Say what a folder lacks to be a model of these parts; empty where it is complete."""
     missing = [] if (folder / "model_index.json").is_file() else ["model_index.json"]
+    is_half = _has_halves(folder, parts)
     for part in parts:
         own = folder / part.folder
         match part.kind:
             case "model":
                 files = [own / "config.json"]
-                if not any(own.glob("*.safetensors")):
+                if not is_half and not _has_weights(own, half=False):
                     missing.append(f"{part.folder}/*.safetensors")
             case "tokenizer":
                 files = [own / "tokenizer_config.json"]
@@ -102,35 +110,48 @@ def find_missing(folder: Path, parts: Sequence[Part]) -> list[str]:
     return sorted(missing)
 
 
+def _has_halves(folder: Path, parts: Sequence[Part]) -> bool:
+    """Whether all weights are there in 16 bits: diffusers loads all parts in one variant."""
+    return all(_has_weights(folder / part.folder, half=True) for part in parts if part.kind == "model")
+
+
+def _has_weights(folder: Path, *, half: bool) -> bool:
+    """Whether a part's weights are there, in one file or in all of its shards."""
+    variant = rf"\.{HALF}" if half else ""
+    name = re.compile(rf"(?:diffusion_pytorch_)?model{variant}(?:-\d+-of-(?P<count>\d+))?\.safetensors")
+    found = [match for file in folder.glob("*.safetensors") if (match := name.fullmatch(file.name))]
+    return any(match["count"] is None or len(found) == int(match["count"]) for match in found)
+
+
 def _load_from_hub(base: Base, parts: Sequence[Part]) -> Path:
     """Load the files of a model, or find them in the cache; weights in 16 bits where the hub has them."""
     small = ["model_index.json", "LICENSE*", "README.md", STAND_IN_FILE]
     small += [f"{part.folder}/{pattern}" for part in parts for pattern in ("*.json", "*.txt")]
     models = [part.folder for part in parts if part.kind == "model"]
-    missing = ["all of it"]
-    for weights in (
-        [f"{name}/*.{HALF}*.safetensors" for name in models],
-        [f"{name}/*.safetensors" for name in models],
-    ):
+    said = ""
+    for pattern in (f"*.{HALF}*.safetensors", "*.safetensors"):
         try:
-            folder = Path(snapshot_download(base.id, allow_patterns=[*small, *weights]))
-        except (GatedRepoError, RepositoryNotFoundError) as error:
+            wanted = [*small, *(f"{name}/{pattern}" for name in models)]
+            folder = Path(snapshot_download(base.id, allow_patterns=wanted))
+        except IncompleteSnapshotError as error:
+            # No answer from the hub, and the cache lacks some of it: of a licence, say, which is no reason to end.
+            folder, said = Path(error.snapshot_path), _first_line(error)
+        except (GatedRepoError, RepositoryNotFoundError, HFValidationError) as error:
             raise WeightsRefusedError(
                 f"The model hub does not give {base.id}: there is no such model, or its terms have to be accepted "
                 f"on its page and a token set in HF_TOKEN. {_first_line(error)}"
             ) from error
-        # Without an answer from the hub this raises where the cache has nothing of the model.
         except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
             raise WeightsMissingError(
-                f"The base model {base.id} is not in the cache of this machine, and the model hub cannot be "
-                f"reached ({_first_line(error)}). {_what_to_put(base, parts)}"
+                f"The base model {base.id} could not be loaded from the model hub, and is not in its cache here "
+                f"({_first_line(error)[:200]}). {_what_to_put(base, parts)}"
             ) from error
-        missing = find_missing(folder, parts)
-        if not missing:
+        if not find_missing(folder, parts):
             return folder
     raise WeightsMissingError(
-        f"The base model {base.id} from the hub, or what the cache of this machine has of it, lacks "
-        f"{', '.join(missing)}: only weights in safetensors are taken. {_what_to_put(base, parts)}"
+        f"Of the base model {base.id} the model hub, or this machine's cache of it, lacks "
+        f"{', '.join(find_missing(folder, parts))}; weights are taken as safetensors only. {said} "
+        f"{_what_to_put(base, parts)}"
     )
 
 
@@ -139,26 +160,22 @@ def _first_line(error: BaseException) -> str:
 
 
 def _what_to_put(base: Base, parts: Sequence[Part]) -> str:
-    needed = ["model_index.json"]
+    """Say what to put where; short, since SageMaker shows the first 1024 characters of a failure."""
+    of: dict[str, list[str]] = {"model": [], "tokenizer": [], "scheduler": []}
     for part in parts:
-        match part.kind:
-            case "model":
-                needed += [f"{part.folder}/config.json", f"{part.folder}/*.safetensors"]
-            case "tokenizer":
-                needed += [f"{part.folder}/tokenizer_config.json, vocab.json and merges.txt"]
-            case "scheduler":
-                needed += [f"{part.folder}/scheduler_config.json"]
+        of[part.kind].append(f"{part.folder}/")
     what = base.id if base.source == "hub" else "a model of this family"
     return (
-        f"Without the model hub, put these files of {what} below one S3 prefix and name it in the project file as "
-        f"`training.base_model: s3://<bucket>/<prefix>/`, or into one folder of this machine and name that with "
-        f"`storycast train --local --weights DIR`: {'; '.join(needed)}; and its LICENSE."
+        f"Without the model hub, put {what} below one S3 prefix and set `training.base_model: "
+        f"s3://<bucket>/<prefix>/`, or into a folder for `storycast train --local --weights DIR`: model_index.json, "
+        f"LICENSE; config.json and *.safetensors in {', '.join(of['model'])}; tokenizer_config.json, vocab.json and merges.txt in "
+        f"{', '.join(of['tokenizer'])}; scheduler_config.json in {', '.join(of['scheduler'])}."
     )
 
 
 def _licence(base: Base, folder: Path) -> Licence:
     texts = sorted(file for file in folder.glob("LICENSE*") if file.is_file())
-    page = f"https://huggingface.co/{base.id}" if base.source == "hub" else ""
+    page = f"https://huggingface.co/{base.id}" if base.source == "hub" or base.id in KNOWN else ""
     licence_id, name, link = KNOWN.get(base.id, ""), "", ""
     card = folder / "README.md"
     if card.is_file():
