@@ -66,8 +66,7 @@ def _bill_json(billed: Bill) -> dict[str, object]:
 
 
 def _row_json(row: Billed) -> dict[str, object]:
-    hourly = hourly_usd(row.model_units) if row.kind == "provisioned_throughput" else None
-    return {**row.model_dump(mode="json"), "usd_an_hour": hourly}
+    return {**row.model_dump(mode="json"), "usd_an_hour": hourly_usd(row)}
 
 
 def tell_run(
@@ -187,5 +186,6 @@ def _stage(one: StageProgress) -> dict[str, object]:
         "failed": one.counts.failed if one.counts else None,
         "total": one.counts.total if one.counts else None,
         "note": one.note or None,
+        "figures": one.figures or None,
         "stages": [_stage(inner) for inner in one.inside],
     }

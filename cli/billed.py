@@ -1,4 +1,4 @@
-"""What is billed as long as it lives: the rows of the billing book, and what Bedrock has that it does not know."""
+"""What is billed as long as it lives: the rows of the billing book, and what AWS has that it does not know."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,19 +13,27 @@ from pydantic import ValidationError
 from cli.problems import TargetUnusableError
 from cli.target import Target
 from storycast.billing import Billed
+from storycast.names import is_job_name
 from storycast.prices import price_table, usd
 
 INDEX = "by-billing"
 BATCH = 100
 """Rows that one call reads by their keys; DynamoDB's limit."""
 
-_KINDS = {"customization_job": "Training job", "provisioned_throughput": "Hosting"}
+_KINDS = {
+    "customization_job": "Training job",
+    "provisioned_throughput": "Hosting",
+    "training_job": "Training job",
+    "drawing_job": "Drawing job",
+}
+_JOBS = ("training_job", "drawing_job")
+"""On SageMaker: billed by the hour, and ended by AWS's own clock."""
 _REFUSED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
 
 
 @dataclass(frozen=True, slots=True)
 class Unowned:
-    """Something alive in Bedrock that no row of the book has the name or the ARN of."""
+    """Something alive at AWS that no row of the book has the name or the ARN of."""
 
     kind: str
     name: str
@@ -33,6 +41,9 @@ class Unowned:
     status: str
     since: datetime
     model_units: int = 0
+    image_count: int = 0
+    instance_type: str = ""
+    max_run_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +85,18 @@ def bill(target: Target) -> Bill:
     owned = {name for row in still_open for name in (row.name, row.arn) if name}
     alive: list[Unowned] = []
     unread: list[str] = []
-    for look, action in ((_hosting, "ListProvisionedModelThroughputs"), (_jobs, "ListModelCustomizationJobs")):
+    looks: tuple[tuple[str, Callable[[Any], Iterator[Unowned]], str], ...] = (
+        ("bedrock", _hosting, "ListProvisionedModelThroughputs"),
+        ("bedrock", _jobs, "ListModelCustomizationJobs"),
+        ("sagemaker", _container_jobs, "ListTrainingJobs"),
+    )
+    for service, look, action in looks:
         try:
-            alive += look(target.client("bedrock"))
+            alive += look(target.client(service))
         except ClientError as error:
             code = error.response["Error"]["Code"]
             said = "the credentials need a policy that allows it" if code in _REFUSED else code
-            unread.append(f"bedrock:{action} is refused ({said}), so what no run owns can't be told.")
+            unread.append(f"{service}:{action} is refused ({said}), so what no run owns can't be told.")
     unowned = tuple(one for one in alive if not owned & {one.name, one.arn})
     return Bill(still_open, unowned, tuple(unread))
 
@@ -104,27 +120,35 @@ def lines(bills: Sequence[Billed | Unowned]) -> Iterator[str]:
     """Yield a line for each billed thing: what, of which run, since when, until when at most, and its price."""
     for one in bills:
         if isinstance(one, Unowned):
-            parts = [one.status, f"since {_when(one.since)}", price_of(one.kind, one.model_units, 0)]
+            parts = [one.status, f"since {_when(one.since)}", price_of(one)]
         else:
             since = f"since {_when(one.created_at)}" if one.created_at else f"ordered {_when(one.intended_at)}"
             until = f"ended by the sweep from {_when(one.expires_at)} on"
-            price = price_of(one.kind, one.model_units, one.image_count)
-            parts = [f"run {one.run_id}", one.state, since, until, price]
+            parts = [f"run {one.run_id}", one.state, since, until, price_of(one)]
         yield f"{_KINDS.get(one.kind, one.kind)} {one.name}: {', '.join(filter(None, parts))}"
 
 
-def price_of(kind: str, model_units: int, image_count: int) -> str:
+def price_of(one: Billed | Unowned) -> str:
     """Return what something costs as long as it lives, or in all, by list price."""
-    if kind == "provisioned_throughput":
-        return f"{usd(hourly_usd(model_units))} an hour"
-    if not image_count:
+    if one.kind in _JOBS and not one.instance_type:
+        return "billed by the hour of its instance"
+    hourly = hourly_usd(one)
+    if hourly is not None:
+        most = f", {usd(hourly * one.max_run_s / 3600)} at most" if one.max_run_s else ""
+        on = f" on {one.instance_type}" if one.instance_type else ""
+        return f"{usd(hourly)} an hour{on}{most}"
+    if not one.image_count:
         return "billed by the pictures that it sees"
-    return f"{usd(image_count * price_table().price('training_picture').usd)} if it goes to its end"
+    return f"{usd(one.image_count * price_table().price('training_picture').usd)} if it goes to its end"
 
 
-def hourly_usd(model_units: int) -> float:
-    """Return what hosting costs an hour, at least one unit of it."""
-    return price_table().price("hosting_hour").usd * max(model_units, 1)
+def hourly_usd(one: Billed | Unowned) -> float | None:
+    """Return what something costs an hour; None where it is not billed by the hour."""
+    if one.kind == "provisioned_throughput":
+        return price_table().price("hosting_hour").usd * max(one.model_units, 1)
+    if one.kind in _JOBS:
+        return price_table().price("training_hour", one.instance_type or None).usd
+    return None
 
 
 def _read(target: Target, names: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -172,6 +196,17 @@ def _jobs(bedrock: Any) -> Iterator[Unowned]:
         for page in bedrock.get_paginator("list_model_customization_jobs").paginate(statusEquals=status):
             for one in page.get("modelCustomizationJobSummaries", ()):
                 yield Unowned("customization_job", one["jobName"], one["jobArn"], status, one["creationTime"])
+
+
+def _container_jobs(sagemaker: Any) -> Iterator[Unowned]:
+    """Yield the account's training jobs that are called as ours are: others are none of Storycast's."""
+    for status in ("InProgress", "Stopping"):
+        for page in sagemaker.get_paginator("list_training_jobs").paginate(StatusEquals=status):
+            for one in page.get("TrainingJobSummaries", ()):
+                name = one["TrainingJobName"]
+                if is_job_name(name):
+                    kind = "drawing_job" if name.endswith("-h") else "training_job"
+                    yield Unowned(kind, name, one["TrainingJobArn"], status, one["CreationTime"])
 
 
 def _when(moment: datetime) -> str:

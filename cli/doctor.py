@@ -1,6 +1,7 @@
 """What `storycast doctor` does: look at everything that a run needs, where looking costs nothing."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,15 +12,18 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.problems import DONE, FAILED, NO_REGION, explain
+from cli.problems import DONE, FAILED, NO_REGION, InputRefusedError, explain
 from cli.project import check_project
 from cli.screen import Screen
 from cli.target import Target, TargetChoice, opened
+from cli.trainer_process import find_python
 from local.standins.catalogue import foundation_model
 from local.tools import Tools
 from storycast.adapters.bedrock import BedrockCatalogue
+from storycast.adapters.ecr import EcrImages
 from storycast.adapters.iam import IamRoles
-from storycast.adapters.quotas import BedrockQuotas
+from storycast.adapters.quotas import BedrockQuotas, SageMakerQuotas
+from storycast.adapters.weight_folders import S3WeightFolders
 from storycast.errors import (
     ModelNotAvailableError,
     NotYetAvailableError,
@@ -27,6 +31,7 @@ from storycast.errors import (
     StorycastError,
 )
 from storycast.findings import Finding
+from storycast.job_preflight import JobSite, quota_name
 from storycast.model_ids import plain_model_id
 from storycast.ports import ModelFacts
 from storycast.preflight import training_findings
@@ -174,8 +179,21 @@ def _local_models(settings: Settings) -> Iterator[Finding]:
         record_count=None,
         now=datetime.now(UTC),
     )
-    # The stand-ins host as much as is asked for, by a role that the template makes.
-    yield from (finding for finding in found if finding.subject not in {"role", "quota"})
+    # The stand-ins host and train as much as is asked for, by roles that the template makes, without an image.
+    yield from (finding for finding in found if finding.subject not in {"role", "quota", "image"})
+    if settings.training.target == "sagemaker":
+        yield _trainer()
+
+
+def _trainer() -> Finding:
+    """Look for the environment that the stand-in's training job runs the real trainer in."""
+    try:
+        given = os.environ.get("STORYCAST_TRAINING_PYTHON")
+        python = find_python(Path(given) if given else None)
+    except InputRefusedError as error:
+        return Finding("problem", "trainer", " ".join(error.problems))
+    message = f"{python} trains a tiny model with random weights in the base model's place."
+    return Finding("ok", "trainer", message)
 
 
 # ---- on AWS ---------------------------------------------------------------------------------------
@@ -198,12 +216,13 @@ def _aws(choice: TargetChoice, settings: Settings) -> Iterator[Finding]:
             yield from _stack(target)
             yield from _review(target, settings)
             role_arn = target.outputs.get("CustomizationRoleArn", "")
-            yield from _models_and_training(target.client, settings, region, role_arn)
+            site = _site(target, settings) if settings.training.target == "sagemaker" else None
+            yield from _models_and_training(target.client, settings, region, role_arn, site)
             return
     except (ClientError, BotoCoreError, StorycastError) as error:
         yield Finding("problem", "stack", _said(error))
     make: Any = session.client
-    yield from _models_and_training(make, settings, region, "")
+    yield from _models_and_training(make, settings, region, "", None)
 
 
 def _stack(target: Target) -> Iterator[Finding]:
@@ -222,8 +241,23 @@ def _review(target: Target, settings: Settings) -> Iterator[Finding]:
             yield Finding("ok", "review", f"workers of {flow_definition_arn}.")
 
 
+def _site(target: Target, settings: Settings) -> JobSite:
+    """Return where the stack's training jobs run; its outputs name nothing of them where they are switched off."""
+    outputs = target.outputs
+    repository = outputs.get("TrainingRepositoryUri", "")
+    return JobSite(
+        image_uri=outputs.get("TrainingImageUri", f"{repository}:latest" if repository else ""),
+        role_arn=outputs.get("TrainingRoleArn", ""),
+        bucket=target.bucket,
+        weights_bucket=outputs.get("WeightsBucket", ""),
+        images=EcrImages(target.client("ecr")),
+        weights=S3WeightFolders(target.s3),
+        instance_quota=SageMakerQuotas(target.client("service-quotas")).instances(quota_name(settings)),
+    )
+
+
 def _models_and_training(
-    client: Callable[[str], Any], settings: Settings, region: str, role_arn: str
+    client: Callable[[str], Any], settings: Settings, region: str, role_arn: str, site: JobSite | None
 ) -> Iterator[Finding]:
     catalogue = BedrockCatalogue(client("bedrock"))
     for finding in _models(settings, catalogue):
@@ -240,6 +274,7 @@ def _models_and_training(
             record_count=None,
             now=datetime.now(UTC),
             hosting_units=BedrockQuotas(client("service-quotas")).hosting_units(),
+            site=site,
         )
     except (ClientError, BotoCoreError, StorycastError) as error:
         yield _failed("training", error)

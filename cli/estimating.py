@@ -15,6 +15,7 @@ from cli.project import check_project
 from cli.screen import Screen, printable
 from storycast.errors import NotYetAvailableError
 from storycast.estimate import Estimate, Range, estimate, hosting_most_usd
+from storycast.licences import licence_of
 from storycast.prices import usd
 from storycast.settings import Settings
 from storycast.stages.check_plan import refuse_missing_parts
@@ -62,7 +63,11 @@ def tell(expected: Expected, screen: Screen, *, as_json: bool) -> None:
     screen.console.print(_table(expected.estimate))
     screen.say(f"At AWS's list prices of {expected.estimate.as_of}. On this machine nothing is charged.")
     screen.say(verdict, style="bold")
-    if expected.settings.training.target != "none":
+    training = expected.settings.training
+    if training.target == "sagemaker":
+        screen.say(f"Base model {licence_of(training.model_id).words}")
+        screen.say("Whether the stack can train, `storycast doctor --target aws --project FILE` tells.")
+    elif training.target == "bedrock":
         screen.say("Whether the base model still lives, `storycast doctor --target aws --project FILE` tells.")
     screen.say("It assumes:")
     for assumption in expected.estimate.to_json()["assumptions"]:
@@ -85,8 +90,9 @@ def said_of_budget(settings: Settings, total: Range) -> str:
         return f"budget_usd: {budget:g} does not suffice: the run would be refused before anything is paid."
     hosting = hosting_most_usd(settings)
     if trains and settings.storyboard.prompts and hosting > budget:
+        what = "drawing" if settings.training.target == "sagemaker" else "hosting"
         return (
-            f"budget_usd: {budget:g} does not cover the {usd(hosting)} that hosting costs before it is ended by "
+            f"budget_usd: {budget:g} does not cover the {usd(hosting)} that {what} costs before it is ended by "
             "force: the run would be refused before anything is paid. Lower hosting.hours or raise the budget."
         )
     if total.high > budget:
@@ -120,8 +126,13 @@ def _price(unit_usd: float) -> str:
 
 
 def _counts(count: Range) -> str:
-    low, high = round(count.low), round(count.high)
-    return f"{high:,}" if low == high else f"{low:,} to {high:,}"
+    low, high = _count(count.low), _count(count.high)
+    return high if low == high else f"{low} to {high}"
+
+
+def _count(number: float) -> str:
+    """Return a count; one of some hours or less has digits after its point."""
+    return f"{number:,.0f}" if number >= 10 or number == round(number) else f"{number:.2f}"
 
 
 def _amounts(amount: Range) -> str:

@@ -36,6 +36,17 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """How far a long piece of work is that a stage waits for."""
+
+    counts: Counts | None
+    phase: str
+    """What is being done, such as ``training``."""
+    figures: str = ""
+    """What is measured meanwhile; it changes all the time."""
+
+
+@dataclass(frozen=True, slots=True)
 class StageProgress:
     """How far a stage is; ``seconds`` since it was entered, or that it took."""
 
@@ -47,6 +58,8 @@ class StageProgress:
     """What a loop saw when it looked last."""
     inside: tuple["StageProgress", ...] = ()
     """Stages of the execution that a nested stage waits for."""
+    figures: str = ""
+    """What is measured meanwhile; it changes all the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +121,7 @@ class _Visit:
     left_at: datetime | None = None
     """When a loop last went on to decide whether to go on."""
     child: "Follower | None" = None
+    figures: str = ""
     inside: Snapshot | None = None
     """Of the child, as it was seen last."""
     is_settled: bool = False
@@ -126,6 +140,7 @@ class Follower:
             not; None where nobody knows.
         people_of: Tells how far people are on whom the stage of that name waits: their pictures, and until when it
             waits; None where nobody knows.
+        work_of: Tells how far the work is that a stage of an execution waits for; None where nobody knows.
     """
 
     def __init__(
@@ -136,6 +151,7 @@ class Follower:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         child_of: Callable[[str], str | None] = lambda _name: None,
         people_of: Callable[[str], tuple[Counts, str] | None] = lambda _name: None,
+        work_of: Callable[[str, str], Work | None] = lambda _arn, _name: None,
     ) -> None:
         self._stepfunctions = stepfunctions
         self.execution_arn = execution_arn
@@ -143,6 +159,7 @@ class Follower:
         self._now = now
         self._child_of = child_of
         self._people_of = people_of
+        self._work_of = work_of
         self._visits: dict[str, _Visit] = {}
         self._last_event = 0
         self._map_run_stages: dict[str, str] = {}
@@ -162,6 +179,7 @@ class Follower:
         self._read_map_runs()
         self._read_children()
         self._ask_for_people()
+        self._ask_for_work()
         ended = execution["status"] not in (RUNNING, "PENDING_REDRIVE")
         until = execution.get("stopDate") if ended else None
         error, cause = unwrapped(execution.get("error") or "", execution.get("cause") or "")
@@ -213,7 +231,7 @@ class Follower:
         elif kind == "TaskSubmitted" and event["taskSubmittedEventDetails"].get("resourceType") == "states":
             arn = _object(event["taskSubmittedEventDetails"].get("output")).get("ExecutionArn")
             if arn and (visit := self._open_nested()):
-                visit.child = Follower(self._stepfunctions, arn, now=self._now)
+                visit.child = self._follower(arn)
         elif kind == "MapStateStarted":
             if visit := self._open_map(distributed=False):
                 visit.counts = Counts(total=event["mapStateStartedEventDetails"]["length"])
@@ -276,6 +294,13 @@ class Follower:
             if stage and stage.waits_for_people and not visit.exited_at and (told := self._people_of(name)):
                 visit.counts, visit.note = told
 
+    def _ask_for_work(self) -> None:
+        """Look how far a long piece of work is, more often than the execution itself looks."""
+        for name, visit in self._visits.items():
+            visit.figures = ""
+            if not visit.exited_at and (work := self._work_of(self.execution_arn, name)):
+                visit.counts, visit.note, visit.figures = work.counts, work.phase, work.figures
+
     def _read_children(self) -> None:
         """Look at the executions that nested stages wait for, or waited for when nobody looked yet."""
         assert self._machine  # noqa: S101 -- read before the history
@@ -302,7 +327,11 @@ class Follower:
         slack = timedelta(seconds=2)
         if began < visit.entered_at - slack or (visit.exited_at and began > visit.exited_at + slack):
             return None
-        return Follower(self._stepfunctions, arn, now=self._now)
+        return self._follower(arn)
+
+    def _follower(self, execution_arn: str) -> "Follower":
+        """Return what reads an execution that this one waits for."""
+        return Follower(self._stepfunctions, execution_arn, now=self._now, work_of=self._work_of)
 
     def _open_map(self, *, distributed: bool) -> _Visit | None:
         """Return the map that was entered last and has not ended: only one is open at the top level."""
@@ -378,7 +407,8 @@ class Follower:
                 state = "stopped"
             took = ((ends_at or self._now()) - visit.entered_at).total_seconds()
             inside = visit.inside.stages if visit.inside else ()
-            shown.append(StageProgress(stage, state, max(took, 0.0), visit.counts, visit.note, inside))
+            took = max(took, 0.0)
+            shown.append(StageProgress(stage, state, took, visit.counts, visit.note, inside, visit.figures))
         return tuple(shown)
 
 

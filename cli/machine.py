@@ -28,16 +28,16 @@ LABELS: Mapping[str, str] = {
     "CheckTrainingPlan": "Check the training's plan",
     "StartTraining": "Start the training",
     "CheckTraining": "Train the model",
-    "ProvisionModel": "Order the hosting",
-    "CheckProvisioning": "Bring the model into service",
-    "DrawStoryboard": "Draw the storyboard",
-    "TearDown": "End the hosting",
+    "ProvisionModel": "Order what draws",
+    "CheckProvisioning": "Host the model, or draw by a job",
+    "DrawStoryboard": "Get the panels",
+    "TearDown": "End what is billed",
     "GradeStoryboard": "Grade the storyboard",
     "ReportRun": "Write the report",
     "RecordFailure": "Write down the failure",
     "EndBilled": "End what is billed",
     "DeleteModel": "Delete the trained models",
-    "FindUnowned": "Look for hosting that no run owns",
+    "FindUnowned": "Look for what no run owns",
 }
 """Words for states; a state that is not here is shown by its own name, in words."""
 

@@ -12,6 +12,8 @@ from cli.screen import Screen, printable
 
 QUIET_SECONDS = 10.0
 """A map's count is a line of its own at every tenth of its items, or after this long."""
+LONG_QUIET_SECONDS = 60.0
+"""The same of a job that works for hours."""
 
 _MARKS = {"pending": "·", "running": "▸", "done": "✓", "skipped": "-", "stopped": "✗"}
 _STYLES = {"pending": "dim", "running": "bold", "done": "green", "skipped": "dim", "stopped": "red"}
@@ -39,8 +41,8 @@ def counted(counts: Counts | None) -> str:
 
 
 def told(one: StageProgress) -> str:
-    """Return what is known of a stage beside its state: its counts, and what its loop saw last."""
-    return ", ".join(filter(None, [counted(one.counts), one.note]))
+    """Return what is known of a stage beside its state: its counts, what is measured, what its loop saw last."""
+    return ", ".join(filter(None, [counted(one.counts), one.figures, one.note]))
 
 
 class PlainProgress:
@@ -82,7 +84,8 @@ class PlainProgress:
         said, said_at = self._counts.get(name, (None, 0.0))
         if one.counts is None or said == one.counts:
             return is_noted
-        if not is_noted and said and seconds - said_at < QUIET_SECONDS:
+        quiet_seconds = LONG_QUIET_SECONDS if one.figures else QUIET_SECONDS
+        if not is_noted and said and seconds - said_at < quiet_seconds:
             step = max(one.counts.total // 10, 1)
             if said.total == one.counts.total and (
                 (one.counts.done + one.counts.failed) // step == (said.done + said.failed) // step

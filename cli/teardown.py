@@ -131,7 +131,7 @@ def wait_for(target: Target, execution_arn: str, wait_seconds: float) -> None:
 
 
 def tell_unowned(found: Bill, screen: Screen) -> None:
-    """Warn of what is alive in Bedrock and no run's, which is not ours to end."""
+    """Warn of what is alive at AWS and no run's, which is not ours to end."""
     for line in lines(found.unowned):
         screen.warn(f"No run owns this, so it is not ended here. {line}")
     for reason in found.unread:

@@ -19,9 +19,18 @@ from cli.screen import Screen
 from cli.standins import play
 from cli.summary import find_run, read_record
 from cli.target import Target, TargetChoice, opened
-from cli.trainings import session_plan, stored_panels
+from cli.trainings import session_plan, stored_panels, trained_models
 from storycast import keys, names
-from storycast.estimate import NOTHING, Range, hosting_most_usd, hosting_usd, storyboard_usd, training_usd
+from storycast.estimate import (
+    NOTHING,
+    Range,
+    hosting_most_usd,
+    hosting_usd,
+    storyboard_usd,
+    training_most_usd,
+    training_usd,
+)
+from storycast.licences import licence_of
 from storycast.plan import RunPlan
 from storycast.prices import price_table, usd
 from storycast.settings import Settings
@@ -78,7 +87,11 @@ def do_session_on(target: Target, session: Session, out: Path | None, screen: Sc
     """Do :func:`do_session` on a target that is there."""
     request = _request(session)
     run_id = request.run_id
-    settings = merged(_own_settings(target, session), request)
+    own = _own_settings(target, session)
+    request = _with_whole_lora(request, own)
+    settings = merged(own, request)
+    if session.draw_only:
+        settings = _as_trained(target, settings, session)
     if settings.budget_usd <= 0:
         raise InputRefusedError(
             [f"Run {run_id} has no budget_usd, and nothing is trained or drawn without. Say --budget USD."]
@@ -130,6 +143,26 @@ def settings_of(target: Target, run_id: str) -> Settings:
         ) from None
 
 
+def _with_whole_lora(request: TrainingRequest, own: Settings) -> TrainingRequest:
+    """Return a request that names all of ``training.lora`` where it names a part: the rest is the run's own."""
+    if "lora" not in request.training:
+        return request
+    lora = own.training.lora.model_dump(mode="json") | request.training["lora"]
+    return request.model_copy(update={"training": {**request.training, "lora": lora}})
+
+
+def _as_trained(target: Target, settings: Settings, session: Session) -> Settings:
+    """Return the settings of a drawing: where it draws is where its model was trained."""
+    run = find_run(target, session.run_id)
+    wanted = [session.training_id] if session.training_id else list(reversed(run.training_ids))
+    models = {model.training_id: model for model in trained_models(target, run.project)}
+    model = next((models[training_id] for training_id in wanted if training_id in models), None)
+    if model is None:
+        return settings  # the workflow says that there is none
+    trained = {"target": model.target, "base_model": model.base_model}
+    return settings.model_copy(update={"training": settings.training.model_copy(update=trained)})
+
+
 def merged(settings: Settings, request: TrainingRequest) -> Settings:
     """Return a run's settings with those of a session in their place.
 
@@ -150,7 +183,7 @@ def _request(session: Session) -> TrainingRequest:
                 "manifest_key": session.manifest_key,
                 "draw_only": session.draw_only,
                 "training_id": session.training_id,
-                "training": {"target": "bedrock", **session.training},
+                "training": dict(session.training),
                 "storyboard": dict(session.storyboard),
                 "budget_usd": session.budget_usd,
             }
@@ -168,14 +201,17 @@ def _problem(detail: Mapping[str, Any]) -> str:
 
 def _tell_cost(target: Target, settings: Settings, session: Session, screen: Screen) -> Range:
     """Say what a session is expected to cost at most on AWS, and return it."""
-    prompts = len(settings.storyboard.prompts)
+    prompts, by_job = len(settings.storyboard.prompts), settings.training.target == "sagemaker"
     parts: dict[str, Range] = {}
     if not session.draw_only:
+        on = f" on {settings.training.lora.instance_type}" if by_job else ""
         seen = settings.training.values.pictures_seen
-        parts[f"training, {seen:,} pictures seen"] = training_usd(settings, None)
+        parts[f"training{on}, {seen:,} pictures seen"] = training_usd(settings, None)
     if prompts:
-        parts[f"hosting, {usd(hosting_most_usd(settings))} at the very most"] = hosting_usd(settings)
-        parts[f"the base model's panels of {prompts} prompts"] = storyboard_usd(settings)
+        most = f"{usd(hosting_most_usd(settings))} at the very most"
+        parts[f"a job that draws, {most}" if by_job else f"hosting, {most}"] = hosting_usd(settings)
+        graded = "grading the panels" if by_job else "the base model's panels"
+        parts[f"{graded} of {prompts} {'prompt' if prompts == 1 else 'prompts'}"] = storyboard_usd(settings)
     cost = sum(parts.values(), NOTHING)
     said = "; ".join(f"{part}: {_range(amount)}" for part, amount in parts.items() if amount.high)
     would = "It costs" if target.kind == "aws" else "AWS would charge"
@@ -185,7 +221,20 @@ def _tell_cost(target: Target, settings: Settings, session: Session, screen: Scr
         + (" What was paid before is not paid again." if cost.high else "")
         + ("" if target.kind == "aws" else " On this machine it costs nothing.")
     )
+    if by_job and not session.draw_only:
+        _tell_job(settings, screen)
     return cost
+
+
+def _tell_job(settings: Settings, screen: Screen) -> None:
+    """Say what ends a training job on SageMaker, and what its base model's licence is."""
+    training = settings.training
+    cheaper = "Spot capacity may make it cheaper, and longer; " if training.lora.spot else ""
+    most = usd(training_most_usd(settings))
+    hours = f"training.max_hours: {training.max_hours:g}"
+    said = f"{cheaper}AWS's own clock ends the training at {most} at the latest ({hours}, and the budget)."
+    screen.say(said[0].upper() + said[1:])
+    screen.say(f"Base model {licence_of(training.model_id).words}")
 
 
 def _range(amount: Range) -> str:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from cli.following import Counts, Follower, Shown, Snapshot, follow, pause_locally, pause_on_aws
+from cli.following import Counts, Follower, Shown, Snapshot, Work, follow, pause_locally, pause_on_aws
+from cli.job_progress import JobsAtWork
 from cli.progress import progress_on
 from cli.reviews import ReviewProgress, local_time
 from cli.screen import Screen
@@ -30,7 +31,12 @@ def follower_of(target: Target, execution_arn: str, run_id: str | None = None) -
         until = f"until {local_time(seen.deadline)}" if seen.deadline else ""
         return Counts(seen.decided, total=seen.total, what="decided"), until
 
-    return Follower(target.stepfunctions, execution_arn, child_of=child_of, people_of=people_of)
+    jobs = JobsAtWork(target, run_id) if run_id else None
+
+    def work_of(arn: str, state: str) -> Work | None:
+        return jobs.look(arn, state) if jobs else None
+
+    return Follower(target.stepfunctions, execution_arn, child_of=child_of, people_of=people_of, work_of=work_of)
 
 
 def watch(

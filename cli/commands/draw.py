@@ -39,8 +39,9 @@ def draw(
 ) -> None:
     """Draw with a run's trained model.
 
-    The model is hosted, which is billed by the hour, draws, and its hosting is ended. Nothing is trained. The
-    same prompt, seed and size by the same model were paid before and are not drawn again.
+    A model of Bedrock is hosted, which is billed by the hour, draws, and its hosting is ended; an adapter draws
+    in a job on SageMaker, which ends by itself. Nothing is trained. The same prompt, seed and size by the same
+    model were paid before and are not drawn again.
 
     \b
     Examples:

@@ -23,7 +23,7 @@ def teardown(
 ) -> None:
     """End all that is billed by the hour, and wait until it has ended.
 
-    Stops the run where it goes on, its training job and its hosting. The dataset, the pictures and the trained
+    Stops the run where it goes on, its jobs and its hosting. The dataset, the pictures and the trained
     models are kept; a model that is only kept costs a little storage.
 
     \b

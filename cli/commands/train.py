@@ -1,7 +1,7 @@
 """`storycast train`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -11,18 +11,44 @@ from cli import options
 def train(
     run: options.Run,
     *,
+    on: Annotated[
+        Literal["bedrock", "sagemaker"] | None,
+        typer.Option(
+            "--train",
+            help="What to train: a model on Bedrock, or an adapter (LoRA) on SageMaker. [default: the run's own]",
+        ),
+    ] = None,
     steps: Annotated[
         int | None, typer.Option("--steps", metavar="N", help="Steps of the training, 10 to 20,000.")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option("--batch-size", metavar="N", help="Pictures of a step, 8 to 192.")
+        int | None,
+        typer.Option("--batch-size", metavar="N", help="Pictures of a step, 1 to 192; on Bedrock from 8."),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option("--learning-rate", metavar="X", help="1e-7 to 1e-4.")
+        float | None, typer.Option("--learning-rate", metavar="X", help="1e-7 to 1e-2; on Bedrock to 1e-4.")
     ] = None,
     base_model: Annotated[
-        str | None, typer.Option("--base-model", metavar="ID", help="The model to fine-tune on Bedrock.")
+        str | None,
+        typer.Option(
+            "--base-model",
+            metavar="ID",
+            help="The model to train on: of Bedrock, or with sagemaker an id of the model hub or s3://bucket/prefix/.",
+        ),
     ] = None,
+    rank: Annotated[
+        int | None, typer.Option("--rank", metavar="N", help="Of the adapter, 1 to 256: more learns finer detail.")
+    ] = None,
+    resolution: Annotated[
+        int | None,
+        typer.Option("--resolution", metavar="PX", help="Side of a square picture as the adapter sees it."),
+    ] = None,
+    instance_type: Annotated[
+        str | None, typer.Option("--instance-type", metavar="TYPE", help="On SageMaker, such as ml.g5.xlarge.")
+    ] = None,
+    on_demand: Annotated[
+        bool, typer.Option("--on-demand", help="On SageMaker: take no spot capacity, which may be interrupted.")
+    ] = False,
     budget: options.Budget = None,
     no_storyboard: Annotated[
         bool, typer.Option("--no-storyboard", help="Train only: host and draw nothing.")
@@ -71,12 +97,12 @@ def train(
 
     The dataset stays as it is, so that other steps or another rate cost the training alone. What it costs is
     said first. A training that was paid before, by whichever run of the project, is not paid again. Without
-    options everything is as in the run's settings.
+    options everything is as in the run's settings; what is meant for another target is left out.
 
     \b
     Examples:
       storycast train film-20261122-1a2b3c --steps 2000 --out out/
-      storycast train film-20261122-1a2b3c --no-storyboard --budget 500 --target aws
+      storycast train film-20261122-1a2b3c --train sagemaker --budget 10 --target aws
       storycast train out/film-20261122-1a2b3c --local --weights sdxl/
     """  # noqa: D301 -- \b is typer's mark for lines to leave as they are
     from cli.screen import Screen  # noqa: PLC0415 -- see run
@@ -89,13 +115,22 @@ def train(
         "learning_rate": learning_rate,
         "base_model": base_model,
     }
+    lora = {"rank": rank, "resolution": resolution, "instance_type": instance_type}
+    lora_chosen: dict[str, Any] = {name: value for name, value in lora.items() if value is not None}
     chosen = {name: value for name, value in given.items() if value is not None}
+    chosen |= {"lora": lora_chosen | ({"spot": False} if on_demand else {})} if lora_chosen or on_demand else {}
     storyboard: dict[str, Any] = {"prompts": []} if no_storyboard else {}
     choice = choose(target, stack, state, keep_up=keep_up)
     if weights and not local:
         from cli.problems import InputRefusedError  # noqa: PLC0415
 
         raise InputRefusedError(["--weights goes with --local; on AWS training.base_model names the weights."])
+    if local and (on or instance_type or on_demand):
+        from cli.problems import InputRefusedError  # noqa: PLC0415
+
+        raise InputRefusedError(
+            ["--train, --instance-type and --on-demand are for AWS. Leave them out with --local."]
+        )
     if local:
         from cli.local_plan import LocalSession  # noqa: PLC0415
         from cli.local_training import do_local_session, refuse_options  # noqa: PLC0415
@@ -105,7 +140,7 @@ def train(
         raise typer.Exit(do_local_session(asked, choice, out, Screen(), yes=yes))
     session = Session(
         run_id=run,
-        training=chosen,
+        training={"target": on, **chosen} if on else chosen,
         storyboard=storyboard,
         budget_usd=budget,
         manifest_key=manifest,

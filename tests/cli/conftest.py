@@ -16,6 +16,7 @@ from storycast.review import Review
 from tests.cli.bedrock import FakeBedrock
 from tests.cli.media import write_picture, write_video
 from tests.cli.reviews import wait_for_people
+from tests.cli.sagemaker import FakeSageMaker
 from tests.cli.stepfunctions import DEFINITION, MACHINE_ARN, TEAR_DOWN_ARN, TRAIN_ARN, FakeStepFunctions
 
 BUCKET = "media"
@@ -57,8 +58,16 @@ def bedrock() -> FakeBedrock:
 
 
 @pytest.fixture
+def sagemaker() -> FakeSageMaker:
+    return FakeSageMaker()
+
+
+@pytest.fixture
 def target(
-    stepfunctions: FakeStepFunctions, bedrock: FakeBedrock, monkeypatch: pytest.MonkeyPatch
+    stepfunctions: FakeStepFunctions,
+    bedrock: FakeBedrock,
+    sagemaker: FakeSageMaker,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Target]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
@@ -111,6 +120,7 @@ def target(
             "dynamodb": dynamodb,
             "stepfunctions": stepfunctions,
             "bedrock": bedrock,
+            "sagemaker": sagemaker,
         }
         outputs = {
             "MediaBucketName": BUCKET,

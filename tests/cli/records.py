@@ -90,7 +90,7 @@ def put_row(target: Target, name: str, **fields: Any) -> Billed:
     return row
 
 
-def put_model(target: Target, **fields: Any) -> TrainedModel:
+def put_model(target: Target, /, **fields: Any) -> TrainedModel:
     model = TrainedModel.model_validate(
         {
             "fingerprint": FINGERPRINT,
@@ -114,6 +114,14 @@ def put_model(target: Target, **fields: Any) -> TrainedModel:
     )
     put(target, keys.trained_model("bunny", model.fingerprint), model)
     return model
+
+
+def put_progress(target: Target, session_id: str, task: str = "train", **told: Any) -> None:
+    """Write what a job on SageMaker says of itself in its work folder."""
+    key = keys.training_work(RUN_ID, TRAINING_ID, session_id, task) + "progress.json"
+    said = {"format": "storycast-progress-1", "task": task, "phase": "training", "step": 300, "step_count": 1500}
+    at = {"at": datetime.now(UTC).isoformat()}
+    put(target, key, {**said, "loss": 0.123, "eta_s": 754, **at, **told})
 
 
 def put_session(target: Target, session_id: str, settings: Settings) -> None:

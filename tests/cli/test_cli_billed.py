@@ -11,8 +11,21 @@ import cli.billed
 from cli.billed import open_rows, rows
 from cli.main import app
 from cli.target import Target
+from storycast.names import session_id
 from tests.cli.bedrock import FakeBedrock
-from tests.cli.records import BEGAN, RUN_ID, TRAINING_ID, put_model, put_panels, put_record, put_row
+from tests.cli.records import (
+    BEGAN,
+    RUN_ID,
+    TRAINING_ID,
+    put_model,
+    put_panels,
+    put_progress,
+    put_record,
+    put_row,
+    put_session,
+    put_settings,
+)
+from tests.cli.sagemaker import FakeSageMaker
 from tests.cli.stepfunctions import TEAR_DOWN_ARN, TRAIN_ARN, FakeStepFunctions, definition_of
 
 pytestmark = pytest.mark.usefixtures("open_target")
@@ -81,6 +94,71 @@ def test_status_lists_all_that_is_billed(target: Target, bedrock: FakeBedrock) -
     data = json.loads(invoke("status", "--json").stdout)["billed"]
     assert {row["name"]: row["usd_an_hour"] for row in data["rows"]} == {NAME: 121.0, "the-job": None}
     assert [one["name"] for one in data["unowned"]] == ["somebody-elses", "long-gone"]
+
+
+def test_status_lists_jobs_on_sagemaker_with_what_they_cost_at_most(
+    target: Target, sagemaker: FakeSageMaker
+) -> None:
+    put_record(target)
+    job = {"model_units": 0, "instance_type": "ml.g5.xlarge", "max_run_s": 7200}
+    put_row(target, NAME, kind="training_job", arn=sagemaker.train(NAME), **job)
+    put_row(target, f"{NAME}-h", kind="drawing_job", arn=sagemaker.train(f"{NAME}-h", "Stopping"), **job)
+    sagemaker.train("film-20261122-999999-t0123abcd-0a1b2c")
+    sagemaker.train("film-20261122-999999-t0123abcd-0a1b2c-h")
+    sagemaker.train("another-teams-training")
+    told = invoke("status").stdout
+    assert f"Training job {NAME}: run {RUN_ID}, live, since " in told
+    assert f"Drawing job {NAME}-h: run {RUN_ID}, live, since " in told
+    assert "$1.41 an hour on ml.g5.xlarge, $2.82 at most" in told
+    unowned = [line for line in told.splitlines() if "No run owns this" in line]
+    assert ["Training job film" in unowned[0], "Drawing job film" in unowned[1], len(unowned)] == [True, True, 2]
+    assert "billed by the hour of its instance" in unowned[0]
+    assert "another-teams-training" not in told
+    data = json.loads(invoke("status", "--json").stdout)["billed"]
+    assert {row["usd_an_hour"] for row in data["rows"]} == {1.408}
+
+
+def test_status_without_the_right_to_list_jobs_says_so(target: Target, sagemaker: FakeSageMaker) -> None:
+    sagemaker.is_refused = True
+    result = invoke("status")
+    assert result.exit_code == 0
+    assert "sagemaker:ListTrainingJobs is refused" in result.stdout
+
+
+def test_status_of_a_run_tells_how_far_its_job_is(target: Target, stepfunctions: FakeStepFunctions) -> None:
+    train = stepfunctions.beside(FakeStepFunctions(definition_of("train_model"), TRAIN_ARN))
+    session = session_id(train.execution_arn)
+    train.enter("CheckTraining")
+    train.leave("CheckTraining", training={"status": "InProgress", "message": "waiting for spot capacity"})
+    train.enter("WaitForTraining")
+    put_record(
+        target,
+        status="training",
+        execution_arn=stepfunctions.execution_arn,
+        training_execution_arn=train.execution_arn,
+    )
+    stepfunctions.end()
+    put_session(target, session, put_settings(target, training={"target": "sagemaker"}))
+
+    def running() -> str:
+        lines = invoke("status", RUN_ID).stdout.splitlines()
+        return next(line.strip() for line in lines if line.strip().startswith("Train the model"))
+
+    assert running().startswith("Train the model: running, in progress: waiting for spot capacity")
+    put_progress(target, session, held_out_loss=0.25, pictures_per_second=1.5)
+    assert running().startswith(
+        "Train the model: running, 300 of 1500 steps, loss 0.1230, 0.2500 on held-out pictures, "
+        "1.50 pictures a second, 12:34 left, training"
+    )
+    data = json.loads(invoke("status", RUN_ID, "--json").stdout)
+    (stage,) = [one for one in data["training"]["session"] if one["state"] == "running"]
+    assert (stage["done"], stage["total"], stage["note"]) == (300, 1500, "training")
+    assert stage["figures"].startswith("loss 0.1230")
+    # A job that was interrupted says nothing any more: what the execution saw last is told.
+    put_progress(target, session, at="2026-11-22T12:00:00+00:00")
+    assert "waiting for spot capacity" in running()
+    put_progress(target, session, at="broken")
+    assert "waiting for spot capacity" in running()
 
 
 def test_status_without_the_right_to_list_says_so(target: Target, bedrock: FakeBedrock) -> None:

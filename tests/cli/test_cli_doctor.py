@@ -27,6 +27,7 @@ TRAINED = (
     "storyboard: {prompts: [Bunny on a meadow]}\n"
     "budget_usd: 200\n"
 )
+ADAPTER = "training: {target: sagemaker}\nstoryboard: {prompts: [Bunny on a meadow]}\nbudget_usd: 20\n"
 PLAYED = 'local: {play_as_active: ["amazon.nova-canvas-v1:0"]}\n'
 LOCAL = choose("local", "storycast", None, keep_up=False)
 AWS = choose("aws", "storycast", None, keep_up=False)
@@ -90,6 +91,22 @@ def test_an_ended_base_model_is_a_problem_here_unless_the_stand_in_plays_it(proj
 def test_models_that_nobody_plays_are_named(project_file: Path) -> None:
     found = by_subject(examine(LOCAL, with_settings(project_file, "captions: {model: maker.talk-v1}\n")))
     assert found["maker.talk-v1"].level == "problem"
+
+
+def test_a_training_on_sagemaker_needs_the_trainers_environment_here(
+    project_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with_settings(project_file, ADAPTER)
+    monkeypatch.setenv("STORYCAST_TRAINING_PYTHON", str(tmp_path / "missing"))
+    found = by_subject(examine(LOCAL, project_file))
+    assert found["trainer"].level == "problem"
+    assert "make setup-training" in found["trainer"].message
+    assert found["licence"].level == "ok"
+    assert not {"image", "role", "quota"} & set(found)
+    monkeypatch.setattr(cli.doctor, "find_python", lambda _: tmp_path)
+    trainer = by_subject(examine(LOCAL, project_file))["trainer"]
+    assert trainer.level == "ok"
+    assert "random weights" in trainer.message
 
 
 # ---- on AWS ---------------------------------------------------------------------------------------
@@ -212,6 +229,47 @@ def test_an_account_that_can_run_and_train(account: dict[str, Any], project_file
         "quota": "unknown",
         "prompts": "ok",
     }
+
+
+class Quotas:
+    """Service Quotas with one quota."""
+
+    def __init__(self, name: str, value: float) -> None:
+        self._quota = {"QuotaName": name, "Value": value}
+
+    def get_paginator(self, _: str) -> Any:
+        return self
+
+    def paginate(self, **_: Any) -> Any:
+        return [{"Quotas": [self._quota]}]
+
+
+def test_an_account_that_can_train_on_sagemaker(account: dict[str, Any], project_file: Path) -> None:
+    asked = with_settings(project_file, ADAPTER)
+    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = boto3.client("iam").create_role(
+        RoleName="training", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
+    )
+    ecr = boto3.client("ecr")
+    repository = ecr.create_repository(repositoryName="storycast-training")["repository"]["repositoryUri"]
+    account["service-quotas"] = Quotas("ml.g5.xlarge for spot training job usage", 1.0)
+    found = by_subject(examine(AWS, asked))
+    assert found["image"].level == "problem"
+    assert "SageMakerTraining=on" in found["image"].message
+    account["outputs"] = {
+        "TrainingRoleArn": role["Role"]["Arn"],
+        "TrainingRepositoryUri": repository,
+        "TrainingImageUri": f"{repository}:1",
+    }
+    found = by_subject(examine(AWS, asked))
+    assert (found["role"].level, found["quota"].level) == ("ok", "ok")
+    assert "is not in the repository" in found["image"].message
+    manifest = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}
+    manifest |= {"config": {"digest": "sha256:" + "0" * 64, "size": 1, "mediaType": "x"}, "layers": []}
+    ecr.put_image(repositoryName="storycast-training", imageManifest=json.dumps(manifest), imageTag="1")
+    found = by_subject(examine(AWS, asked))
+    assert found["image"].level == "ok"
+    assert not [one for one in found.values() if one.level == "problem"]
 
 
 def test_ended_models_and_models_without_access(account: dict[str, Any], project_file: Path) -> None:

@@ -55,6 +55,26 @@ def test_a_table_tells_stages_totals_date_assumptions_and_the_budget(video: Path
     assert "start training" not in shown
 
 
+def test_a_training_on_sagemaker_tells_its_hours_its_licence_and_that_nobody_measured(
+    video: Path, project_file: Path
+) -> None:
+    more = "training: {target: sagemaker}\nbudget_usd: 20\nstoryboard: {prompts: [Bunny at dusk]}\n"
+    shown = estimated(video, "--project", with_settings(project_file, more)).stdout
+    words = " ".join(shown.split())
+    for part in (
+        "training job, hours of ml.g5.xlarge",
+        "0.42 to 1.25",
+        "drawing job, hours of ml.g5.xlarge",
+        "$1.41 unconfirmed",
+        "Within budget_usd: 20.",
+        "licence CreativeML Open RAIL++-M",
+        "not measured on that GPU by this project",
+        "Jobs on spot capacity are counted at the full price",
+    ):
+        assert part in words, part
+    assert "hosting" not in words
+
+
 def test_json_is_the_runs_own_record_with_the_verdict(video: Path, project_file: Path) -> None:
     result = estimated(video, "--project", project_file, "--json")
     made = json.loads(result.stdout)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cli.following import Follower, Snapshot, flattened
+from cli.following import Counts, Follower, Snapshot, Work, flattened
 from cli.machine import read_machine
 from cli.problems import unwrapped
 from cli.progress import PlainProgress, drawn
@@ -35,6 +35,34 @@ def seen(snapshot: Snapshot) -> list[tuple[str, str, str]]:
         for _, path, one in flattened(snapshot.stages)
         if one.state not in ("pending", "skipped")
     ]
+
+
+def test_a_job_that_works_for_hours_is_told_at_tenths_and_phases(
+    parent: FakeStepFunctions, child: FakeStepFunctions, screen: Screen
+) -> None:
+    """What is measured changes all the time: alone it is no news in a log."""
+    parent.enter("TrainModel")
+    parent.submit(child)
+    child.enter("CheckTraining")
+    asked: list[tuple[str, str]] = []
+    work: list[Work | None] = [None]
+
+    def work_of(arn: str, state: str) -> Work | None:
+        asked.append((arn, state))
+        return work[0] if state == "CheckTraining" else None
+
+    follower, shown = followed(parent, work_of=work_of), PlainProgress(screen)
+    shown.update(follower.snapshot())
+    for step in range(100):
+        work[0] = Work(Counts(step, total=100, what="steps"), "training", f"loss 0.{step:04}")
+        shown.update(follower.snapshot())
+    work[0] = Work(Counts(100, total=100, what="steps"), "saving")
+    shown.update(follower.snapshot())
+    assert (child.execution_arn, "CheckTraining") in asked
+    told = [line for line in screen.console.export_text().splitlines() if "Train the model" in line]
+    assert len(told) == 12
+    assert "50 of 100 steps, loss 0.0050, training" in told[6]
+    assert told[-1].endswith("100 of 100 steps, saving")
 
 
 @pytest.mark.parametrize("name", ["build_dataset", "train_model", "tear_down"])

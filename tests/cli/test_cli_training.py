@@ -20,11 +20,12 @@ from cli.standins import play
 from cli.target import Target
 from cli.training import Session, do_session_on
 from storycast.names import session_id
-from storycast.settings import Settings
+from storycast.settings import DEFAULT_OPEN_MODEL, Settings
 from tests.cli.records import (
     BEGAN,
     RUN_ID,
     TRAINING_ID,
+    put_model,
     put_panels,
     put_record,
     put_row,
@@ -57,14 +58,15 @@ def requests(fake: FakeStepFunctions) -> list[dict[str, Any]]:
 
 def test_a_training_with_other_steps_leaves_the_dataset_alone(target: Target, train: FakeStepFunctions) -> None:
     put_record(target, status="storyboard_ready")
-    put_settings(target, storyboard={"prompts": ["a bridge"]}, training={"base_model": "amazon.nova-canvas-v1:0"})
+    training = {"target": "bedrock", "base_model": "amazon.nova-canvas-v1:0"}
+    put_settings(target, storyboard={"prompts": ["a bridge"]}, training=training)
     train.steps = [lambda: train.enter("CheckTrainingPlan"), train.end]
     result = invoke("train", RUN_ID, "--steps", "200", "--batch-size", "8", "--learning-rate", "1e-5")
     assert result.exit_code == 0, result.output
     assert requests(train) == [
         {
             "run_id": RUN_ID,
-            "training": {"target": "bedrock", "step_count": 200, "batch_size": 8, "learning_rate": 1e-5},
+            "training": {"step_count": 200, "batch_size": 8, "learning_rate": 1e-5},
         }
     ]
     # 200 x 8 pictures at $0.005, an hour or two of hosting at $60.50, one panel of the base model.
@@ -79,7 +81,7 @@ def test_without_a_storyboard_nothing_is_hosted(target: Target, train: FakeStepF
     train.steps = [train.end]
     result = invoke(
         *("train", RUN_ID, "--steps", "100", "--batch-size", "8", "--no-storyboard", "--budget", "20"),
-        *("--manifest", "datasets/mine/manifest.jsonl", "--base-model", "my.model-v1:0"),
+        *("--manifest", "datasets/mine/manifest.jsonl", "--base-model", "my.model-v1:0", "--train", "bedrock"),
     )
     assert result.exit_code == 0, result.output
     (request,) = requests(train)
@@ -90,9 +92,56 @@ def test_without_a_storyboard_nothing_is_hosted(target: Target, train: FakeStepF
     assert "hosting" not in result.stdout
 
 
+def test_an_adapter_is_trained_on_sagemaker(target: Target, train: FakeStepFunctions) -> None:
+    put_record(target, status="storyboard_ready")
+    put_settings(
+        target,
+        budget_usd=20,
+        storyboard={"prompts": ["a bridge"]},
+        training={"target": "bedrock", "step_count": 14_000, "lora": {"volume_gb": 80}},
+    )
+    train.steps = [train.end]
+    result = invoke("train", RUN_ID, "--train", "sagemaker", "--rank", "8", "--on-demand", "--resolution", "768")
+    assert result.exit_code == 0, result.output
+    (request,) = requests(train)
+    assert request["training"]["target"] == "sagemaker"
+    lora = {"rank": 8, "resolution": 768, "instance_type": "ml.g5.xlarge", "spot": False, "volume_gb": 80}
+    assert request["training"]["lora"] == lora
+    for told in (
+        "training on ml.g5.xlarge, 1,500 pictures seen: $0.",
+        "a job that draws, $2.86 at the very most: $",
+        "grading the panels of 1 prompt: $",
+        "AWS's own clock ends the training at $20.00 at the latest (training.max_hours: 72, and the budget).",
+        "licence CreativeML Open RAIL++-M.",
+    ):
+        assert told in result.stdout, told
+    assert "hosting" not in result.stdout
+    assert "Spot" not in result.stdout
+
+
+def test_drawing_with_an_adapter_costs_a_job_and_no_hosting(target: Target, train: FakeStepFunctions) -> None:
+    put_record(target, training_ids=[TRAINING_ID])
+    put_settings(target)
+    arn = "s3://media/runs/r/training/t/s/work-train/adapter/"
+    put_model(target, target="sagemaker", model_arn=arn, base_model=DEFAULT_OPEN_MODEL)
+    train.steps = [train.end]
+    result = invoke("draw", RUN_ID, "--prompt", "a duel")
+    assert result.exit_code == 0, result.output
+    assert "a job that draws" in result.stdout
+    assert "hosting" not in result.stdout
+    assert "target" not in requests(train)[0].get("training", {})
+    put_model(target)
+    train.steps = [train.end]
+    assert "hosting, $" in invoke("draw", RUN_ID, "--prompt", "a duel").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (["train", RUN_ID, "--rank", "0"], "training.lora.rank"),
+        (["train", RUN_ID, "--train", "sagemaker", "--base-model", "nonsense"], "neither an id of the model hub"),
+        (["train", RUN_ID, "--train", "bedrock", "--batch-size", "1"], "takes 8 to 192"),
+        (["train", RUN_ID, "--local", "--on-demand"], "are for AWS"),
         (["train", RUN_ID, "--steps", "5"], "training.step_count: Input should be greater than or equal to 10"),
         (["train", RUN_ID, "--learning-rate", "1"], "training.learning_rate"),
         (["train", RUN_ID, "--budget", "-1"], "budget_usd"),
@@ -177,7 +226,7 @@ def test_on_aws_nothing_starts_unasked(
     from cli.problems import InputRefusedError
 
     put_record(target)
-    put_settings(target)
+    put_settings(target, training={"target": "bedrock"})
     with pytest.raises(InputRefusedError, match=r"Training costs up to \$4,480\.00 on AWS\. .* say --yes"):
         order(target, yes=False)
     assert not requests(train)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from storycast.instances import FAMILIES, gpu
+from storycast.lora_job import INFERENCE_STEPS
 from storycast.prices import Price, price_table
 from storycast.settings import Settings, Storyboard
 from storycast.workflow_cost import Work, workflow_price
@@ -65,8 +66,6 @@ JOB_STOP_HOURS = 120 / 3600
 """What a job has to save its state after AWS has told it to stop, at ``MaxRuntimeInSeconds``, too."""
 DENOISING_SHARE = 0.3
 """A denoising step of a panel beside a training step: two passes without gradients. Not measured."""
-INFERENCE_STEPS = 30
-"""Denoising steps of a panel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ class Estimate:
                 {
                     "stage": line.stage,
                     "what": line.what,
-                    "count": [round(line.count.low, 1), round(line.count.high, 1)],
+                    "count": [round(line.count.low, 2), round(line.count.high, 2)],
                     "unit": line.unit,
                     "unit_usd": line.unit_usd,
                     "usd": line.usd.rounded,
@@ -264,7 +263,7 @@ def drawing_hours(settings: Settings) -> Range:
     board = settings.storyboard
     pictures = len(board.prompts) * (board.images_per_prompt + board.base_images_per_prompt)
     side_px = math.sqrt(board.width * board.height)
-    drawn_s = pictures * INFERENCE_STEPS * DENOISING_SHARE * _step_s(side_px, settings)
+    drawn_s = pictures * INFERENCE_STEPS[board.quality] * DENOISING_SHARE * _step_s(side_px, settings)
     return up_to(JOB_START_HOURS + drawn_s / 3600) if pictures else NOTHING
 
 
