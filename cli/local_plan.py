@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from cli.base_licence import Licence, licence_of
 from cli.local_dataset import LocalDataset
@@ -13,13 +13,10 @@ from cli.problems import InputRefusedError
 from cli.training import merged
 from storycast import names
 from storycast.fingerprint import fingerprint
-from storycast.lora_job import BaseModel, JobPanel, JobPicture, JobValues, LoraJob
+from storycast.lora_job import BaseModel, JobPicture, LoraJob, job_panel, job_values
 from storycast.settings import Settings
 from storycast.storyboard import PanelOrder, panel_requests
-from storycast.training import TrainingPlan, TrainingRequest, training_fingerprint
-
-SEED: Final = 1
-INFERENCE_STEPS: Final = {"standard": 20, "premium": 30}
+from storycast.training import SeenPicture, TrainingPlan, TrainingRequest, lora_fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,6 @@ class LocalPlan:
 
     def training_job(self) -> LoraJob:
         """Return what the trainer is asked for."""
-        values, lora = self.settings.training.values, self.settings.training.lora
         pictures = [
             JobPicture(
                 file=one.path.name,
@@ -87,14 +83,7 @@ class LocalPlan:
             base_model=self.base_model,
             characters=self.dataset.characters,
             pictures=tuple(pictures),
-            values=JobValues(
-                step_count=values.step_count,
-                batch_size=values.batch_size,
-                learning_rate=values.learning_rate,
-                rank=lora.rank,
-                resolution=lora.resolution,
-                seed=SEED,
-            ),
+            values=job_values(self.settings.training),
         )
 
     def drawing_job(self) -> LoraJob:
@@ -105,7 +94,7 @@ class LocalPlan:
             project=self.dataset.project,
             base_model=self.base_model,
             characters=self.dataset.characters,
-            panels=tuple(_panel(order) for orders in self.orders for order in orders),
+            panels=tuple(job_panel(order) for orders in self.orders for order in orders),
         )
 
 
@@ -139,13 +128,14 @@ def plan_session(session: LocalSession, dataset: LocalDataset, home: Path, pytho
         )
     weights = session.weights.resolve() if session.weights else None
     held_out = dataset.held_out(training.hold_out_share)
-    seen = [(one.md5, one.caption) for one in dataset.pictures if one.path not in held_out]
-    mark = fingerprint(
-        training=training_fingerprint(training, seen),
-        lora=training.lora.model_dump(include={"rank", "resolution"}),
-        weights=str(weights or ""),
-        seed=SEED,
-    )
+    seen = [
+        SeenPicture(one.md5, one.caption, one.known.image.in_picture if one.known else ())
+        for one in dataset.pictures
+        if one.path not in held_out
+    ]
+    mark = lora_fingerprint(training, seen)
+    if weights:
+        mark = fingerprint(training=mark, weights=str(weights))
     training_id = names.training_id(mark)
     return LocalPlan(
         dataset=dataset,
@@ -181,19 +171,3 @@ def _orders(
         job_name="local",
     )
     return tuple(panel_requests(plan, number) for number in range(len(settings.storyboard.prompts)))
-
-
-def _panel(order: PanelOrder) -> JobPanel:
-    request = order.request
-    return JobPanel(
-        fingerprint=order.fingerprint,
-        drawn_by=order.drawn_by,
-        prompt=request.prompt,
-        negative_prompt=request.negative_prompt,
-        image_count=request.image_count,
-        width_px=request.width_px,
-        height_px=request.height_px,
-        inference_steps=INFERENCE_STEPS[request.quality],
-        cfg_scale=request.cfg_scale,
-        seed=request.seed,
-    )

@@ -104,7 +104,7 @@ def test_a_folder_becomes_an_adapter_and_a_storyboard(folder: Path, weights: Pat
         (PROMPTS[1], "base", 1),
     ]
     one = drawn["panels"][0]
-    assert (one["width_px"], one["height_px"], one["seed"], one["inference_steps"]) == (1280, 720, 7, 30)
+    assert (one["width_px"], one["height_px"], one["seed"], one["inference_steps"]) == (1280, 720, 7, 40)
     shown = sorted(path.name for path in (trained / "storyboard").iterdir())
     assert shown == ["01-base-1.png", "01-trained-1.png", "01-trained-2.png"]
     page = (trained / "storyboard.html").read_text()
