@@ -101,7 +101,9 @@ def make_world() -> tuple[World, RunPlan]:
         run_id=RUN_ID,
         project="the long way home",
         settings=read_settings(PROJECT, "project.yaml"),
-        footage=(FootagePlan(source=source, frames="f" * 12, detections="d" * 12, crops="c" * 12),),
+        footage=(
+            FootagePlan(source=source, frames="f" * 12, detections="d" * 12, crops="c" * 12, labels="a" * 12),
+        ),
     )
     write_plan(world.store, plan)
     create_run(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from storycast.boxes import Box, group_same
+from storycast.faces import MIN_FACE_SHARE, FaceBox, head_and_shoulders, owners
 from storycast.footage import Record
 from storycast.ports import LabelledBox
 from storycast.votes import Method
@@ -31,6 +32,8 @@ class Detection(Record):
     height: float
     confidence: float
     labels: tuple[LabelVote, ...]
+    face: FaceBox | None = None
+    """Its face, where one was looked for and seen."""
 
     @property
     def box(self) -> Box:
@@ -38,15 +41,58 @@ class Detection(Record):
         return Box(self.left, self.top, self.width, self.height)
 
 
-class FrameDetections(Record):
-    """What was found in one frame; the result object of ``DetectCharacters``."""
+class FoundLabel(Record):
+    """One instance of a label, as it was paid for; see :class:`~storycast.ports.LabelledBox`."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    label: str
+    confidence: float
+
+
+class FoundLabels(Record):
+    """The labels of one frame, general or custom ones: the result object of one paid call."""
 
     frame_id: str
     fingerprint: str
     paid_by: str
+    """Empty where the service refused the picture, and charged nothing."""
+    model_version: str
+    labels: tuple[FoundLabel, ...]
+    refused: str = ""
+
+    def boxes(self, method: Method) -> list[LabelledBox]:
+        """Return them as boxes of a method."""
+        return [
+            LabelledBox(Box(one.left, one.top, one.width, one.height), one.label, one.confidence, method)
+            for one in self.labels
+        ]
+
+
+class FoundFaces(Record):
+    """The faces of one frame: the result object of one paid call."""
+
+    frame_id: str
+    fingerprint: str
+    paid_by: str
+    faces: tuple[FaceBox, ...]
+    refused: str = ""
+
+
+class FrameDetections(Record):
+    """What was found in one frame; the result object of ``DetectCharacters``, made of those of its paid calls."""
+
+    frame_id: str
+    fingerprint: str
+    paid_by: str
+    """The run that paid for the labels; empty where none were paid for. Likewise the next two."""
     model_version: str
     detections: tuple[Detection, ...]
     refused: str = ""
+    faces_paid_by: str = ""
+    custom_labels_paid_by: str = ""
 
 
 def merge_labels(boxes: Sequence[LabelledBox]) -> tuple[Detection, ...]:
@@ -90,3 +136,34 @@ def merge_labels(boxes: Sequence[LabelledBox]) -> tuple[Detection, ...]:
             )
         )
     return tuple(sorted(detections, key=lambda detection: detection.box))
+
+
+def with_faces(detections: Sequence[Detection], faces: Sequence[FaceBox]) -> tuple[Detection, ...]:
+    """Give each detection its face; a face that none of them can claim is a detection of its own.
+
+    Faces too small to be told apart are left out. A box round several faces, as of people who touch, gets none of
+    them: each is a detection then, of head and shoulders.
+
+    Returns:
+        Detections from left to right, then from top to bottom.
+    """
+    usable = [face for face in faces if face.height >= MIN_FACE_SHARE]
+    owned = owners([one.box for one in detections], usable)
+    claimed = list(detections)
+    for index, number in owned.items():
+        claimed[number] = claimed[number].model_copy(update={"face": usable[index]})
+    for index, face in enumerate(usable):
+        if index not in owned:
+            box = head_and_shoulders(face.box)
+            claimed.append(
+                Detection(
+                    left=round(box.left, 5),
+                    top=round(box.top, 5),
+                    width=round(box.width, 5),
+                    height=round(box.height, 5),
+                    confidence=face.confidence,
+                    labels=(),
+                    face=face,
+                )
+            )
+    return tuple(sorted(claimed, key=lambda detection: detection.box))

@@ -10,8 +10,9 @@ from storycast.ports import ObjectStore
 from storycast.settings import Settings
 
 FRAMES_VERSION = 3
-"""Raised when sampling chooses other frames for the same settings; likewise the next two."""
-DETECTIONS_VERSION = 2
+"""Raised when sampling chooses other frames for the same settings; likewise the others."""
+LABELS_VERSION = FACES_VERSION = CUSTOM_LABELS_VERSION = 1
+DETECTIONS_VERSION = 3
 CROPS_VERSION = 1
 
 
@@ -22,6 +23,10 @@ class FootagePlan(Record):
     frames: str
     detections: str
     crops: str
+    labels: str = ""
+    """Of what is paid for labels in a frame; empty where no method needs them. Likewise the next two."""
+    faces: str = ""
+    custom_labels: str = ""
 
 
 class RunPlan(Record):
@@ -61,20 +66,38 @@ def make_plan(run_id: str, project: str, settings: Settings, sources: Sequence[F
         frames = fingerprint(
             version=FRAMES_VERSION, footage=source.footage_id, sampling=settings.sampling.model_dump()
         )
-        detections = fingerprint(
-            version=DETECTIONS_VERSION,
-            frames=frames,
-            min_confidence=settings.detection.min_confidence,
-            labels=list(bare.labels),
-        )
+        paid = _paid(frames, settings, bare.labels)
+        detections = fingerprint(version=DETECTIONS_VERSION, frames=frames, **paid)
         crops = fingerprint(
             version=CROPS_VERSION,
             detections=detections,
             crop=settings.crop.model_dump(),
             embedding=settings.duplicates.embedding,
         )
-        footage.append(FootagePlan(source=source, frames=frames, detections=detections, crops=crops))
+        footage.append(FootagePlan(source=source, frames=frames, detections=detections, crops=crops, **paid))
     return bare.model_copy(update={"footage": tuple(footage)})
+
+
+def _paid(frames: str, settings: Settings, labels: Sequence[str]) -> dict[str, str]:
+    """Return a fingerprint for each kind of call that the methods need, by its name in :class:`FootagePlan`."""
+    detection, methods, paid = settings.detection, set(settings.detection.methods), {}
+    if methods & {"labels", "references"}:
+        paid["labels"] = fingerprint(
+            version=LABELS_VERSION,
+            frames=frames,
+            min_confidence=detection.min_confidence,
+            labels=list(labels),
+        )
+    if "faces" in methods:
+        paid["faces"] = fingerprint(version=FACES_VERSION, frames=frames)
+    if "custom_labels" in methods:
+        paid["custom_labels"] = fingerprint(
+            version=CUSTOM_LABELS_VERSION,
+            frames=frames,
+            model=detection.custom_labels_model,
+            min_confidence=detection.thresholds.custom_labels,
+        )
+    return paid
 
 
 def write_plan(store: ObjectStore, plan: RunPlan) -> None:

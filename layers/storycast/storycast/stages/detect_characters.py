@@ -1,20 +1,38 @@
-"""DetectCharacters: find what may be a character in one frame."""
+"""DetectCharacters: find what may be a character in one frame, by each method that the project asks for."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from storycast import keys
-from storycast.detections import FrameDetections, merge_labels
+from storycast.custom_labels import CustomLabelDetector
+from storycast.detections import FoundFaces, FoundLabel, FoundLabels, FrameDetections, merge_labels, with_faces
 from storycast.errors import FrameRefusedError
+from storycast.faces import FaceDetector
 from storycast.frames import KeptFrame
 from storycast.plan import RunPlan
-from storycast.ports import LabelDetector, ObjectStore
+from storycast.ports import LabelDetector, Labels, ObjectStore
 from storycast.stages.reading import read_own, write_record
 
 
 def detect_characters(
-    plan: RunPlan, frame: KeptFrame, *, store: ObjectStore, detector: LabelDetector
+    plan: RunPlan,
+    frame: KeptFrame,
+    *,
+    store: ObjectStore,
+    detector: LabelDetector,
+    faces: FaceDetector | None = None,
+    custom_labels: CustomLabelDetector | None = None,
 ) -> dict[str, Any]:
-    """Detect in one frame, unless that was paid before.
+    """Detect in one frame; each call that was paid before is taken as it is.
+
+    Args:
+        plan: The run's plan.
+        frame: The frame.
+        store: The bucket.
+        detector: Finds general labels.
+        faces: Finds faces, where they are asked for.
+        custom_labels: Finds the labels of a Custom Labels model, where they are asked for.
 
     Returns:
         How many detections there are, and whether the result was there already.
@@ -22,26 +40,87 @@ def detect_characters(
     Raises:
         ThrottledError: Try again later; so with ``DependencyUnavailableError``.
     """
-    mark = plan.of(frame.footage_id).detections
-    key = keys.detections(frame.footage_id, mark, frame.frame_id)
-    known = read_own(store, key, FrameDetections, mark)
+    footage = plan.of(frame.footage_id)
+    key = keys.detections(frame.footage_id, footage.detections, frame.frame_id)
+    known = read_own(store, key, FrameDetections, footage.detections)
     reused = known is not None
     if known is None:
-        known = _detect(plan, frame, mark, detector)
+        known = _detect(plan, frame, store, detector, faces, custom_labels)
         write_record(store, key, known)
     return {"frame_id": frame.frame_id, "detections": len(known.detections), "reused": reused}
 
 
-def _detect(plan: RunPlan, frame: KeptFrame, mark: str, detector: LabelDetector) -> FrameDetections:
-    result = FrameDetections(
-        frame_id=frame.frame_id, fingerprint=mark, paid_by=plan.run_id, model_version="", detections=()
+def _detect(
+    plan: RunPlan,
+    frame: KeptFrame,
+    store: ObjectStore,
+    detector: LabelDetector,
+    faces: FaceDetector | None,
+    custom_labels: CustomLabelDetector | None,
+) -> FrameDetections:
+    footage, detection = plan.of(frame.footage_id), plan.settings.detection
+    labels = custom = found = None
+    if footage.labels:
+        seek = partial(detector.detect, frame.key, min_confidence=detection.min_confidence, only=plan.labels)
+        labels = _found_labels(plan, frame, footage.labels, store, seek)
+    if footage.custom_labels and custom_labels is not None:
+        look = partial(custom_labels.detect, frame.key, min_confidence=detection.thresholds.custom_labels)
+        custom = _found_labels(plan, frame, footage.custom_labels, store, look)
+    if footage.faces and faces is not None:
+        found = _found_faces(plan, frame, store, faces)
+    boxes = [*(labels.boxes("labels") if labels else ()), *(custom.boxes("custom_labels") if custom else ())]
+    return FrameDetections(
+        frame_id=frame.frame_id,
+        fingerprint=footage.detections,
+        paid_by=labels.paid_by if labels else "",
+        model_version=labels.model_version if labels else "",
+        detections=with_faces(merge_labels(boxes), found.faces if found else ()),
+        refused=next((part.refused for part in (labels, custom, found) if part and part.refused), ""),
+        faces_paid_by=found.paid_by if found else "",
+        custom_labels_paid_by=custom.paid_by if custom else "",
+    )
+
+
+def _found_labels(
+    plan: RunPlan, frame: KeptFrame, mark: str, store: ObjectStore, detect: Callable[[], Labels]
+) -> FoundLabels:
+    key = keys.found_labels(frame.footage_id, mark, frame.frame_id)
+    known = read_own(store, key, FoundLabels, mark)
+    if known is not None:
+        return known
+    result = FoundLabels(
+        frame_id=frame.frame_id, fingerprint=mark, paid_by=plan.run_id, model_version="", labels=()
     )
     try:
-        labels = detector.detect(
-            frame.key, min_confidence=plan.settings.detection.min_confidence, only=plan.labels
+        answer = detect()
+        labels = tuple(
+            FoundLabel(
+                left=one.box.left,
+                top=one.box.top,
+                width=one.box.width,
+                height=one.box.height,
+                label=one.label,
+                confidence=one.confidence,
+            )
+            for one in answer.boxes
         )
+        result = result.model_copy(update={"labels": labels, "model_version": answer.model_version})
     except FrameRefusedError as error:
-        return result.model_copy(update={"refused": str(error), "paid_by": ""})
-    return result.model_copy(
-        update={"detections": merge_labels(labels.boxes), "model_version": labels.model_version}
-    )
+        result = result.model_copy(update={"refused": str(error), "paid_by": ""})
+    write_record(store, key, result)
+    return result
+
+
+def _found_faces(plan: RunPlan, frame: KeptFrame, store: ObjectStore, detector: FaceDetector) -> FoundFaces:
+    mark = plan.of(frame.footage_id).faces
+    key = keys.found_faces(frame.footage_id, mark, frame.frame_id)
+    known = read_own(store, key, FoundFaces, mark)
+    if known is not None:
+        return known
+    result = FoundFaces(frame_id=frame.frame_id, fingerprint=mark, paid_by=plan.run_id, faces=())
+    try:
+        result = result.model_copy(update={"faces": tuple(detector.faces(frame.key))})
+    except FrameRefusedError as error:
+        result = result.model_copy(update={"refused": str(error), "paid_by": ""})
+    write_record(store, key, result)
+    return result
