@@ -167,9 +167,10 @@ def _what_to_put(base: Base, parts: Sequence[Part]) -> str:
     what = base.id if base.source == "hub" else "a model of this family"
     return (
         f"Without the model hub, put {what} below one S3 prefix and set `training.base_model: "
-        f"s3://<bucket>/<prefix>/`, or into a folder for `storycast train --local --weights DIR`: model_index.json, "
-        f"LICENSE; config.json and *.safetensors in {', '.join(of['model'])}; tokenizer_config.json, vocab.json and merges.txt in "
-        f"{', '.join(of['tokenizer'])}; scheduler_config.json in {', '.join(of['scheduler'])}."
+        "s3://<bucket>/<prefix>/`, or into a folder for `storycast train --local --weights DIR`: "
+        f"model_index.json, LICENSE; config.json and *.safetensors in {', '.join(of['model'])}; "
+        f"tokenizer_config.json, vocab.json and merges.txt in {', '.join(of['tokenizer'])}; "
+        f"scheduler_config.json in {', '.join(of['scheduler'])}."
     )
 
 
