@@ -3,38 +3,57 @@
 from typing import Any
 
 from storycast import keys, names
+from storycast.cast import Cast
 from storycast.crops import Crop, FrameCrops
 from storycast.cuts import plan_cut
 from storycast.detections import Detection, FrameDetections
 from storycast.embeddings import MAX_PICTURE_SIDE_PX, encode, unit
 from storycast.errors import FrameRefusedError
+from storycast.faces import FaceCollections
 from storycast.frames import KeptFrame
 from storycast.images import Picture, PictureUnreadableError, cut_out, fitted, measure, open_picture, to_jpeg
 from storycast.plan import RunPlan
 from storycast.ports import Embedder, ObjectStore
 from storycast.stages.reading import read_own, write_record
+from storycast.stages.search_faces import search_faces
 
 
-def crop_characters(plan: RunPlan, frame: KeptFrame, *, store: ObjectStore, embedder: Embedder) -> dict[str, Any]:
-    """Crop and embed all detections of a frame; those that were paid before are taken as they are.
+def crop_characters(
+    plan: RunPlan,
+    frame: KeptFrame,
+    *,
+    store: ObjectStore,
+    embedder: Embedder,
+    cast: Cast | None = None,
+    collections: FaceCollections | None = None,
+) -> dict[str, Any]:
+    """Crop and embed all detections of a frame, and search their faces; what was paid before is taken as it is.
+
+    Args:
+        plan: The run's plan.
+        frame: The frame.
+        store: The bucket.
+        embedder: Embeds pictures.
+        cast: The cast, where faces are searched.
+        collections: The collections of faces, where they are searched.
 
     Returns:
         How many crops the frame has.
 
     Raises:
-        ThrottledError: Try again later; so with ``DependencyUnavailableError``. What was embedded until then
-            is kept.
+        FaceCollectionMissingError: Somebody deleted the collection meanwhile.
+        ThrottledError: Try again later; so with ``DependencyUnavailableError``. What was embedded and searched
+            until then is kept.
     """
     footage = plan.of(frame.footage_id)
     key = keys.crops(frame.footage_id, footage.crops, frame.frame_id)
     known = read_own(store, key, FrameCrops, footage.crops)
-    if known is not None and known.complete:
+    reused = known is not None and known.complete
+    if known is not None and reused and not _is_to_search(cast, collections):
         return {"frame_id": frame.frame_id, "crops": len(known.crops), "reused": True}
     found = FrameDetections.model_validate_json(
         store.get(keys.detections(frame.footage_id, footage.detections, frame.frame_id))
     )
-    record = known or FrameCrops(frame_id=frame.frame_id, fingerprint=footage.crops, complete=False, crops=())
-    done = {crop.crop_id for crop in record.crops} | {crop_id for crop_id, _ in record.refused}
     try:
         picture = open_picture(store.get(frame.key))
     except PictureUnreadableError as error:
@@ -42,9 +61,34 @@ def crop_characters(plan: RunPlan, frame: KeptFrame, *, store: ObjectStore, embe
             (names.crop_id(frame.frame_id, number), f"the frame can't be read: {error}")
             for number in range(len(found.detections))
         )
-        record = record.model_copy(update={"refused": refused, "complete": True})
+        record = FrameCrops(
+            frame_id=frame.frame_id, fingerprint=footage.crops, complete=True, crops=(), refused=refused
+        )
         write_record(store, key, record)
         return {"frame_id": frame.frame_id, "crops": 0, "reused": False}
+    record = known or FrameCrops(frame_id=frame.frame_id, fingerprint=footage.crops, complete=False, crops=())
+    if not reused:
+        record = _cropped(record, key, found, picture, plan, frame, store, embedder)
+    if cast is not None and collections is not None and _is_to_search(cast, collections):
+        search_faces(plan, frame, found, picture, cast, store=store, collections=collections)
+    return {"frame_id": frame.frame_id, "crops": len(record.crops), "reused": reused}
+
+
+def _is_to_search(cast: Cast | None, collections: FaceCollections | None) -> bool:
+    return cast is not None and cast.faces is not None and collections is not None
+
+
+def _cropped(
+    record: FrameCrops,
+    key: str,
+    found: FrameDetections,
+    picture: Picture,
+    plan: RunPlan,
+    frame: KeptFrame,
+    store: ObjectStore,
+    embedder: Embedder,
+) -> FrameCrops:
+    done = {crop.crop_id for crop in record.crops} | {crop_id for crop_id, _ in record.refused}
     for number, detection in enumerate(found.detections):
         crop_id = names.crop_id(frame.frame_id, number)
         if crop_id not in done:
@@ -52,7 +96,7 @@ def crop_characters(plan: RunPlan, frame: KeptFrame, *, store: ObjectStore, embe
             write_record(store, key, record)
     record = record.model_copy(update={"complete": True})
     write_record(store, key, record)
-    return {"frame_id": frame.frame_id, "crops": len(record.crops), "reused": False}
+    return record
 
 
 def _with_crop(

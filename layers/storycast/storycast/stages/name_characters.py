@@ -1,7 +1,7 @@
 """NameCharacters: gather what was found in all frames, and name it by votes fused over each shot."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from storycast.crops import FrameCrops
 from storycast.detections import FrameDetections
 from storycast.discovery import discover
 from storycast.embeddings import Vectors, decode, stack, thresholds_of
+from storycast.faces import FrameSearches, votes_of
 from storycast.frames import KeptFrame, from_json_lines, to_json_lines
 from storycast.ledger import Entry, record_entries, refuse_losses
 from storycast.naming import name_by_cast
@@ -20,6 +21,7 @@ from storycast.ports import ObjectStore
 from storycast.runs import Run, change_run
 from storycast.sightings import Sighting, link_tracks, sighting
 from storycast.stages.reading import read_records
+from storycast.stages.search_faces import searches_mark
 
 
 class _Gathered:
@@ -32,7 +34,19 @@ class _Gathered:
         self.lost = 0
         self.paid_detections = 0
         self.paid_embeddings = 0
+        self.paid_faces = 0
+        self.paid_custom_labels = 0
+        self.paid_searches = 0
         self.label_models: set[str] = set()
+
+    def paid_by_method(self) -> dict[str, int]:
+        """What was paid for by methods that few projects ask for; without those that cost nothing."""
+        counts = {
+            "paid_face_detections": self.paid_faces,
+            "paid_face_searches": self.paid_searches,
+            "paid_custom_labels": self.paid_custom_labels,
+        }
+        return {name: count for name, count in counts.items() if count}
 
     def frame(self, frame: KeptFrame, outcome: str, reason: str) -> None:
         self.lost += outcome == "lost"
@@ -58,7 +72,7 @@ def name_characters(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
     """
     frames = from_json_lines(store.get(keys.run_file(plan.run_id, "frames.jsonl")), KeptFrame)
     cast = Cast.model_validate_json(store.get(keys.run_file(plan.run_id, "cast.json")))
-    gathered = _gather(plan, frames, store)
+    gathered = _gather(plan, frames, cast, store)
     vectors = stack(gathered.vectors)
     named = _name(gathered.sightings, vectors, cast)
     store.put(keys.run_file(plan.run_id, "sightings.jsonl"), to_json_lines(named), "application/jsonl")
@@ -74,6 +88,7 @@ def name_characters(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
             crops_named=with_name,
             paid_detections=gathered.paid_detections,
             paid_embeddings=gathered.paid_embeddings,
+            **gathered.paid_by_method(),
         ).with_chosen(label_models=sorted(gathered.label_models))
 
     change_run(store, plan.run_id, named_in)
@@ -96,7 +111,7 @@ def _message(frames: int, sightings: int, cast: Cast) -> str:
     )
 
 
-def _gather(plan: RunPlan, frames: Sequence[KeptFrame], store: ObjectStore) -> _Gathered:
+def _gather(plan: RunPlan, frames: Sequence[KeptFrame], cast: Cast, store: ObjectStore) -> _Gathered:
     gathered = _Gathered()
     marks = {footage.source.footage_id: footage for footage in plan.footage}
     detection_keys = [
@@ -109,6 +124,8 @@ def _gather(plan: RunPlan, frames: Sequence[KeptFrame], store: ObjectStore) -> _
             gathered.frame(frame, "lost", "detection left no result")
             continue
         gathered.paid_detections += found.paid_by == plan.run_id
+        gathered.paid_faces += found.faces_paid_by == plan.run_id
+        gathered.paid_custom_labels += found.custom_labels_paid_by == plan.run_id
         gathered.label_models |= {found.model_version} - {""}
         if found.refused:
             gathered.frame(frame, "refused", found.refused)
@@ -117,19 +134,46 @@ def _gather(plan: RunPlan, frames: Sequence[KeptFrame], store: ObjectStore) -> _
         else:
             shown.append(frame)
     crop_keys = [keys.crops(frame.footage_id, marks[frame.footage_id].crops, frame.frame_id) for frame in shown]
-    for frame, crops in zip(shown, read_records(store, crop_keys, FrameCrops), strict=True):
-        _take(gathered, plan.run_id, frame, crops)
+    searches = _searches(plan, shown, cast, store)
+    for frame, crops, searched in zip(shown, read_records(store, crop_keys, FrameCrops), searches, strict=True):
+        _take(gathered, plan.run_id, frame, crops, searched, cast)
     return gathered
 
 
-def _take(gathered: _Gathered, run_id: str, frame: KeptFrame, crops: FrameCrops | None) -> None:
+def _searches(
+    plan: RunPlan, frames: Sequence[KeptFrame], cast: Cast, store: ObjectStore
+) -> Iterator[FrameSearches | None]:
+    """Yield what the face collection said of each frame; empty ones where there is none to ask."""
+    if cast.faces is None:
+        for frame in frames:
+            yield FrameSearches(frame_id=frame.frame_id, fingerprint="", complete=True)
+        return
+    marks = {frame.footage_id: searches_mark(plan, frame.footage_id, cast) for frame in frames}
+    found = [keys.face_searches(frame.footage_id, marks[frame.footage_id], frame.frame_id) for frame in frames]
+    yield from read_records(store, found, FrameSearches)
+
+
+def _take(
+    gathered: _Gathered,
+    run_id: str,
+    frame: KeptFrame,
+    crops: FrameCrops | None,
+    searched: FrameSearches | None,
+    cast: Cast,
+) -> None:
     if crops is None or not crops.complete:
         gathered.frame(frame, "lost", "cropping left no result" if crops is None else "cropping was cut short")
         return
+    if crops.crops and (searched is None or not searched.complete):
+        gathered.frame(frame, "lost", "the search of its faces left no result")
+        return
     gathered.frame(frame, "cropped", f"{len(crops.crops)} crops")
     gathered.paid_embeddings += sum(crop.paid_by == run_id for crop in crops.crops)
+    by_crop = {search.crop_id: search for search in searched.searches} if searched else {}
+    gathered.paid_searches += sum(search.paid_by == run_id for search in by_crop.values())
     for crop in crops.crops:
-        gathered.sightings.append(sighting(frame, crop))
+        votes = votes_of(by_crop[crop.crop_id], cast) if crop.crop_id in by_crop else ()
+        gathered.sightings.append(sighting(frame, crop.model_copy(update={"votes": (*crop.votes, *votes)})))
         gathered.vectors.append(decode(crop.embedding))
     gathered.entries += [
         Entry(kind="crop", id=crop_id, footage_id=frame.footage_id, outcome="refused", reason=reason)
