@@ -1,0 +1,256 @@
+"""Who is in the picture: how often characters are found and named, on labelled frames of a film.
+
+    .venv/bin/python -m benchmarks.cast --video FILE [--truth FILE] [--references rule|demo]
+
+The film is sampled as a run does (1 frame a second), with the labelled frames added, and goes through the
+product's own stages over the local stand-ins' models. Shots are dealt into two halves by a hash of the film and
+their number. All that is chosen (references, the confidence and the likeness from which something counts) is
+chosen on the first half, in one go, and scored once on the second. docs/cast.md defines the figures. The last line
+is JSON.
+"""
+
+import argparse
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from benchmarks.cast_material import EMBEDDER_VERSION, Answers, Film, read_film
+from benchmarks.cast_scores import (
+    Clusters,
+    Held,
+    balanced_accuracy,
+    clusters_of,
+    hold_against,
+    noise,
+    recall,
+    with_bound,
+)
+from benchmarks.cast_sightings import Seen, cast_of, choose_references, see
+from benchmarks.cast_truth import NOBODY, TrueBox, Truth, read_truth
+from local.standins.rekognition import LABEL_MODEL_VERSION
+from storycast import names
+from storycast.cast import Cast
+from storycast.discovery import discover
+from storycast.naming import name_by_cast
+from storycast.settings import Settings
+from storycast.sightings import Sighting
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO_CAST = ROOT / "examples" / "demo" / "cast"
+REFERENCES = 3
+PADDING = 0.15
+CONFIDENCES = (40.0, 50.0, 60.0)
+COSINES = tuple(round(0.40 + 0.02 * step, 2) for step in range(28))
+AIMS = {"balanced_accuracy": 0.93, "noise_share": 0.10, "recall": 0.86, "purity": 0.95}
+
+
+@dataclass(frozen=True)
+class Point:
+    """An operating point: what the project file would say."""
+
+    min_confidence: float
+    known_cosine: float
+
+
+def main() -> None:
+    """Choose on one half of the shots, score on the other, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--video", type=Path, required=True)
+    parser.add_argument("--truth", type=Path, help="default: benchmarks/ground_truth/<video's name>.json")
+    parser.add_argument("--references", choices=("rule", "demo"), default="rule")
+    parser.add_argument("--cache", type=Path, default=ROOT / ".storycast" / "benchmarks" / "cast")
+    asked = parser.parse_args()
+    began = time.monotonic()
+    truth = read_truth(asked.truth or ROOT / "benchmarks" / "ground_truth" / f"{asked.video.stem}.json")
+    film = read_film(asked.video, list(truth.frames), asked.cache)
+    answers = Answers(asked.cache)
+    chosen_on, scored_on = _halves(film)
+    print(
+        f"models: {LABEL_MODEL_VERSION}; {EMBEDDER_VERSION} (local stand-ins; the figures tell nothing of AWS's)"
+    )
+    _print_material(film, truth, chosen_on, scored_on)
+
+    pictures, times = _references(asked.references, film, truth, chosen_on, answers)
+    print(f"references ({asked.references}): {REFERENCES} a character, " + str(times))
+    reference_shots = {_shot_at(film, time_ms) for there in times.values() for time_ms in there}
+    choosing = _labelled(film, truth, [shot for shot in chosen_on if shot not in reference_shots])
+    scoring = _labelled(film, truth, [shot for shot in scored_on if shot not in reference_shots])
+
+    seen = {confidence: see(film, _settings(confidence), answers, asked.cache) for confidence in CONFIDENCES}
+    labels = _labels(seen[CONFIDENCES[0]], choosing, truth)
+    casts = {
+        "labels": cast_of({name: [] for name in truth.cast}, answers, labels),
+        "references": cast_of(pictures, answers, {}),
+        "all together": cast_of(pictures, answers, labels),
+    }
+    print(f"labels, chosen on the choosing half: {labels or 'none'}")
+    point = _choose(seen, casts["all together"], choosing)
+    print(f"operating point, chosen on the choosing half: {point}\n")
+
+    held = {}
+    for method, cast in casts.items():
+        if not cast.can_name:
+            print(f"{method}: 0 sightings named: no label that these models give means one character of the cast")
+            continue
+        named = _named(seen[point.min_confidence], cast, point)
+        held[method] = hold_against(named, *scoring)
+        _print_method(method, named, held[method], truth)
+    best = held["all together"]
+    same, clusters = _discovered(seen[point.min_confidence], choosing, scoring)
+    _print_clusters(same, clusters)
+    print(f"\n{time.monotonic() - began:.0f} s; {answers.asked} questions asked, {answers.known} known")
+    total, _, _ = recall(best.appearances)
+    figures = {
+        "balanced_accuracy": round(balanced_accuracy(best.judged), 4),
+        "noise_share": round(noise(best.judged).value, 4),
+        "recall": round(total.value, 4),
+        "purity": round(clusters.purity.value, 4),
+    }
+    print(f"aims: {AIMS}")
+    print(json.dumps(figures))
+
+
+Labelled = tuple[dict[str, tuple[TrueBox, ...]], dict[str, int]]
+
+
+def _halves(film: Film) -> tuple[list[int], list[int]]:
+    """Deal the shots out by a hash of the film and their number: to choose on, and to score on."""
+    halves: tuple[list[int], list[int]] = ([], [])
+    for shot in sorted({frame.shot for frame in film.frames}):
+        digest = hashlib.sha256(f"{film.footage_id}:{shot}".encode()).digest()
+        halves[digest[0] % 2].append(shot)
+    return halves
+
+
+def _settings(confidence: float) -> Settings:
+    return Settings.model_validate({"detection": {"min_confidence": confidence}, "crop": {"padding": PADDING}})
+
+
+def _shot_at(film: Film, time_ms: int) -> int:
+    return next(frame.shot for frame in film.frames if frame.time_ms == time_ms)
+
+
+def _labelled(film: Film, truth: Truth, shots: Sequence[int]) -> Labelled:
+    wanted = set(shots)
+    shot_of = {frame.frame_id: frame.shot for frame in film.frames if frame.shot in wanted}
+    ids = {names.frame_id(film.footage_id, time_ms): boxes for time_ms, boxes in truth.frames.items()}
+    return {frame_id: boxes for frame_id, boxes in ids.items() if frame_id in shot_of}, shot_of
+
+
+def _references(
+    kind: str, film: Film, truth: Truth, shots: Sequence[int], answers: Answers
+) -> tuple[dict[str, list[bytes]], dict[str, list[int]]]:
+    if kind == "rule":
+        return choose_references(film, truth, shots, REFERENCES, answers, PADDING)
+    pictures = {
+        name: [path.read_bytes() for path in sorted((DEMO_CAST / name.lower()).glob("*.jpg"))[:REFERENCES]]
+        for name in truth.cast
+    }
+    return pictures, {}
+
+
+def _labels(seen: Seen, labelled: Labelled, truth: Truth) -> dict[str, tuple[str, ...]]:
+    """Return the labels that mean one character on the choosing half: four of five times, three times at least."""
+    seen_as: dict[str, Counter[str]] = {}
+    held_labels = {one.crop_id: {label for label, _ in one.labels} for one in seen.sightings}
+    every = [one.model_copy(update={"character": one.crop_id}) for one in seen.sightings]
+    for judged in hold_against(every, *labelled).judged:
+        for label in held_labels[judged.said]:
+            seen_as.setdefault(label, Counter())[judged.true] += 1
+    return {
+        name: labels
+        for name in truth.cast
+        if (
+            labels := tuple(
+                label
+                for label, who in sorted(seen_as.items())
+                if who[name] >= 3 and who[name] >= 0.8 * sum(who.values())
+            )
+        )
+    }
+
+
+def _named(seen: Seen, cast: Cast, point: Point) -> list[Sighting]:
+    return name_by_cast(seen.sightings, seen.tracks, seen.vectors, cast, known_cosine=point.known_cosine)
+
+
+def _choose(seen: dict[float, Seen], cast: Cast, labelled: Labelled) -> Point:
+    """Return the point with the greatest mean of balanced accuracy, recall, and one less the share of noise."""
+
+    def worth(point: Point) -> float:
+        held = hold_against(_named(seen[point.min_confidence], cast, point), *labelled)
+        total, _, _ = recall(held.appearances)
+        loud = noise(held.judged)
+        return (balanced_accuracy(held.judged) + total.value + (1 - loud.value if loud.count else 0.0)) / 3
+
+    return max((Point(*values) for values in product(CONFIDENCES, COSINES)), key=worth)
+
+
+def _discovered(seen: Seen, choosing: Labelled, scoring: Labelled) -> tuple[float, Clusters]:
+    """Discover with the cosine that covers most on the choosing half at the purity aimed at, else the purest."""
+
+    def clusters(cosine: float, labelled: Labelled) -> Clusters:
+        found = discover(seen.sightings, seen.tracks, seen.vectors, same_cosine=cosine)
+        return clusters_of(hold_against(found, *labelled))
+
+    tried = {cosine: clusters(cosine, choosing) for cosine in COSINES}
+    pure = {cosine: one for cosine, one in tried.items() if one.purity.value >= AIMS["purity"]}
+    if pure:
+        best = max(pure, key=lambda cosine: pure[cosine].coverage.value)
+    else:
+        best = max(tried, key=lambda cosine: tried[cosine].purity.value if tried[cosine].purity.count else 0.0)
+    return best, clusters(best, scoring)
+
+
+def _print_material(film: Film, truth: Truth, chosen_on: Sequence[int], scored_on: Sequence[int]) -> None:
+    for what, shots in (("choosing", chosen_on), ("scoring", scored_on)):
+        there, _ = _labelled(film, truth, shots)
+        boxes = Counter(one.name for one_frame in there.values() for one in one_frame if not one.unsure)
+        print(
+            f"{what} half: {len(shots)} shots, {len(there)} labelled frames, boxes {dict(sorted(boxes.items()))}"
+        )
+
+
+def _print_method(method: str, named: Sequence[Sighting], held: Held, truth: Truth) -> None:
+    print(f"--- {method}: {sum(bool(one.character) for one in named)} of {len(named)} sightings of the film named")
+    print(
+        f"{'':10} {'sightings':>9} {'right':>6} | {'appearances':>11} {'recall':>7} {'detected':>9} {'named':>6}"
+    )
+    for name in (*truth.cast, NOBODY):
+        shown = [one for one in held.judged if one.true == name]
+        right = sum(one.said == name for one in shown) / len(shown) if shown else float("nan")
+        line = f"{name:10} {len(shown):9} {right:6.3f} |"
+        if name != NOBODY:
+            mine = [one for one in held.appearances if one.name == name]
+            total, detected, then = recall(mine)
+            line += f" {len(mine):11} {total.value:7.3f} {detected.value:9.3f} {then.value:6.3f}"
+        print(line)
+    of_cast = [one for one in held.judged if one.true != NOBODY]
+    accuracy = with_bound(held.judged, balanced_accuracy)  # type: ignore[arg-type]
+    alone = with_bound(of_cast, balanced_accuracy)  # type: ignore[arg-type]
+    total, detected, then = recall(held.appearances)
+    large = recall([one for one in held.appearances if not one.is_small])[0]
+    print(f"balanced accuracy          {accuracy}")
+    print(f"  over the cast alone      {alone}")
+    print(f"noise share                {noise(held.judged)}")
+    print(f"recall of appearances      {total} = detected {detected.value:.3f} x named {then.value:.3f}")
+    print(f"  without small ones       {large}")
+    mistaken = Counter((one.kind, one.said) for one in held.judged if one.said not in {one.true})
+    print(f"mistaken                   {dict(mistaken.most_common(12))}\n")
+
+
+def _print_clusters(cosine: float, clusters: Clusters) -> None:
+    print(f"--- without references: clusters from cosine {cosine}, chosen on the choosing half")
+    print(f"purity                     {clusters.purity}")
+    print(f"  of the cast's sightings  {clusters.cast_purity}")
+    print(f"coverage                   {clusters.coverage} appearances")
+    print(f"clusters                   {clusters.count}, {clusters.of_cast} of them of the cast: {clusters.sizes}")
+
+
+if __name__ == "__main__":
+    main()
