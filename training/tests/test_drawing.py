@@ -31,6 +31,12 @@ BASE = Base(source="folder", id="tiny")
 LONG = " ".join(f"tree number {number}" for number in range(60))
 
 
+def read(file: Path) -> Image.Image:
+    with Image.open(file) as picture:
+        picture.load()
+        return picture
+
+
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
@@ -108,7 +114,7 @@ def record(places: Places, fingerprint: str) -> dict[str, Any]:
 
 
 def pixels(places: Places, name: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    return np.asarray(Image.open(places.panels / f"{name}.png"))
+    return np.asarray(read(places.panels / f"{name}.png"))
 
 
 def without_band(places: Places, name: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -130,7 +136,7 @@ def test_each_panel_has_its_pictures_and_its_record(places: Places, capsys: pyte
         *("aaa-0.png", "aaa-1.png", "aaa.json"),
         *("bbb-0.png", "bbb.json"),
     ]
-    assert Image.open(places.panels / "aaa-0.png").size == (128, 64)
+    assert read(places.panels / "aaa-0.png").size == (128, 64)
     progress = json.loads(places.progress_file.read_bytes())
     assert (progress["phase"], progress["step"], progress["step_count"]) == ("done", 3, 3)
     assert progress["device"] == "CPU"
@@ -140,13 +146,13 @@ def test_each_panel_has_its_pictures_and_its_record(places: Places, capsys: pyte
 
 def test_a_picture_says_where_it_comes_from(places: Places) -> None:
     run(places, panel("aaa", prompt="Bunny – ein Hase", image_count=2), panel("bbb", "base", seed=9))
-    texts = Image.open(places.panels / "aaa-1.png").info
+    texts = read(places.panels / "aaa-1.png").info
     assert texts["Software"] == "Storycast local stand-in: random weights, noise"
     assert texts["prompt"] == "Bunny – ein Hase"
     assert (texts["negative_prompt"], texts["seed"]) == ("rain", "6")
     assert texts["model"] == "an adapter (LoRA) of tiny, a-job-h"
     assert "this is no model" in texts["licence"]
-    assert Image.open(places.panels / "bbb-0.png").info["model"] == "tiny"
+    assert read(places.panels / "bbb-0.png").info["model"] == "tiny"
 
 
 def test_noise_of_a_stand_in_has_a_band_and_real_pictures_have_none(
@@ -159,7 +165,7 @@ def test_noise_of_a_stand_in_has_a_band_and_real_pictures_have_none(
     other = Places(at(real, tmp_path / "other"))
     other.make()
     run(other, panel("aaa", "base"))
-    assert Image.open(other.panels / "aaa-0.png").info["Software"] == "Storycast"
+    assert read(other.panels / "aaa-0.png").info["Software"] == "Storycast"
     assert record(other, "aaa")["stand_in"] == ""
     changed = (pixels(places, "aaa-0") != pixels(other, "aaa-0")).any(axis=(1, 2))
     assert not changed[:32].any()

@@ -91,7 +91,7 @@ class SdxlDenoiser(Denoiser):
         vae = AutoencoderKL.load_config(weights.folder, subfolder="vae")
         self._scaling = float(vae["scaling_factor"])
         unet = UNet2DConditionModel.from_pretrained(
-            weights.folder, subfolder="unet", variant=weights.variant, torch_dtype=options.dtype
+            weights.folder, subfolder="unet", variant=weights.variant, dtype=options.dtype
         )
         unet.requires_grad_(False)
         unet.to(device)
@@ -180,7 +180,7 @@ class Sdxl(Family):
         self, weights: Weights, options: Options, device: torch.device, adapter: Path | None = None
     ) -> DiffusionPipeline:
         pipeline = StableDiffusionXLPipeline.from_pretrained(
-            weights.folder, variant=weights.variant, torch_dtype=options.dtype
+            weights.folder, variant=weights.variant, dtype=options.dtype
         )
         pipeline.to(device)
         if options.attention_slicing:
