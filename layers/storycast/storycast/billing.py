@@ -13,15 +13,17 @@ INTENT_GRACE = timedelta(minutes=5)
 """How long after the last intent a call may still make the resource: longer than any function that makes one
 lives, two minutes."""
 
-BilledKind = Literal["customization_job", "provisioned_throughput", "training_job", "drawing_job"]
-"""The first two on Bedrock, the others on SageMaker."""
+BilledKind = Literal[
+    "customization_job", "provisioned_throughput", "training_job", "drawing_job", "custom_labels_model"
+]
+"""The first two on Bedrock, the next two on SageMaker, the last one on Rekognition."""
 TARGETS: Final[Mapping[BilledKind, Literal["bedrock", "sagemaker"]]] = {
     "customization_job": "bedrock",
     "provisioned_throughput": "bedrock",
     "training_job": "sagemaker",
     "drawing_job": "sagemaker",
 }
-"""Which ``training.target`` makes them."""
+"""Which ``training.target`` makes them; a Custom Labels model belongs to none."""
 BilledState = Literal["intended", "live", "ending", "ended"]
 
 
@@ -36,7 +38,8 @@ class Billed(Record):
     """Its name at the service, which no other resource of the account has had or will have."""
     kind: BilledKind
     run_id: str
-    training_id: str
+    training_id: str = ""
+    """Empty for what no training needs."""
     session_id: str
     execution_arn: str
     state: BilledState
@@ -45,7 +48,7 @@ class Billed(Record):
     expires_at: datetime
     """When the sweep ends it, whatever its run is doing."""
     model_units: int = 0
-    """Of hosting: each is billed by the hour."""
+    """Of hosting, and of a Custom Labels model, whose are called inference units: each is billed by the hour."""
     image_count: int = 0
     """Of a job: pictures that it sees if it goes to its end, steps times batch size; each is billed."""
     instance_type: str = ""
