@@ -60,8 +60,8 @@ class Lease(Record):
 class ModelLeases(Record):
     """Who needs a model; ``version`` counts the writes of the row.
 
-    ``idle``: nobody. ``wanted``: the model is to run. ``stopping``: it is to be stopped; leases that come in are for
-    the next start.
+    ``idle``: nobody. ``wanted``: the model is to run. ``stopping``: it is to be stopped; leases that come in are
+    for the next start.
     """
 
     arn: str

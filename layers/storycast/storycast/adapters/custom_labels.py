@@ -91,7 +91,7 @@ class RekognitionVersions:
 
 
 class RekognitionCustomLabels:
-    """A :class:`~storycast.custom_labels.CustomLabelDetector` over DetectCustomLabels; one paid call per picture."""
+    """A :class:`~storycast.custom_labels.CustomLabelDetector` over DetectCustomLabels, paid by the picture."""
 
     def __init__(self, bucket: str, arn: str, rekognition: Any = None) -> None:
         self._bucket, self._arn = bucket, arn

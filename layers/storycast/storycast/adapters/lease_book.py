@@ -1,4 +1,4 @@
-"""The leases of Custom Labels models in DynamoDB: one row for each model, beside the claims and the billing book."""
+"""The leases of Custom Labels models in DynamoDB: one row for each model, in the table of the billing book."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
