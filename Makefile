@@ -130,7 +130,7 @@ test-fast: setup ## the tests that need no emulator
 test-e2e: setup ## the real template on the embedded AWS
 	$(VENV)/python -m pytest -m "e2e and not training"
 
-test-sam: setup ## sam build and sam local invoke in real Lambda containers (needs Docker)
+test-sam: setup setup-training ## sam build and sam local invoke in real Lambda containers (needs Docker)
 	$(VENV)/python -m pytest -m sam tests/sam
 
 test-training: setup setup-training ## the trainer's tests, on a tiny model on the CPU, and its types
