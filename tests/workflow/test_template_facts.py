@@ -386,6 +386,10 @@ def test_sagemakers_jobs_read_datasets_and_weights_and_write_into_their_own_fold
     assert by_sid["WriteItsMetrics"]["Condition"] == {"StringEquals": {"cloudwatch:namespace": LOG_GROUP}}
     writing = {sid for sid, one in by_sid.items() if "s3:PutObject" in _list(one["Action"])}
     assert writing == {"WriteWhatComesOfIt"}
+    old = {"Fn::Sub": "${MediaBucket.Arn}/runs/*/training/*/*/work-*"}
+    assert {sid: one["Resource"] for sid, one in by_sid.items() if "s3:DeleteObject" in _list(one["Action"])} == {
+        "RemoveOldCheckpoints": old
+    }
     assert _passing("TrainingRole") == dict.fromkeys(
         ("StartTrainingFunction", "ProvisionModelFunction"), "sagemaker.amazonaws.com"
     )
