@@ -112,6 +112,8 @@ class ContainerWork:
         if self._asked.fail and self._goes_on():
             raise JobFailedError(self._asked.fail)
         attempt, cause = 0, self._limit()
+        if self._asked.exceed_wait and cause is None:
+            cause = "MaxWaitTimeExceeded"
         while cause is None:
             attempt += 1
             cause = self._run_once(self._folder / f"root-{attempt}")

@@ -67,6 +67,8 @@ class TrainingJobOutcome(_Asked):
     interrupt_after_step: Annotated[int, Field(ge=0)] | None = None
     #: Whether its time is over as soon as it trains or draws.
     exceed: bool = False
+    #: Whether the time that it may wait for spot capacity is over, as soon as it has waited ``seconds``.
+    exceed_wait: bool = False
     #: What is billed of it at its end, s; None is as always.
     billable_seconds: Annotated[int, Field(ge=1)] | None = None
 

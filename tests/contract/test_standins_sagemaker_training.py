@@ -462,6 +462,8 @@ def test_a_job_that_waits_too_long_is_stopped(start, own):
     job = ended(start("too-late", StoppingCondition={"MaxRuntimeInSeconds": 1, "MaxWaitTimeInSeconds": 1}))
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxWaitTimeExceeded")
     assert steps(job) == ["Starting", "Stopping", "MaxWaitTimeExceeded"]
+    own("POST", "outcomes", {"training_job": {"exceed_wait": True}})
+    assert steps(ended(start("too-late-at-once"))) == ["Starting", "Stopping", "MaxWaitTimeExceeded"]
 
 
 def test_what_is_billed_can_be_asked_for(start, own):
