@@ -55,7 +55,7 @@ def panel_counts(drawn: Sequence[StoredPanels]) -> str:
     if base:
         parts.append(f"{sum(len(one.panels.picture_keys) for one in base)} by the base model beside them")
     if any(one.panels.composite for one in drawn):
-        parts.append("composites by a stand-in, not graded")
+        parts.append("made by a stand-in, not graded")
     return ", ".join(parts)
 
 

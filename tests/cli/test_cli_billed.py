@@ -202,7 +202,7 @@ def test_status_of_a_run_tells_its_training(target: Target, stepfunctions: FakeS
         "Training session: running",
         "Train the model: running, in progress: training, 40 %",
         "Model t0123abcd: 500 steps of 8 at 1e-05 on 24 pictures of amazon.nova-canvas-v1:0, loss 0.125",
-        "4 panels of 2 prompts, 1 by the base model beside them, composites by a stand-in, not graded",
+        "4 panels of 2 prompts, 1 by the base model beside them, made by a stand-in, not graded",
         "Prompt 02 ('a duel'), trained model: 1 of 3 pictures. 2 were blocked",
         f"Still billed: Hosting {NAME}",
         f"`storycast teardown {RUN_ID} --target local` ends it",

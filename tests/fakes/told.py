@@ -13,9 +13,9 @@ from storycast import keys
 from storycast.billing import Billed
 from storycast.grading import Grades
 from storycast.runs import ModelUsed, Run, change_run, read_run
-from storycast.settings import Settings
+from storycast.settings import DEFAULT_OPEN_MODEL, Settings
 from storycast.storyboard import DrawnBy, PanelRequest, Panels
-from storycast.training import TrainedModel, TrainingPlan, write_training_plan
+from storycast.training import TrainedModel, TrainingPlan, read_training_plan, write_training_plan
 from tests.fakes.film import film
 from tests.fakes.services import HeardNotifier
 from tests.fakes.store import MemoryStore
@@ -180,6 +180,81 @@ def trained(
         billed(told.run_id, f"{plan.job_name}-h", created_at=BEGAN + timedelta(hours=2)),
     ]
     told.change(status="training", training_ids=(TRAINING,), models=(*told.run.models, STAND_IN))
+    return told
+
+
+def trained_adapter(told: Told, *, stand_in: str = "") -> Told:
+    """Give a run an adapter that was trained on SageMaker, with all that its jobs left.
+
+    Args:
+        told: The run.
+        stand_in: What the trainer says of itself where it is one.
+    """
+    trained(told, verdict="not graded" if stand_in else "right", composite=bool(stand_in))
+    settings = Settings.model_validate(
+        {
+            "training": {"target": "sagemaker", "step_count": 1500},
+            "storyboard": {"prompts": PROMPTS, "width": 1024, "height": 1024},
+            "budget_usd": 20,
+        }
+    )
+    plan = read_training_plan(told.store, told.run_id, TRAINING, SESSION)
+    write_training_plan(told.store, plan.model_copy(update={"settings": settings}))
+    work = keys.training_work(told.run_id, TRAINING, SESSION, "train")
+    rows = "step_number,epoch_number,training_loss,held_out_loss,learning_rate,pictures_per_second\n"
+    for step in range(10, 1501, 10):
+        held = f"{0.13 + 2 / (step + 40):.6f}" if step % 150 == 0 else ""
+        rows += f"{step},{step // 50},{0.1 + 3 / (step + 30) + (step % 70) / 2500:.6f},{held},0.0001,0.7\n"
+    told.store.put(f"{work}metrics.csv", rows.encode(), "text/csv")
+    footage_id = told.run.footage[0].footage_id
+    shots = [
+        {"shot": f"{footage_id}:2", "pictures": 2, "loss_before": 0.181, "loss_after": 0.133},
+        {"shot": "unknown", "pictures": 1, "loss_before": 0.2, "loss_after": 0.205},
+    ]
+    told.store.put(f"{work}held_out.json", json.dumps({"shots": shots}).encode(), "application/json")
+    progress = {
+        "format": "storycast-progress-1",
+        "phase": "done",
+        "device": "NVIDIA A10G, 22 GB",
+        "options": "bf16, gradient checkpointing",
+        "stand_in": stand_in,
+        "warnings": ["2 of 9 captions are longer than the 77 tokens that the model reads"],
+    }
+    told.store.put(f"{work}progress.json", json.dumps(progress).encode(), "application/json")
+    licence = {"name": "CreativeML Open RAIL++-M", "link": "https://example.com/LICENSE.md", "file": "LICENSE.md"}
+    card = {"format": "storycast-adapter-1", "licence": licence, "stand_in": stand_in}
+    told.store.put(f"{work}adapter/adapter.json", json.dumps(card).encode(), "application/json")
+    key = keys.trained_model("p", FINGERPRINT)
+    update = {
+        "target": "sagemaker",
+        "model_arn": f"s3://media/{work}adapter/",
+        "base_model": DEFAULT_OPEN_MODEL,
+        "step_count": 1500,
+        "batch_size": 1,
+        "learning_rate": 1e-4,
+        "final_loss": 0.1023,
+        "held_out_loss": 0.157,
+        "metrics_key": f"{work}metrics.csv",
+        "rank": 16,
+        "resolution": 1024,
+        "stand_in": stand_in,
+    }
+    _put(told, key, TrainedModel.model_validate_json(told.store.get(key)).model_copy(update=update))
+    facts = {"model_units": 0, "instance_type": "ml.g5.xlarge", "max_run_s": 9000, "reason": "Completed"}
+    drew = BEGAN + timedelta(hours=2, minutes=40)
+    told.book.given = [
+        billed(told.run_id, plan.job_name, kind="training_job", billable_s=1260, **facts),
+        billed(
+            told.run_id,
+            f"{plan.job_name}-h",
+            kind="drawing_job",
+            intended_at=drew,
+            created_at=drew,
+            ended_at=drew + timedelta(minutes=9),
+            **facts,
+        ),
+    ]
+    told.change(models=tuple(one for one in told.run.models if one.model_id != CANVAS))
     return told
 
 

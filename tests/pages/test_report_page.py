@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from storycast.runs import ModelUsed
 from storycast.stages.report_run import report_run
-from tests.fakes.told import PROMPTS, Told, billed, drawn, made_dataset, trained
+from tests.fakes.told import PROMPTS, Told, billed, drawn, made_dataset, trained, trained_adapter
 from tests.unit.test_report_run import LATER
 
 WIDTHS = (360, 390, 768, 1280)
@@ -43,10 +43,11 @@ def _failed() -> Told:
     return told
 
 
-@pytest.fixture(scope="module", params=["drawn", "failed"])
+@pytest.fixture(scope="module", params=["drawn", "adapter", "failed"])
 def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a run that ended well, and of one that did not."""
-    told = _drawn() if request.param == "drawn" else _failed()
+    makers = {"drawn": _drawn, "adapter": lambda: trained_adapter(made_dataset()), "failed": _failed}
+    told = makers[request.param]()
     book: Any = told.book
     report_run(told.run_id, store=told.store, book=book, notifier=told.notifier, now=LATER)
     path = tmp_path_factory.mktemp("page") / f"{request.param}.html"

@@ -65,6 +65,19 @@ def test_a_curve_stays_in_its_square(points: list[tuple[int, float]]) -> None:
     assert drawn.lowest.loss == min(loss for _, loss in points)
 
 
+def test_the_loss_on_held_out_pictures_is_a_second_line_over_the_same_axes() -> None:
+    losses = [Loss(step, 0, 1.0 / step, 2.0 / step if step % 2 else None) for step in range(1, 10)]
+    drawn = curve(losses)
+    assert drawn
+    assert [drawn.held_out_first, drawn.held_out_last] == pytest.approx([2.0, 2 / 9])
+    assert [drawn.top, drawn.bottom] == pytest.approx([2.0, 1 / 9])
+    assert drawn.held_out.split()[0] == "0.0,0.0"
+    assert all(-0.1 <= number <= SIDE + 0.1 for number in numbers(drawn.held_out))
+    once = curve([Loss(1, 0, 1.0, 0.5), Loss(2, 0, 0.5)])
+    assert once
+    assert (once.held_out, once.held_out_first) == ("", None)
+
+
 def test_metrics_are_read_as_far_as_they_are_numbers() -> None:
     content = (
         b"\xef\xbb\xbfstep_number,epoch_number,training_loss\n2,0.2,0.5\n1,0.1,0.7\nx,0,1\n3,0,nan\n4,0\n5,,0.25\n"

@@ -40,6 +40,7 @@ from tests.fakes.told import (
     noise,
     png,
     trained,
+    trained_adapter,
 )
 from tests.fakes.trainings import approved, ended, execution
 from tests.fakes.workflow import NOW
@@ -157,6 +158,72 @@ def test_the_end_of_a_training_closes_the_run_and_is_told_once(told: Told) -> No
     assert told.page.index("Trained model") < told.page.index("Base model")
 
 
+def test_an_adapter_is_told_with_its_losses_its_licence_and_how_to_load_it(told: Told) -> None:
+    trained_adapter(told)
+    page = words(report(told))
+    run = told.run
+    assert {name: count for name, count in run.counts.items() if name.startswith("paid_panels")} == {
+        "paid_panels_trained": 0,
+        "paid_panels_base": 0,
+        "paid_panels_job": 8,
+    }
+    assert run.cost
+    lines = {line["stage"]: line for line in run.cost["lines"]}
+    assert lines["start_training"]["usd"] == pytest.approx(1260 / 3600 * 1.408, abs=1e-5)
+    assert lines["provision_model"]["usd"] == pytest.approx(540 / 3600 * 1.408, abs=1e-5)
+    assert (lines["start_training"]["at_most"], lines["provision_model"]["at_most"]) == (False, True)
+    work = keys.training_work(told.run_id, TRAINING, SESSION, "train")
+    for text in (
+        "t0123abcd on stabilityai/stable-diffusion-xl-base-1.0",
+        "Rank 16 Resolution 1024 px Instance ml.g5.xlarge, spot capacity",
+        "Ran on NVIDIA A10G, 22 GB, bf16, gradient checkpointing",
+        f"Adapter s3://media/{work}adapter/",
+        "Final loss 0.1023 On held-out pictures 0.1570",
+        "On held-out pictures, 0.1405 to 0.1313",
+        "film.mp4, shot 2 2 0.1810 0.1330 -26.5%",
+        "unknown 1 0.2000 0.2050 +2.5%",
+        "The trainer: 2 of 9 captions are longer",
+        'pipeline.load_lora_weights("adapter")',
+        "licence CreativeML Open RAIL++-M. It allows commercial use",
+        "Its text: https://example.com/LICENSE.md. It lies with the adapter.",
+        "21 min of ml.g5.xlarge billed, 2 h 30 min from start to end",
+        "at most 9 min of ml.g5.xlarge",
+        "30 min of jobs that train and draw",
+        "$1.41 an hour",
+        "drawn by the drawing job, which is billed by the hour",
+        "Drawing job",
+    ):
+        assert text in page, text
+    assert "Nova Canvas" not in page
+    assert "random weights" not in page
+    assert "Stand-in:" not in page
+
+
+def test_an_adapter_of_random_weights_is_marked_everywhere(told: Told) -> None:
+    trained_adapter(told, stand_in="Local stand-in: a tiny model with random weights.")
+    page = words(report(told))
+    assert "Stand-in: Local stand-in: a tiny model with random weights." in page
+    assert "Trained model random weights" in page
+    assert "they are noise" in page
+    assert "What stand-ins made is not graded" in page
+    assert "composite" not in page.replace("Not graded: composite", "")
+
+
+@pytest.mark.parametrize("gone", ["progress.json", "held_out.json", "adapter/adapter.json", "metrics.csv"])
+@pytest.mark.parametrize("broken", [None, b"{", b"[]"])
+def test_whatever_of_a_jobs_work_is_missing_or_broken_the_report_comes_out(
+    told: Told, gone: str, broken: bytes | None
+) -> None:
+    trained_adapter(told)
+    key = keys.training_work(told.run_id, TRAINING, SESSION, "train") + gone
+    told.store.delete(key)
+    if broken is not None:
+        told.store.put(key, broken, "application/json")
+    page = words(report(told))
+    assert "Rank 16" in page
+    assert "CreativeML Open RAIL++-M" in page
+
+
 def test_a_model_without_prompts_leaves_the_dataset_ready(told: Told) -> None:
     trained(told, prompts=())
     told.notifier.told.clear()
@@ -192,7 +259,7 @@ def test_composites_are_not_graded_and_refusals_are_shown(told: Told) -> None:
     drawn(told, 3, "Rosso in a bank", "trained", 0, refused="the prompt was blocked by a content filter")
     page = words(report(told))
     assert "Not graded: composite" in page
-    assert "Composites are not graded" in page
+    assert "What stand-ins made is not graded" in page
     assert "0 of 1 picture: the prompt was blocked by a content filter" in page
     assert "Shows whom it should" not in page
 

@@ -43,9 +43,13 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A loss by step."""
+    """A loss by step; beside it that on held-out pictures, over the same axes, where it was measured."""
 
     points: str
+    held_out: str
+    """Empty where it was measured fewer than two times."""
+    held_out_first: float | None
+    held_out_last: float | None
     first: Loss
     last: Loss
     lowest: Loss
@@ -100,14 +104,23 @@ def curve(losses: Sequence[Loss]) -> Curve | None:
     groups = np.array_split(np.arange(len(losses)), min(MOST_POINTS, len(losses)))
     xs = np.array([steps[group].mean() for group in groups])
     ys = np.array([values[group].mean() for group in groups])
-    bottom, top = float(ys.min()), float(ys.max())
-    height = max(top - bottom, 1e-9)
-    across = (xs - steps[0]) / (steps[-1] - steps[0]) * SIDE
-    down = (top - ys) / height * SIDE
+    seen = [(one.step, one.held_out) for one in losses if one.held_out is not None]
+    seen = seen if len(seen) > 1 else []
+    held = np.array([loss for _, loss in seen], dtype=np.float64)
+    bottom, top = float(np.concatenate([ys, held]).min()), float(np.concatenate([ys, held]).max())
+
+    def path(at: NDArray[np.float64], height: NDArray[np.float64]) -> str:
+        across = (at - steps[0]) / (steps[-1] - steps[0]) * SIDE
+        down = (top - height) / max(top - bottom, 1e-9) * SIDE
+        return " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, down, strict=True))
+
     middle = (losses[0].step + losses[-1].step) // 2
     ticks = ((losses[0].step, 0.0), (middle, 50.0), (losses[-1].step, 100.0))
     return Curve(
-        points=" ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across, down, strict=True)),
+        points=path(xs, ys),
+        held_out=path(np.array([step for step, _ in seen], dtype=np.float64), held),
+        held_out_first=seen[0][1] if seen else None,
+        held_out_last=seen[-1][1] if seen else None,
         first=losses[0],
         last=losses[-1],
         lowest=min(losses, key=lambda one: one.loss),

@@ -1,19 +1,27 @@
 """Drawn: the trainings of a run, what was billed for them, and the panels that came of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from storycast.advice import advice, epochs
-from storycast.costs import hosted_hours
+from storycast.billing import Billed
+from storycast.costs import JOB_STAGES, hosted_hours, job_seconds
+from storycast.licences import licence_of
 from storycast.report.charts import Curve, curve
 from storycast.report.material import Drawing, Material, Session
 from storycast.report.thumbnails import Thumbnail, Thumbnails
-from storycast.report.words import BILLED, moment
+from storycast.report.trainer import ShotLoss, TrainerWork
+from storycast.report.words import BILLED, duration, moment
+from storycast.runs import Run
+from storycast.training import TrainedModel, TrainingPlan
 
 PANEL_PX, SMALL_PANEL_PX = 400, 240
 MOST_LARGE = 48
 """Panels up to which each is shown large."""
+
+COMPOSITE, NOISE = "composite", "random weights"
+"""What stands in a panel's place: cut-outs of the dataset, or what a tiny model draws that never learned much."""
 
 VERDICTS = {
     "right": "shows whom it should",
@@ -22,6 +30,17 @@ VERDICTS = {
     "copy": "copy of a training picture",
     "not graded": "not graded",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ShotRow:
+    """The loss on the held-out pictures of a shot."""
+
+    shot: str
+    pictures: str
+    before: str
+    after: str
+    change: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +53,15 @@ class Trained:
     advice: tuple[str, ...]
     curve: Curve | None
     final_loss: str
+    held_out_loss: str = ""
+    stand_in: str = ""
+    """In words where a local stand-in trained."""
+    warnings: tuple[str, ...] = ()
+    """What the trainer told."""
+    shots: tuple[ShotRow, ...] = ()
+    licence: str = ""
+    loading: str = ""
+    """Lines that load the adapter; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +84,8 @@ class Drawer:
     model_id: str
     panels: tuple[Panel, ...]
     refused: str
-    composite: bool
+    stand_in: str
+    """What a local stand-in put in the pictures' place; empty where a model drew them."""
     asked: int
 
 
@@ -110,20 +139,24 @@ def trainings(material: Material) -> list[Trained]:
     by_training: dict[str, list[Session]] = {}
     for session in material.sessions:
         by_training.setdefault(session.plan.training_id, []).append(session)
-    return [_trained(sessions, material.run.run_id) for sessions in by_training.values()]
+    return [_trained(sessions, material.run) for sessions in by_training.values()]
 
 
 def boards(material: Material, thumbnails: Thumbnails) -> list[Board]:
     """Return the storyboards of the run's trainings, prompt by prompt; the trained model's panels first."""
     count = sum(len(drawing.panels.picture_keys) for drawing in material.drawings)
     side_px = PANEL_PX if count <= MOST_LARGE else SMALL_PANEL_PX
+    by_job = {one.plan.training_id for one in material.sessions if one.plan.target == "sagemaker"}
     found: dict[str, dict[int, list[Drawing]]] = {}
     for drawing in material.drawings:
         found.setdefault(drawing.training_id, {}).setdefault(drawing.number, []).append(drawing)
     return [
         Board(
             training_id,
-            tuple(_prompt(number, drawings, thumbnails, side_px) for number, drawings in sorted(prompts.items())),
+            tuple(
+                _prompt(number, drawings, thumbnails, side_px, NOISE if training_id in by_job else COMPOSITE)
+                for number, drawings in sorted(prompts.items())
+            ),
         )
         for training_id, prompts in found.items()
     ]
@@ -157,7 +190,7 @@ def billed_rows(material: Material, now: datetime) -> list[BilledRow]:
             is_open=row.is_open,
             created=moment(row.created_at),
             ended=moment(row.ended_at),
-            amount=_amount(row.kind, row.image_count, hosted_hours(row, now), row.model_units),
+            amount=_amount(row, now),
             reason=row.reason,
         )
         for row in rows
@@ -173,15 +206,35 @@ def hosted_in_all(material: Material, now: datetime) -> int:
     )
 
 
-def _amount(kind: str, image_count: int, hours: int, model_units: int) -> str:
-    if kind == "provisioned_throughput":
-        units = f" of {model_units} model units" if model_units > 1 else ""
+def worked_in_all(material: Material, now: datetime) -> timedelta:
+    """Return for how long SageMaker's jobs were billed, at most."""
+    seconds = sum(job_seconds(row, now) for row in material.run.billing if row.kind in JOB_STAGES)
+    return timedelta(seconds=round(seconds))
+
+
+def _amount(row: Billed, now: datetime) -> str:
+    if row.kind == "provisioned_throughput":
+        hours = hosted_hours(row, now)
+        units = f" of {row.model_units} model units" if row.model_units > 1 else ""
         return f"{hours} begun {'hour' if hours == 1 else 'hours'}{units}" if hours else "never made"
-    return f"{image_count:,} pictures to be seen" if image_count else ""
+    if row.kind in JOB_STAGES:
+        return _billed_time(row, now) if row.created_at else "never made"
+    return f"{row.image_count:,} pictures to be seen" if row.image_count else ""
 
 
-def _trained(sessions: Sequence[Session], run_id: str) -> Trained:
-    plan = sessions[-1].plan
+def _billed_time(row: Billed, now: datetime) -> str:
+    """Return how long a job is billed, and how long it was there: waiting and spot's saving are not billed."""
+    on = f" of {row.instance_type}" if row.instance_type else ""
+    billed = f"{duration(timedelta(seconds=job_seconds(row, now)))}{on}"
+    if row.billable_s is None:
+        return f"at most {billed}"
+    if row.created_at is None or row.ended_at is None:
+        return billed
+    return f"{billed} billed, {duration(row.ended_at - row.created_at)} from start to end"
+
+
+def _trained(sessions: Sequence[Session], run: Run) -> Trained:
+    plan, run_id = sessions[-1].plan, run.run_id
     model = next((session.model for session in reversed(sessions) if session.model), None)
     training, values = plan.settings.training, plan.settings.training.values
     losses = next((session.losses for session in reversed(sessions) if session.losses), ())
@@ -203,7 +256,7 @@ def _trained(sessions: Sequence[Session], run_id: str) -> Trained:
     else:
         facts.append(("Job", plan.job_name))
         facts.append(("Model", "none: it was not trained to its end, or it was deleted"))
-    return Trained(
+    trained = Trained(
         training_id=plan.training_id,
         base_model=training.model_id,
         facts=tuple(facts),
@@ -211,9 +264,79 @@ def _trained(sessions: Sequence[Session], run_id: str) -> Trained:
         curve=curve(losses),
         final_loss=f"{model.final_loss:.4f}" if model and model.final_loss is not None else "",
     )
+    if training.target != "sagemaker":
+        return trained
+    work = next((session.work for session in reversed(sessions) if session.work), None)
+    # The newest session may only have drawn, with values of its own.
+    paid = next((one.plan for one in sessions if model and one.plan.session_id == model.session_id), plan)
+    return _by_job(trained, paid, model, work, run)
 
 
-def _prompt(number: int, drawings: Sequence[Drawing], thumbnails: Thumbnails, side_px: int) -> Prompt:
+def _by_job(
+    trained: Trained, plan: TrainingPlan, model: TrainedModel | None, work: TrainerWork | None, run: Run
+) -> Trained:
+    """Return a training with what is told of an adapter besides."""
+    told = work or TrainerWork()
+    lora = plan.settings.training.lora
+    facts = dict(trained.facts)
+    at = list(facts).index("Pictures")
+    own = {
+        "Rank": f"{(model and model.rank) or lora.rank}",
+        "Resolution": f"{(model and model.resolution) or lora.resolution} px",
+        "Instance": f"{lora.instance_type}, {'spot' if lora.spot else 'on-demand'} capacity",
+    }
+    if told.progress.device:
+        own["Ran on"] = ", ".join(filter(None, (told.progress.device, told.progress.options)))
+    listed = [*list(facts.items())[:at], *own.items(), *list(facts.items())[at:]]
+    if model:
+        listed = [("Adapter", value) if name == "Model" else (name, value) for name, value in listed]
+    names = {source.footage_id: source.name for source in run.footage}
+    return replace(
+        trained,
+        facts=tuple(listed),
+        held_out_loss=f"{model.held_out_loss:.4f}" if model and model.held_out_loss is not None else "",
+        stand_in=(model and model.stand_in) or told.stand_in,
+        warnings=told.progress.warnings,
+        shots=tuple(_shot(one, names) for one in told.held_out.shots),
+        licence=_licence(plan.settings.training.model_id, told),
+        loading=_loading(model) if model else "",
+    )
+
+
+def _shot(one: ShotLoss, names: Mapping[str, str]) -> ShotRow:
+    footage_id, _, number = one.shot.partition(":")
+    shot = f"{names.get(footage_id, footage_id)}, shot {number}" if number else one.shot
+    change = (one.loss_after - one.loss_before) / one.loss_before if one.loss_before else 0.0
+    return ShotRow(shot, f"{one.pictures:,}", f"{one.loss_before:.4f}", f"{one.loss_after:.4f}", f"{change:+.1%}")
+
+
+def _licence(base_model: str, told: TrainerWork) -> str:
+    """Return the base model's licence: as its weights told it, else as this release knows it."""
+    own = told.card.licence
+    if not own.name:
+        return licence_of(base_model).words
+    known = licence_of(base_model)
+    restricts = f" {known.restricts}" if known.is_known and known.name == own.name else ""
+    where = f" Its text: {own.link}." if own.link else ""
+    return f"{base_model}: licence {own.name}.{restricts}{where} It lies with the adapter."
+
+
+def _loading(model: TrainedModel) -> str:
+    base = model.base_model if not model.base_model.startswith("s3://") else "the folder of the base model"
+    return "\n".join(
+        [
+            f"aws s3 cp --recursive {model.model_arn} adapter/",
+            "",
+            "from diffusers import StableDiffusionXLPipeline",
+            f'pipeline = StableDiffusionXLPipeline.from_pretrained("{base}")',
+            'pipeline.load_lora_weights("adapter")',
+        ]
+    )
+
+
+def _prompt(
+    number: int, drawings: Sequence[Drawing], thumbnails: Thumbnails, side_px: int, stand_in: str
+) -> Prompt:
     request = drawings[0].panels.request
     return Prompt(
         number=number,
@@ -225,11 +348,11 @@ def _prompt(number: int, drawings: Sequence[Drawing], thumbnails: Thumbnails, si
             f"{request.quality} quality",
             f"cfg scale {request.cfg_scale:g}",
         ),
-        drawers=tuple(_drawer(drawing, thumbnails, side_px) for drawing in drawings),
+        drawers=tuple(_drawer(drawing, thumbnails, side_px, stand_in) for drawing in drawings),
     )
 
 
-def _drawer(drawing: Drawing, thumbnails: Thumbnails, side_px: int) -> Drawer:
+def _drawer(drawing: Drawing, thumbnails: Thumbnails, side_px: int, stand_in: str) -> Drawer:
     panels, trained = drawing.panels, drawing.panels.drawn_by == "trained"
     who = "trained model" if trained else "base model"
     shown = []
@@ -249,7 +372,7 @@ def _drawer(drawing: Drawing, thumbnails: Thumbnails, side_px: int) -> Drawer:
         model_id=panels.model_id,
         panels=tuple(shown),
         refused=panels.refused,
-        composite=panels.composite,
+        stand_in=stand_in if panels.composite else "",
         asked=panels.request.image_count,
     )
 

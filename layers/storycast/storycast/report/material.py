@@ -26,6 +26,7 @@ from storycast.ledger import Entry
 from storycast.losses import Loss, read_losses
 from storycast.plan import RunPlan
 from storycast.ports import StoredObject
+from storycast.report.trainer import TrainerWork, read_work
 from storycast.runs import Run
 from storycast.sightings import Sighting
 from storycast.storyboard import Panels
@@ -57,6 +58,8 @@ class Session:
     model: TrainedModel | None
     losses: tuple[Loss, ...]
     grades: Grades | None
+    work: TrainerWork | None = None
+    """What a training job on SageMaker left; None of other trainings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +189,8 @@ def _sessions(reader: _Reader, folder: str, stored: Mapping[str, StoredObject]) 
         losses = reader.read(model.metrics_key, read_losses) if model and model.metrics_key else None
         grades_name = f"{name.removesuffix('plan.json')}grades.json"
         grades = reader.record(folder + grades_name, Grades) if grades_name in stored else None
-        sessions.append(Session(plan, model, tuple(losses or ()), grades))
+        work = read_work(reader, plan, model)
+        sessions.append(Session(plan, model, tuple(losses or ()), grades, work))
     return tuple(sorted(sessions, key=lambda session: (session.plan.begun_at, session.plan.session_id)))
 
 

@@ -107,7 +107,7 @@ def _price(line: Mapping[str, Any]) -> str:
         return ""
     if 0 < price < 0.0001:
         return f"${price * 1e6:,.2f} a million {unit}s"
-    return f"{usd(price)} a {unit}"
+    return f"{usd(price)} {'an' if unit.startswith('hour') else 'a'} {unit}"
 
 
 def _range(value: Any) -> str:

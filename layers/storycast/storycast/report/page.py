@@ -75,7 +75,13 @@ def write_page(material: Material, files: Files, now: datetime) -> bytes:
             footage=_footage(material),
             answerers=answerers,
             stand_ins=[one for one in answerers if one.is_stand_in],
-            composites=any(drawing.panels.composite for drawing in material.drawings),
+            not_drawn={
+                one.stand_in
+                for board in boards
+                for prompt in board.prompts
+                for one in prompt.drawers
+                if one.stand_in
+            },
             tiles=_tiles(material, characters, costs, now),
             stages=timeline.stages_done(material),
             characters=characters,
@@ -172,7 +178,7 @@ def _tiles(
     run = material.run
     length_ms = sum(probe.duration_ms for probe in material.probes)
     drawn_count = sum(len(one.panels.picture_keys) for one in material.drawings)
-    hours = drawn.hosted_in_all(material, now)
+    hours, worked = drawn.hosted_in_all(material, now), drawn.worked_in_all(material, now)
     shown = [
         (duration(timedelta(milliseconds=length_ms)) if length_ms else "", "of film"),
         (_many(run.counts.get("frames_kept", 0)), "frames looked at"),
@@ -182,6 +188,7 @@ def _tiles(
         (_many(run.counts.get("duplicates", 0)), "near-duplicates left out"),
         (_many(drawn_count), "panels drawn"),
         (_many(hours), "unit-hours of hosting"),
+        (duration(worked) if worked else "", "of jobs that train and draw"),
         (
             costs.actual if costs else "",
             "at list prices" if not costs or costs.charged else "on AWS; nobody was charged",

@@ -53,13 +53,13 @@ def _training_stages(material: Material) -> Iterator[StageDone]:
         plan, model = session.plan, session.model
         rows = [row for row in material.run.billing if row.session_id == plan.session_id]
         for row in sorted(rows, key=lambda row: row.intended_at):
-            kind = "Training" if row.kind == "customization_job" else "Hosting"
+            kind = _KINDS.get(row.kind, row.kind)
             ended = row.ended_at or (model.ended_at if model and model.job_name == row.name else None)
             told = f"{plan.training_id}, session {plan.session_id}: "
             told += (
                 f"{count(plan.record_count, 'picture')}, {count(plan.settings.training.values.step_count, 'step')}"
                 if kind == "Training"
-                else f"{count(max(row.model_units, 1), 'model unit')}"
+                else row.instance_type or count(max(row.model_units, 1), "model unit")
             )
             began = row.created_at or row.intended_at
             yield StageDone(kind, told, to_the_second(ended), duration(ended - began) if ended else "")
@@ -77,6 +77,13 @@ def _training_stages(material: Material) -> Iterator[StageDone]:
         )
         yield StageDone("Grading", f"{graded} of {count(drawn, 'picture')} graded", to_the_second(at))
 
+
+_KINDS = {
+    "customization_job": "Training",
+    "training_job": "Training",
+    "provisioned_throughput": "Hosting",
+    "drawing_job": "Drawing job",
+}
 
 _STAGES: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]], ...] = (
     ("Plan", ("segments.jsonl",), (("footage", "file"), ("segments", "segment"))),

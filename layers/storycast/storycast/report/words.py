@@ -23,7 +23,7 @@ STAGES: Mapping[str, str] = {
     "caption_images": "Captions",
     "start_human_reviews": "Amazon A2I's workers",
     "start_training": "Training",
-    "provision_model": "Hosting",
+    "provision_model": "Hosting or drawing",
     "draw_storyboard": "Storyboard",
     "grade_storyboard": "Grading",
     "workflow": "The workflow itself",
@@ -74,7 +74,12 @@ DECISIONS: Mapping[What, str] = {
 }
 """What somebody decided in the review."""
 
-BILLED: Mapping[str, str] = {"customization_job": "Training job", "provisioned_throughput": "Hosting"}
+BILLED: Mapping[str, str] = {
+    "customization_job": "Training job",
+    "provisioned_throughput": "Hosting",
+    "training_job": "Training job",
+    "drawing_job": "Drawing job",
+}
 
 _PAID_ONCE = (
     "What was paid for is kept: starting again with the same footage and settings does not pay for it twice."
@@ -83,8 +88,8 @@ _START_AGAIN = f"Start the run again. {_PAID_ONCE}"
 
 _NEXT: Mapping[type[errors.StorycastError], str] = {
     errors.BudgetExceededError: f"Make the step smaller or raise budget_usd, then start again. {_PAID_ONCE}",
-    errors.ModelRetiredError: "Name a model that is active in the project file, or set training.target: none. The "
-    "dataset can be used with any trainer.",
+    errors.ModelRetiredError: "Set training.target: sagemaker, which trains an adapter of an open model, or none; "
+    "or name a model that is active. The dataset stays as it is.",
     errors.ModelNotAvailableError: "Ask for access to the model in Amazon Bedrock's console, name another one, "
     "or use another region.",
     errors.TrainingAccessError: "Mend the role, the region or the quota that the message names, then start the "
