@@ -1,5 +1,6 @@
 """A training on this machine, planned: its job, its panels and its folder."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +18,9 @@ from storycast.lora_job import BaseModel, JobPicture, LoraJob, job_panel, job_va
 from storycast.settings import Settings
 from storycast.storyboard import PanelOrder, panel_requests
 from storycast.training import SeenPicture, TrainingPlan, TrainingRequest, lora_fingerprint
+
+SAMPLES, SAMPLE_BYTES = 16, 65_536
+"""What is read of a file of weights to tell it from others of the same size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ def plan_session(session: LocalSession, dataset: LocalDataset, home: Path, pytho
     ]
     mark = lora_fingerprint(training, seen)
     if weights:
-        mark = fingerprint(training=mark, weights=str(weights))
+        mark = fingerprint(training=mark, weights=_weights_mark(weights))
     training_id = names.training_id(mark)
     return LocalPlan(
         dataset=dataset,
@@ -171,3 +175,16 @@ def _orders(
         job_name="local",
     )
     return tuple(panel_requests(plan, number) for number in range(len(settings.storyboard.prompts)))
+
+
+def _weights_mark(weights: Path) -> str:
+    """Return a fingerprint of weights by samples of their files, wherever they lie: they have gigabytes."""
+    digest = hashlib.sha256()
+    for file in sorted(weights.rglob("*.safetensors")):
+        size = file.stat().st_size
+        digest.update(f"{file.relative_to(weights)} {size}\n".encode())
+        with file.open("rb") as content:
+            for part in range(SAMPLES):
+                content.seek(size * part // SAMPLES)
+                digest.update(content.read(SAMPLE_BYTES))
+    return digest.hexdigest()

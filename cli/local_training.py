@@ -143,6 +143,7 @@ def _agreed(licence: Licence, screen: Screen, *, yes: bool) -> bool:
 def _train(plan: LocalPlan, screen: Screen) -> None:
     folder = plan.folder
     if folder.is_trained:
+        folder.drop_training_work()
         screen.say(f"It is trained already: {folder.adapter}. Remove {folder.folder} to train it anew.")
         return
     job = plan.training_job()

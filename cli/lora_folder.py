@@ -20,6 +20,10 @@ class FolderInUseError(StorycastError):
     """Another command trains in the folder."""
 
 
+class AdapterNotLeftError(StorycastError):
+    """The trainer says that it is done, and there is no adapter."""
+
+
 class PanelRecord(BaseModel):
     """``panels/<fingerprint>.json``, as far as people are told of it."""
 
@@ -82,13 +86,26 @@ class LoraFolder:
         _lay_out(self.train_root, job, links, weights)
 
     def keep_training(self) -> None:
-        """Move what was trained to where people find it, and remove the work folder."""
+        """Move what was trained to where people find it, and remove the work folder.
+
+        Raises:
+            AdapterNotLeftError: There is no adapter; all stays as it is.
+        """
         work = self.train_root / "checkpoints"
+        if not (work / "adapter" / "adapter.json").is_file():
+            raise AdapterNotLeftError(
+                f"The trainer says that it is done, and {work / 'adapter'} holds no adapter. Look at "
+                f"{self.train_root / 'log.txt'}."
+            )
         _replace(self.train_root / "log.txt", self.folder / "training.log")
         for name in RESULTS:
             if (work / name).exists():
                 _replace(work / name, self.folder / name)
-        shutil.rmtree(self.train_root)
+        self.drop_training_work()
+
+    def drop_training_work(self) -> None:
+        """Remove the work folder of a training that is done."""
+        shutil.rmtree(self.train_root, ignore_errors=True)
 
     def lay_out_drawing(self, job: LoraJob, weights: Path | None) -> None:
         """Write what the trainer reads; panels from before stay."""

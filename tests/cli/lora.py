@@ -71,6 +71,8 @@ def put_weights(folder: Path, licence: str = "openrail++") -> Path:
     """Write what looks like a model's folder."""
     folder.mkdir()
     (folder / "model_index.json").write_text("{}")
+    (folder / "unet").mkdir()
+    (folder / "unet/model.safetensors").write_bytes(bytes(200_000))
     (folder / "README.md").write_text(f"---\nlicense: {licence}\ntags: [x]\n---\n# A model\n")
     (folder / "LICENSE.md").write_text("the text\n")
     return folder

@@ -137,6 +137,12 @@ def test_what_is_done_is_not_done_again(folder: Path, weights: Path) -> None:
     assert "It is trained already" in result.output
     assert log.read_text().count("fake trainer") == 1
     assert (trained / "training.log").read_text().count("fake trainer") == 1
+    # Weights count by what is in them, wherever they lie.
+    moved = weights.rename(weights.with_name("elsewhere"))
+    assert "It is trained already" in invoke(folder, "--weights", moved).output
+    (moved / "unet/model.safetensors").write_bytes(bytes(199_999) + b"1")
+    assert invoke(folder, "--weights", moved).exit_code == 2  # another model, so its licence has to be agreed to
+    moved.rename(weights)
     # Another value is another training, beside the first one.
     assert invoke(*again, "--steps", "20").exit_code == 0
     assert len(list((folder / "lora").iterdir())) == 2
@@ -155,6 +161,11 @@ def test_a_failure_is_told_in_the_trainers_words(
     assert result.exit_code == 1
     assert "was ended by signal 9" in result.stderr
     assert "GpuMemoryError" not in result.stderr
+    monkeypatch.setenv("FAKE_TRAINER", "nothing")
+    result = invoke(folder, "--weights", weights, "--yes")
+    assert result.exit_code == 1
+    assert "holds no adapter" in result.stderr
+    assert (only_training(folder) / "work-train/log.txt").exists()
 
 
 def test_an_interrupted_training_goes_on_where_it_was(

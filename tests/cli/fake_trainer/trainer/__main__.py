@@ -80,5 +80,7 @@ if BEHAVIOUR == "fail":
     sys.exit(1)
 if BEHAVIOUR == "crash":
     os.kill(os.getpid(), signal.SIGKILL)
+if BEHAVIOUR == "nothing":
+    sys.exit(0)
 {"train": train, "draw": draw}[job["task"]]()
 progress("done", step=STEPS, step_count=STEPS, loss=0.1, held_out_loss=0.2)
