@@ -5,10 +5,10 @@ Real stages over fakes. Every call of a port is a place where a function may be 
 die; executions are stopped, events get lost, services move or don't, and the clock goes on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -19,7 +19,7 @@ from storycast.errors import RetryableError
 from storycast.failures import FailureEvent
 from storycast.training import TrainingPlan
 from tests.fakes.steps import DiedError, Invocation
-from tests.fakes.trainings import RUN, Account, ended, execution, session_scope
+from tests.fakes.trainings import RUN, SETTINGS, Account, ended, execution, session_scope
 
 FUNCTION_LIMIT = timedelta(seconds=120)
 MOST_BLOWS = 2
@@ -50,12 +50,152 @@ class Execution:
         return execution(self.number) if self.is_training else f"arn:aws:states:x:1:execution:t:{self.number}"
 
 
+class Cloud(Protocol):
+    """What a service does while Storycast's functions go on, whichever service it is."""
+
+    @property
+    def billed(self) -> list[str]: ...
+
+    @property
+    def paid_twice(self) -> list[str]: ...
+
+    @property
+    def made(self) -> list[str]:
+        """Names of all that was ever made."""
+
+    @property
+    def training(self) -> list[str]:
+        """Names of the jobs that train now."""
+
+    @property
+    def models(self) -> int:
+        """How many models were trained."""
+
+    def end_job(self, name: str, status: Any) -> None: ...
+
+    def stop_job(self, name: str) -> None: ...
+
+    def settle(self) -> None:
+        """Let stops and deletions take effect, and hosting come into service."""
+
+    def finish_drawings(self, names: Collection[str]) -> None:
+        """Let jobs that draw come to their end."""
+
+    def fail_drawing(self, which: int) -> None: ...
+
+    def end_drawings(self) -> None:
+        """Somebody does so in the console."""
+
+
+class BedrockCloud:
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._bedrock = account.bedrock
+
+    @property
+    def billed(self) -> list[str]:
+        return self._bedrock.billed
+
+    @property
+    def paid_twice(self) -> list[str]:
+        return self._bedrock.paid_twice
+
+    @property
+    def made(self) -> list[str]:
+        return [*self._bedrock.made("create_job"), *self._bedrock.made("create_hosting")]
+
+    @property
+    def training(self) -> list[str]:
+        return [job.name for job in self._bedrock.jobs.values() if job.status == "InProgress"]
+
+    @property
+    def models(self) -> int:
+        return len(self._bedrock.models)
+
+    def end_job(self, name: str, status: Any) -> None:
+        self._bedrock.end_job(name, status, "" if status == "Completed" else "x")
+
+    def stop_job(self, name: str) -> None:
+        self._account.customizer.stop(self._bedrock.job(name).arn)
+
+    def settle(self) -> None:
+        self._bedrock.settle()
+
+    def finish_drawings(self, names: Collection[str]) -> None:
+        """Hosting never ends by itself."""
+
+    def fail_drawing(self, which: int) -> None:
+        hosted = [one for one in self._bedrock.hostings.values() if one.facts.status == "Creating"]
+        if hosted:
+            self._bedrock.move_hosting(hosted[which % len(hosted)].facts.name, "Failed", "no capacity")
+
+    def end_drawings(self) -> None:
+        for arn in [arn for arn, one in self._bedrock.hostings.items() if one.facts.status == "InService"]:
+            self._account.host.delete(arn)
+
+
+class SageMakerCloud:
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._sagemaker = account.sagemaker
+
+    @property
+    def billed(self) -> list[str]:
+        return self._sagemaker.billed
+
+    @property
+    def paid_twice(self) -> list[str]:
+        return self._sagemaker.paid_twice
+
+    @property
+    def made(self) -> list[str]:
+        return self._sagemaker.made("create")
+
+    @property
+    def training(self) -> list[str]:
+        return self._under_way(is_drawing=False)
+
+    @property
+    def models(self) -> int:
+        jobs = self._sagemaker.jobs.values()
+        return sum(job.status == "Completed" and not job.name.endswith("-h") for job in jobs)
+
+    def end_job(self, name: str, status: Any) -> None:
+        self._sagemaker.end(name, status)
+
+    def stop_job(self, name: str) -> None:
+        self._account.jobs.stop(name)
+
+    def settle(self) -> None:
+        self._sagemaker.settle()
+
+    def finish_drawings(self, names: Collection[str]) -> None:
+        for name in set(self._under_way(is_drawing=True)) & set(names):
+            self._sagemaker.end(name)
+
+    def fail_drawing(self, which: int) -> None:
+        if drawing := self._under_way(is_drawing=True):
+            self._sagemaker.end(drawing[which % len(drawing)], "Failed", failure="x", drawn=which % 2)
+
+    def end_drawings(self) -> None:
+        for name in self._under_way(is_drawing=True):
+            self._account.jobs.stop(name)
+
+    def _under_way(self, *, is_drawing: bool) -> list[str]:
+        jobs = self._sagemaker.jobs.values()
+        return [job.name for job in jobs if job.status == "InProgress" and job.name.endswith("-h") == is_drawing]
+
+
 class Interleavings(RuleBasedStateMachine):
     """One account, up to three sessions of two trainings, teardowns and sweeps."""
+
+    project: ClassVar[Mapping[str, Any]] = SETTINGS
+    cloud_of: ClassVar[type[BedrockCloud | SageMakerCloud]] = BedrockCloud
 
     def __init__(self) -> None:
         super().__init__()
         self.account = Account()
+        self.cloud: Cloud = self.cloud_of(self.account)
         self.all: list[Execution] = []
         self.orphans: list[tuple[Invocation, datetime]] = []
         """Functions that go on although their execution is over."""
@@ -66,9 +206,20 @@ class Interleavings(RuleBasedStateMachine):
         self.recorded: dict[str, str] = {}
         """Errors that the run's record told, by the execution that was its newest then."""
 
-    @initialize(list_lag=st.sampled_from([0, 20]), book_lag=st.sampled_from([0, 2]))
-    def begin(self, list_lag: int, book_lag: int) -> None:
-        self.account = Account(list_lag=timedelta(seconds=list_lag), book_lag=timedelta(seconds=book_lag))
+    @initialize(list_lag=st.sampled_from([0, 20]), book_lag=st.sampled_from([0, 2]), is_trained=st.booleans())
+    def begin(self, list_lag: int, book_lag: int, is_trained: bool) -> None:
+        self.account = Account(
+            settings=self.project,
+            list_lag=timedelta(seconds=list_lag),
+            book_lag=timedelta(seconds=book_lag),
+        )
+        self.cloud = self.cloud_of(self.account)
+        if is_trained:  # long ago: the sessions to come draw
+            plan = self.account.plan(99, training={"step_count": 100})
+            self.account.start(plan)
+            self.account.clock.forward(minutes=1)
+            self.cloud.end_job(plan.job_name, "Completed")
+            assert self.account.look_at_training(plan)["status"] == "Completed"
         self.account.executions.on_stop = self._stop_by_arn
         self.a_session_begins(100, True)
 
@@ -121,32 +272,29 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 20), status=st.sampled_from(["Completed", "Completed", "Failed"]))
     def a_job_ends(self, which: int, status: Any) -> None:
-        jobs = [job for job in self.account.bedrock.jobs.values() if job.status == "InProgress"]
-        if jobs:
-            self.account.bedrock.end_job(
-                jobs[which % len(jobs)].name, status, "" if status == "Completed" else "x"
-            )
+        if jobs := self.cloud.training:
+            self.cloud.end_job(jobs[which % len(jobs)], status)
 
     @rule()
     def the_service_settles(self) -> None:
-        self.account.bedrock.settle()
+        self.cloud.settle()
+
+    @rule()
+    def drawings_are_done(self) -> None:
+        self.cloud.finish_drawings(self.cloud.made)
 
     @rule(which=st.integers(0, 20))
-    def hosting_fails(self, which: int) -> None:
-        hosted = [one for one in self.account.bedrock.hostings.values() if one.facts.status == "Creating"]
-        if hosted:
-            self.account.bedrock.move_hosting(hosted[which % len(hosted)].facts.name, "Failed", "no capacity")
+    def what_draws_fails(self, which: int) -> None:
+        self.cloud.fail_drawing(which)
 
     @rule(which=st.integers(0, 20))
     def somebody_stops_a_job_in_the_console(self, which: int) -> None:
-        jobs = list(self.account.bedrock.jobs)
-        if jobs:
-            self.account.customizer.stop(jobs[which % len(jobs)])
+        if jobs := self.cloud.training:
+            self.cloud.stop_job(jobs[which % len(jobs)])
 
     @rule()
-    def somebody_deletes_the_hosting_in_the_console(self) -> None:
-        for arn in [arn for arn, one in self.account.bedrock.hostings.items() if one.facts.status == "InService"]:
-            self.account.host.delete(arn)
+    def somebody_ends_what_draws_in_the_console(self) -> None:
+        self.cloud.end_drawings()
 
     @precondition(lambda self: self.blows < MOST_BLOWS and any(one.status == "RUNNING" for one in self.all))
     @rule(which=st.integers(0, 20), is_heard=st.booleans())
@@ -172,7 +320,6 @@ class Interleavings(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Let everything come to its end, and look."""
-        bedrock = self.account.bedrock
         for turn in range(200):
             if turn % 8 == 7:
                 self._tear_down({"scope": "expired"})
@@ -182,15 +329,15 @@ class Interleavings(RuleBasedStateMachine):
         self.every_call_of_the_service_has_a_row()
         if not self.is_unheard:
             self._sweep_for(timedelta(hours=1))
-            assert bedrock.billed == [], "the events of the executions and three sweeps end it all"
+            assert self.cloud.billed == [], "the events of the executions and three sweeps end it all"
         self._forward(timedelta(hours=80))
         self._sweep_for(timedelta(hours=1))
         assert not any(one.status == "RUNNING" for one in self.all)
-        assert bedrock.billed == []
+        assert self.cloud.billed == []
         assert [row.name for row in self.account.book.rows() if row.is_open] == []
-        assert bedrock.paid_twice == []
+        assert self.cloud.paid_twice == []
         recorded = [key for key in self.account.store.keys("projects/") if key.endswith("/model.json")]
-        assert len(recorded) == len(bedrock.models), "what was paid for is written down"
+        assert len(recorded) == self.cloud.models, "what was paid for is written down"
         run = self.account.run()
         if (error := self.recorded.get(run.training_execution_arn or "")) is not None:
             assert (run.status, run.error) == ("dataset_ready", error), "nobody takes back how it ended"
@@ -201,11 +348,12 @@ class Interleavings(RuleBasedStateMachine):
                 self._go_on(one, 1000)
         for orphan, _ in self.orphans:
             orphan.finish()
-        bedrock = self.account.bedrock
-        bedrock.settle()
-        for job in [job for job in bedrock.jobs.values() if job.status == "InProgress"]:
-            if job.name.rsplit("-", 1)[0] in self._wanted():
-                bedrock.end_job(job.name)
+        self.cloud.settle()
+        for name in self.cloud.training:
+            if name.rsplit("-", 1)[0] in self._wanted():
+                self.cloud.end_job(name, "Completed")
+        waiting = [one for one in self.all if one.status == "RUNNING" and "plan" in one.facts]
+        self.cloud.finish_drawings([one.facts["plan"].hosting_name for one in waiting])
         self._forward(timedelta(seconds=125))
 
     def _sweep_for(self, how_long: timedelta) -> None:
@@ -221,8 +369,7 @@ class Interleavings(RuleBasedStateMachine):
         return {f"{RUN}-{one.facts['training_id']}" for one in waiting}
 
     def every_call_of_the_service_has_a_row(self) -> None:
-        bedrock = self.account.bedrock
-        for name in (*bedrock.made("create_job"), *bedrock.made("create_hosting")):
+        for name in self.cloud.made:
             assert self.account.book.row(name), name
 
     # ---- how executions go ----
@@ -398,7 +545,18 @@ class Interleavings(RuleBasedStateMachine):
         return then
 
 
-Interleavings.TestCase.settings = settings(
-    max_examples=80, stateful_step_count=60, suppress_health_check=list(HealthCheck)
-)
+class LoraInterleavings(Interleavings):
+    """The same on SageMaker, whose names serve once and whose jobs end by themselves."""
+
+    project: ClassVar[Mapping[str, Any]] = {
+        **SETTINGS,
+        "training": {**SETTINGS["training"], "target": "sagemaker"},
+    }
+    cloud_of = SageMakerCloud
+
+
+LIMITS = settings(max_examples=80, stateful_step_count=60, suppress_health_check=list(HealthCheck))
+Interleavings.TestCase.settings = LIMITS
+LoraInterleavings.TestCase.settings = LIMITS
 TestInterleavings = pytest.mark.filterwarnings("error")(Interleavings.TestCase)
+TestLoraInterleavings = pytest.mark.filterwarnings("error")(LoraInterleavings.TestCase)

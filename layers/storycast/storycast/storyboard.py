@@ -128,13 +128,13 @@ def unpaid_orders(store: "ObjectStore", plan: TrainingPlan) -> list[PanelOrder]:
 
 
 def panels_are_paid(store: "ObjectStore", plan: TrainingPlan) -> bool:
-    """Whether the trained model has answered every prompt already, so that it need not be hosted for them."""
-    return all(
-        paid_panels(store, plan, order) is not None
-        for prompt_index in range(len(plan.settings.storyboard.prompts))
-        for order in panel_requests(plan, prompt_index)
-        if order.drawn_by == "trained"
-    )
+    """Whether nothing need be made that draws.
+
+    On Bedrock the trained model has answered every prompt then: the base model is asked beside it, and not worth
+    an hour of hosting. On SageMaker one job draws both.
+    """
+    needed = ("trained",) if plan.target == "bedrock" else ("trained", "base")
+    return not any(order.drawn_by in needed for order in unpaid_orders(store, plan))
 
 
 def run_panels_key(plan: TrainingPlan, prompt_index: int, drawn_by: DrawnBy) -> str:

@@ -39,8 +39,10 @@ def check_training(
         job = trainer.find(own)
         return _ended(plan, own, job, has_model=model is not None) if job else _gone(own)
     holder = holder_of(plan, store=store, claims=claims, book=book)
-    if holder is None:
+    if holder is None and (own is None or own.arn is None):
         return {"status": "Vanished", "message": "the session that trained this has given up"}
+    # Without a claim: an attempt before this one gave it up, and died before it had closed the job.
+    holder = holder or plan.job_name
     row = own if holder == plan.job_name else book.row(holder)
     job = trainer.find(row) if row else None
     if row is None or (job is None and row.arn is None):
