@@ -154,6 +154,8 @@ def _advice(message: str, job: ContainerJob) -> str:
             f"Ask for the quota '{quota}' of Amazon SageMaker in the console of Service Quotas, at least 1; or "
             "wait until another job has ended; or name another training.lora.instance_type."
         )
+    if "No S3 objects found" in message:
+        return "Look whether anything lies there, and whether the stack's TrainingRole may read it."
     if re.search(r"image|repository|ecr", message, re.IGNORECASE):
         return "Push the trainer's image to the stack's repository, under the tag that the stack names."
     return "Deploy the stack again: its role TrainingRole is for these jobs."
