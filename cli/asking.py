@@ -150,9 +150,15 @@ def _training_lines(target: Target, run: Run) -> Iterator[str]:
             yield (
                 f"Model {model.training_id}: {model.step_count:,} steps of {model.batch_size} at "
                 f"{model.learning_rate:g} on {model.record_count:,} pictures of {model.base_model}"
+                + (f", rank {model.rank}" if model.rank is not None else "")
                 + (f", loss {model.final_loss:.4g} at the end" if model.final_loss is not None else "")
+                + (f", {model.held_out_loss:.4g} on held-out pictures" if model.held_out_loss is not None else "")
                 + ("" if model.trained_by == run.run_id else f", paid for by run {model.trained_by}")
             )
+            if model.target == "sagemaker":
+                yield f"Adapter {model.training_id}: {model.model_arn}"
+            if model.stand_in:
+                yield f"Stand-in: {model.stand_in}"
 
 
 def _training_json(target: Target, run: Run, session: Snapshot | None) -> dict[str, object]:

@@ -154,6 +154,26 @@ def test_status_of_a_run_tells_how_far_its_job_is(target: Target, stepfunctions:
     (stage,) = [one for one in data["training"]["session"] if one["state"] == "running"]
     assert (stage["done"], stage["total"], stage["note"]) == (300, 1500, "training")
     assert stage["figures"].startswith("loss 0.1230")
+    arn = "s3://media/runs/r/training/t/s/work-train/adapter/"
+    facts = {
+        "target": "sagemaker",
+        "model_arn": arn,
+        "rank": 16,
+        "held_out_loss": 0.25,
+        "stand_in": "It is noise.",
+    }
+    put_model(target, **facts)
+    put_record(
+        target,
+        status="training",
+        execution_arn=stepfunctions.execution_arn,
+        training_execution_arn=train.execution_arn,
+        training_ids=[TRAINING_ID],
+    )
+    told = invoke("status", RUN_ID).stdout
+    assert "amazon.nova-canvas-v1:0, rank 16, loss 0.125 at the end, 0.25 on held-out pictures" in told
+    assert f"Adapter {TRAINING_ID}: {arn}" in told
+    assert "Stand-in: It is noise." in told
     # A job that was interrupted says nothing any more: what the execution saw last is told.
     put_progress(target, session, at="2026-11-22T12:00:00+00:00")
     assert "waiting for spot capacity" in running()
