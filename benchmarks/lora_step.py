@@ -2,11 +2,11 @@
 
     .venv/bin/python -m benchmarks.lora_step --example train_text_to_image_lora_sdxl.py
 
-Needs `make setup-training` and an NVIDIA GPU; without one it says so and ends with code 2. Weights are random: speed
-and memory do not depend on them. The example is diffusers'
+Needs `make setup-training` and an NVIDIA GPU; without one it says so and ends with code 2. Weights are random:
+speed and memory do not depend on them. The example is diffusers'
 `examples/text_to_image/train_text_to_image_lora_sdxl.py` of the release in `training/requirements.txt`, which no
-package brings; it needs `datasets` and `torchvision`, too. Without `--example` the trainer alone is measured. `--tiny`
-tries the benchmark itself on a toy model, on any machine.
+package brings; it needs `datasets` and `torchvision`, too. Without `--example` the trainer alone is measured.
+`--tiny` tries the benchmark itself on a toy model, on any machine.
 """
 
 import argparse
