@@ -162,7 +162,7 @@ def test_task_tokens_may_be_answered_and_nothing_else_is_widened(tmp_path: Path)
     }
 
 
-def test_the_stack_is_told_of_the_stand_ins_flow_definition_where_it_takes_one(tmp_path: Path) -> None:
+def test_the_stack_is_told_of_the_stand_ins_flow_definition_and_trains_on_sagemaker(tmp_path: Path) -> None:
     assert LocalTemplate(REPOSITORY / "template.yaml", Tools()).parameters == {
         "A2iFlowDefinitionArn": BUILT_IN_ARN,
         "SageMakerTraining": "on",
