@@ -18,16 +18,18 @@ class Licence:
     """For people, with what to read."""
 
 
-def licence_of(weights: Path | None, model_id: str) -> Licence:
+def licence_of(weights: Path | None, model_id: str | None) -> Licence:
     """Return the licence of a base model.
 
     Args:
         weights: Its folder, whose card and licence files tell; None where it comes from the model hub.
-        model_id: Its id at the hub.
+        model_id: Its id at the hub, or where the weights in the folder are from; None where nobody says.
     """
-    if weights is None:
+    if model_id and (weights is None or licences.licence_of(model_id).is_known):
         known = licences.licence_of(model_id)
         return Licence(known.name, known.words)
+    if weights is None:
+        raise ValueError("a model has an id or a folder")
     files = sorted(one for one in weights.iterdir() if one.is_file() and one.name.upper().startswith("LICEN"))
     told = _of_card(weights / "README.md")
     text = f"its text is in {', '.join(map(str, files))}" if files else "no LICENSE file lies beside the weights"

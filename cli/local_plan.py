@@ -146,9 +146,11 @@ def plan_session(session: LocalSession, dataset: LocalDataset, home: Path, pytho
         settings=settings,
         held_out=held_out,
         base_model=BaseModel(
-            source="folder" if weights else "hub", id=str(weights) if weights else training.model_id
+            # A path of this machine would be told in the adapter's card to whoever gets it.
+            source="folder" if weights else "hub",
+            id=(training.base_model or weights.name) if weights else training.model_id,
         ),
-        licence=licence_of(weights, training.model_id),
+        licence=licence_of(weights, training.base_model if weights else training.model_id),
         weights=weights,
         python=python,
         training_id=training_id,

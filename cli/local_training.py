@@ -198,7 +198,10 @@ def _tell_results(plan: LocalPlan, drawn: tuple[ShownPrompt, ...], screen: Scree
         return
     page = folder.folder / "storyboard.html"
     notes = [Note(text, is_warning=True) for text in _stand_ins(plan)]
-    notes += [Note(f"Drawn by an adapter of {plan.base_model.id}."), Note(plan.licence.words)]
+    notes += [
+        Note(f"Drawn by an adapter of {plan.base_model.id}."),
+        Note(f"Its licence: {plan.licence.name}. It lies beside the adapter."),
+    ]
     write_page(page, f"Storyboard of {plan.dataset.run_id}, {plan.training_id}", notes, drawn)
     count = sum(len(prompt.pictures) for prompt in drawn)
     prompts = "prompt" if len(drawn) == 1 else "prompts"

@@ -75,7 +75,7 @@ def test_a_folder_becomes_an_adapter_and_a_storyboard(folder: Path, weights: Pat
         "sdxl",
         "bunny",
     )
-    assert job["base_model"] == {"source": "folder", "id": str(weights)}
+    assert job["base_model"] == {"source": "folder", "id": "sdxl"}
     assert job["characters"] == ["Bunny", "Frank"]
     # Bedrock's own values have no place here: learning rate and rank are the defaults of such a training.
     assert job["values"] == {
@@ -288,6 +288,15 @@ def test_a_bare_manifest_is_enough(folder: Path, weights: Path) -> None:
     job = json.loads((only_training(folder) / "adapter/job.json").read_text())
     assert {(one["shot"], one["held_out"]) for one in job["pictures"]} == {(None, False)}
     assert job["values"]["step_count"] == 1500
+
+
+def test_weights_in_a_folder_may_be_a_model_of_the_hub(folder: Path, weights: Path) -> None:
+    named = ("--base-model", "stabilityai/stable-diffusion-xl-base-1.0")
+    result = invoke(folder, "--weights", weights, *named, "--no-storyboard", "--yes")
+    assert result.exit_code == 0, result.output
+    assert "licence CreativeML Open RAIL++-M" in result.output
+    job = json.loads((only_training(folder) / "adapter/job.json").read_text())
+    assert job["base_model"] == {"source": "folder", "id": named[1]}
 
 
 def test_of_the_hub_the_licence_is_told(folder: Path) -> None:
