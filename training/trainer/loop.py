@@ -83,7 +83,8 @@ class Loop:
         self._accelerator = Accelerator(
             mixed_precision="no" if options.precision == "fp32" else options.precision, cpu=on_cpu
         )
-        optimizer = _optimizer(options)(denoiser.parameters(), lr=values.learning_rate)
+        self._trained = denoiser.parameters()
+        optimizer = _optimizer(options)(self._trained, lr=values.learning_rate)
         # The rate is constant, so that the same job with more steps goes on where it ended.
         self._network, self._optimizer, self._rates = self._accelerator.prepare(
             denoiser.network, optimizer, get_scheduler("constant", optimizer=optimizer)
@@ -143,7 +144,7 @@ class Loop:
                 f"training.learning_rate (now {self._values.learning_rate:g}) and start it again."
             )
         self._accelerator.backward(loss)
-        self._accelerator.clip_grad_norm_(self._denoiser.parameters(), MOST_GRADIENT)
+        self._accelerator.clip_grad_norm_(self._trained, MOST_GRADIENT)
         self._optimizer.step()
         self._rates.step()
         self._optimizer.zero_grad()

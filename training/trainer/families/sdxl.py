@@ -40,11 +40,8 @@ class SdxlEncoders(Encoders):
         folder, variant = weights.folder, weights.variant
         self._device = device
         # In float32, as in diffusers' example: SDXL's own VAE overflows in fp16.
-        self._vae = AutoencoderKL.from_pretrained(folder, subfolder="vae", variant=variant).to(
-            device, torch.float32
-        )
-        if options.vae_tiling:
-            self._vae.enable_tiling()
+        vae = AutoencoderKL.from_pretrained(folder, subfolder="vae", variant=variant, dtype=torch.float32)
+        self._vae = vae.to(device)
         self._tokenizers = [
             CLIPTokenizer.from_pretrained(folder, subfolder=name) for name in ("tokenizer", "tokenizer_2")
         ]
