@@ -4,19 +4,22 @@ import json
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from diffusers import StableDiffusionXLPipeline
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file
 
 from cases import CAST, FOUR, TWO_HELD_OUT, VALUES, Case, picture, same
-from trainer import held_out
+from trainer import held_out, train
 from trainer.dataset import encode
 from trainer.families import find_family
 from trainer.held_out import HeldOut
@@ -316,3 +319,38 @@ def test_each_seed_trains_another_adapter(case: Case) -> None:
         found.append(case.adapter())
     assert same(found[0], found[2])
     assert not same(found[0], found[1])
+
+
+@pytest.fixture
+def fresh_accelerate() -> Iterator[None]:
+    """Accelerate keeps one precision a process; these tests need another."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_checkpointing_changes_nothing_but_memory(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for checkpointing in (False, True):
+        shutil.rmtree(case.places.work, ignore_errors=True)
+        options = replace(CPU, gradient_checkpointing=checkpointing)
+        monkeypatch.setattr(train, "pick_for", lambda *_, picked=options, **__: picked)
+        case.ask(values={"step_count": 3})
+        assert case.run() == 0
+        found.append(case.adapter())
+    assert all(torch.allclose(found[0][name], found[1][name], atol=1e-5) for name in found[0])
+
+
+def test_in_bf16_what_is_trained_stays_float32(
+    case: Case, uninterrupted: Case, monkeypatch: pytest.MonkeyPatch, fresh_accelerate: None
+) -> None:
+    """The types that a GPU gets; a CPU can compute in them, too."""
+    bf16 = replace(CPU, precision="bf16", gradient_checkpointing=True)
+    monkeypatch.setattr(train, "pick_for", lambda *_, **__: bf16)
+    for step_count in (20, 40):
+        case.ask(values={"step_count": step_count})
+        assert case.run() == 0
+    assert case.progress()["options"] == "bf16, gradient checkpointing, AdamW"
+    assert {tensor.dtype for tensor in case.adapter().values()} == {torch.float32}
+    losses = [[float(row["training_loss"]) for row in one.losses()] for one in (case, uninterrupted)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.05)
