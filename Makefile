@@ -171,5 +171,5 @@ format: setup ## put the source into the house style
 clean: ## stop the embedded AWS and remove all that was built, downloaded or stored here
 	@if [ -x $(VENV)/python ]; then $(VENV)/python -m local down || true; fi
 	rm -rf .venv .tools .storycast .aws-sam out build *.egg-info .mypy_cache .ruff_cache .pytest_cache \
-	    .hypothesis .import_linter_cache
+	    .hypothesis .import_linter_cache training/.hypothesis training/.mypy_cache training/.ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
