@@ -76,6 +76,8 @@ class ModelLeases(Record):
     """When somebody last meant to start it."""
     confirmed: bool = False
     """Whether the call that starts it has come back."""
+    seen: bool = False
+    """Whether the service has told since that it starts, runs or stops: then its status is not the one before."""
 
     def lease_of(self, run_id: str) -> Lease | None:
         """Return a run's lease, None where it has none."""
@@ -96,13 +98,14 @@ class ModelLeases(Record):
 
     def intended(self, run_id: str, now: datetime) -> "ModelLeases":
         """Note that a run is about to start the model."""
-        start = {"starter": run_id, "intended_at": now, "confirmed": False, "generation": self.generation + 1}
+        start = {**_FRESH, "starter": run_id, "intended_at": now, "generation": self.generation + 1}
         return self.model_copy(update=start)
 
-    def came_back(self, generation: int) -> "ModelLeases":
-        """Note that the call of one start has come back, or never was made."""
-        is_it = self.generation == generation and self.intended_at is not None
-        return self.model_copy(update={"confirmed": True}) if is_it else self
+    def came_back(self, generation: int, *, seen: bool) -> "ModelLeases":
+        """Note that the call of one start has come back, and whether the service's status is its effect."""
+        if self.generation != generation or self.intended_at is None:
+            return self
+        return self.model_copy(update={"confirmed": True, "seen": self.seen or seen})
 
     def stopped(self) -> "ModelLeases":
         """Note that the service says that the model has stopped."""
@@ -113,6 +116,10 @@ class ModelLeases(Record):
     def may_be_starting(self, now: datetime) -> bool:
         """Whether a call that starts the model may be under way."""
         return self.intended_at is not None and not self.confirmed and now < self.intended_at + START_GRACE
+
+    def may_be_stale(self, now: datetime) -> bool:
+        """Whether a status in which the model does not run may be the one before its start."""
+        return self.intended_at is not None and not self.seen and now < self.intended_at + START_LAG
 
     def _with(self, leases: "tuple[Lease, ...]") -> "ModelLeases":
         """Return the row with other leases, and the state that follows from them."""
@@ -125,7 +132,7 @@ class ModelLeases(Record):
         return self.model_copy(update=update)
 
 
-_FRESH: dict[str, Any] = {"starter": "", "intended_at": None, "confirmed": False}
+_FRESH: dict[str, Any] = {"starter": "", "intended_at": None, "confirmed": False, "seen": False}
 
 
 def billed_name(arn: str, generation: int) -> str:

@@ -9,7 +9,6 @@ from storycast.billing import Billed
 from storycast.custom_labels import (
     BILLED,
     START_DEADLINE,
-    START_LAG,
     UNUSABLE,
     CustomLabelModels,
     Lease,
@@ -112,8 +111,9 @@ class DetectorLeases:
         if problem := self._problem(row, facts):
             return self._fails(row, run_id, problem)
         status = facts.status if facts else ""
+        if status in BILLED:
+            row = self._noted(row)
         if status == "RUNNING":
-            self._noted(row)
             return {"status": "ready", "message": f"{row.arn} runs"}
         if status in BILLED or row.confirmed:
             return self._waits(row, run_id, f"it is {status}")
@@ -125,12 +125,10 @@ class DetectorLeases:
         """Return why no waiting makes the model run; empty where it may."""
         if facts is None or facts.status in UNUSABLE:
             return _unusable(row.arn, facts)
-        if not row.confirmed or row.intended_at is None or facts.status in BILLED:
+        if not row.confirmed or facts.status in BILLED or row.may_be_stale(self._now):
             return ""
         if facts.status == "FAILED":
             return f"{row.arn} did not start: {facts.message or 'the service does not say why'}"
-        if self._now < row.intended_at + START_LAG:
-            return ""
         return f"{row.arn} is {facts.status}: somebody stopped it while runs needed it"
 
     def _start(self, row: ModelLeases, run_id: str, execution_arn: str, units: int) -> dict[str, Any]:
@@ -146,16 +144,21 @@ class DetectorLeases:
         try:
             self._book.intend(self._billed(row, run_id, execution_arn, units))
             self._models.start(row.arn, units)
-        except BillingClosedError:
-            self._change(row.arn, lambda there: there.came_back(row.generation).released(run_id))
+        except BillingClosedError as error:
+            # No call was made, so that no status can be of one.
+            self._came_back(row, seen=True)
+            self.release(row.arn, run_id, str(error))
             raise
         except DetectorFailedError as error:
-            row = self._change(row.arn, lambda there: there.came_back(row.generation))
-            return self._fails(row, run_id, str(error))
+            return self._fails(self._came_back(row, seen=True), run_id, str(error))
         self._book.created(name, row.arn, self._now)
-        generation = row.generation
-        row = self._change(row.arn, lambda there: there.came_back(generation))
+        facts = self._models.get(row.arn)
+        row = self._came_back(row, seen=facts is not None and facts.status in BILLED)
         return self._waits(row, run_id, "it is being started")
+
+    def _came_back(self, row: ModelLeases, *, seen: bool) -> ModelLeases:
+        generation = row.generation
+        return self._change(row.arn, lambda there: there.came_back(generation, seen=seen))
 
     def _billed(self, row: ModelLeases, run_id: str, execution_arn: str, units: int) -> Billed:
         return Billed(
@@ -178,11 +181,14 @@ class DetectorLeases:
             self._book.ending(name, reason)
             self._book.ended(name, self._now, reason)
 
-    def _noted(self, row: ModelLeases) -> None:
-        """Note a start whose call never came back, in the book: the model runs."""
-        if row.intended_at is not None and not row.confirmed:
-            self._book.created(billed_name(row.arn, row.generation), row.arn, row.intended_at)
-            self._change(row.arn, lambda there: there.came_back(row.generation))
+    def _noted(self, row: ModelLeases) -> ModelLeases:
+        """Note that the service tells of a start, also of one whose call never came back."""
+        if row.intended_at is None or row.seen:
+            return row
+        name = billed_name(row.arn, row.generation)
+        if self._book.row(name) is not None:
+            self._book.created(name, row.arn, row.intended_at)
+        return self._came_back(row, seen=True)
 
     def _waits(self, row: ModelLeases, run_id: str, why: str) -> dict[str, Any]:
         lease = row.lease_of(run_id)
@@ -207,7 +213,9 @@ class DetectorLeases:
         if facts is not None and facts.status == "RUNNING":
             self._models.stop(row.arn)
             facts = self._models.get(row.arn)
-        if (facts is not None and facts.status in BILLED) or row.may_be_starting(self._now):
+        if facts is not None and facts.status in BILLED:
+            return self._noted(row)
+        if facts is not None and row.may_be_stale(self._now):
             return row
         # First the book: a row that is idle says that nothing of its start is left to be done.
         self._end_row(row, reason)
