@@ -24,6 +24,8 @@ from storycast.billing import Billed
 from storycast.runs import Run
 
 LIMIT = 20
+STAND_IN_LABEL = "STAND-IN: "
+"""Begins what the trainer says of weights that are no model."""
 
 
 def list_runs(choice: TargetChoice, screen: Screen, *, as_json: bool) -> int:
@@ -158,7 +160,7 @@ def _training_lines(target: Target, run: Run) -> Iterator[str]:
             if model.target == "sagemaker":
                 yield f"Adapter {model.training_id}: {model.model_arn}"
             if model.stand_in:
-                yield f"Stand-in: {model.stand_in}"
+                yield f"Stand-in: {model.stand_in.removeprefix(STAND_IN_LABEL)}"
 
 
 def _training_json(target: Target, run: Run, session: Snapshot | None) -> dict[str, object]:

@@ -56,7 +56,7 @@ class JobsAtWork:
             return None
         if told.at is None or datetime.now(UTC) - told.at > FRESH:
             return None
-        return work_of(told)
+        return work_of(told, "steps" if task == "train" else "pictures")
 
     def _plan(self, execution_arn: str) -> TrainingPlan | None:
         session_id = names.session_id(execution_arn)
@@ -65,9 +65,9 @@ class JobsAtWork:
         return self._plans.get(session_id)
 
 
-def work_of(told: TrainerProgress) -> Work:
-    """Return what a job says of itself, for people."""
-    counts = Counts(told.step or 0, total=told.step_count, what="steps") if told.step_count else None
+def work_of(told: TrainerProgress, what: str) -> Work:
+    """Return what a job says of itself, for people; ``what`` it counts."""
+    counts = Counts(told.step or 0, total=told.step_count, what=what) if told.step_count else None
     figures = [
         f"loss {told.loss:.4f}" if told.loss is not None else "",
         f"{told.held_out_loss:.4f} on held-out pictures" if told.held_out_loss is not None else "",

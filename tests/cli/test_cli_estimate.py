@@ -62,9 +62,10 @@ def test_a_training_on_sagemaker_tells_its_hours_its_licence_and_that_nobody_mea
     shown = estimated(video, "--project", with_settings(project_file, more)).stdout
     words = " ".join(shown.split())
     for part in (
-        "training job, hours of ml.g5.xlarge",
+        "hours of the training job",
         "0.42 to 1.25",
-        "drawing job, hours of ml.g5.xlarge",
+        "hours of the drawing job",
+        "ml.g5.xlarge (NVIDIA A10G): up to",
         "$1.41 unconfirmed",
         "Within budget_usd: 20.",
         "licence CreativeML Open RAIL++-M",

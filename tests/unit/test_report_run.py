@@ -200,13 +200,14 @@ def test_an_adapter_is_told_with_its_losses_its_licence_and_how_to_load_it(told:
 
 
 def test_an_adapter_of_random_weights_is_marked_everywhere(told: Told) -> None:
-    trained_adapter(told, stand_in="Local stand-in: a tiny model with random weights.")
+    trained_adapter(told, stand_in="STAND-IN: a tiny model with random weights.")
     page = words(report(told))
-    assert "Stand-in: Local stand-in: a tiny model with random weights." in page
+    assert "Stand-in: a tiny model with random weights." in page
     assert "Trained model random weights" in page
     assert "they are noise" in page
     assert "What stand-ins made is not graded" in page
-    assert "composite" not in page.replace("Not graded: composite", "")
+    assert "composite" not in page
+    assert "Not graded: random weights" in page
 
 
 @pytest.mark.parametrize("gone", ["progress.json", "held_out.json", "adapter/adapter.json", "metrics.csv"])

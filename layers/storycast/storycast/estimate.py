@@ -219,9 +219,11 @@ def _assumed(settings: Settings) -> list[str]:
         return []
     if training.target == "bedrock":
         return [HOSTING_ASSUMPTION]
+    lora = training.lora
+    step_s = _step_s(lora.resolution, settings)
     return [
-        f"{gpu(training.lora.instance_type).name}: up to {_step_s(training.lora.resolution, settings):.1f} s a "
-        f"picture and training step at {training.lora.resolution} px, not measured on that GPU by this project",
+        f"{lora.instance_type} ({gpu(lora.instance_type).name}): up to {step_s:.1f} s a picture and training step "
+        f"at {lora.resolution} px, not measured on that GPU by this project",
         f"a job takes up to {JOB_START_HOURS * 60:.0f} minutes beside its steps",
     ]
 
@@ -397,7 +399,7 @@ def _job_line(stage: str, what: str, hours: Range, most: float, settings: Settin
     """Return the line of a SageMaker job, which AWS ends after ``most`` hours."""
     lora = settings.training.lora
     billed = up_to(min(hours.high, most + JOB_STOP_HOURS))
-    line = _line(stage, f"{what}, hours of {lora.instance_type}", billed, "training_hour", lora.instance_type)
+    line = _line(stage, f"hours of the {what}", billed, "training_hour", lora.instance_type)
     notes = [line.note] if line.note else []
     if lora.instance_type.rpartition(".")[0] not in FAMILIES:
         notes.append(f"How fast {lora.instance_type} is was not looked up; counted as the slowest GPU known.")

@@ -20,6 +20,8 @@ PANEL_PX, SMALL_PANEL_PX = 400, 240
 MOST_LARGE = 48
 """Panels up to which each is shown large."""
 
+STAND_IN_LABEL = "STAND-IN: "
+"""Begins what the trainer says of weights that are no model."""
 COMPOSITE, NOISE = "composite", "random weights"
 """What stands in a panel's place: cut-outs of the dataset, or what a tiny model draws that never learned much."""
 
@@ -295,7 +297,7 @@ def _by_job(
         trained,
         facts=tuple(listed),
         held_out_loss=f"{model.held_out_loss:.4f}" if model and model.held_out_loss is not None else "",
-        stand_in=(model and model.stand_in) or told.stand_in,
+        stand_in=((model and model.stand_in) or told.stand_in).removeprefix(STAND_IN_LABEL),
         warnings=told.progress.warnings,
         shots=tuple(_shot(one, names) for one in told.held_out.shots),
         licence=_licence(plan.settings.training.model_id, told),
@@ -363,7 +365,7 @@ def _drawer(drawing: Drawing, thumbnails: Thumbnails, side_px: int, stand_in: st
                 thumbnail=thumbnails.ask(key, side_px),
                 alt=f"Picture {number} of the {who} for: {panels.request.prompt}",
                 verdict=grade.verdict if grade else "",
-                verdict_text=_told(grade.verdict, grade.reason) if grade else "",
+                verdict_text=_told(grade.verdict, stand_in if panels.composite else grade.reason) if grade else "",
                 reason=grade.reason if grade and grade.verdict != "not graded" else "",
             )
         )
