@@ -14,7 +14,7 @@ from local.standins.image_input import read_image
 from local.standins.outcomes import ModelOutcome
 from local.standins.paging import token_page
 from local.standins.rekognition_world import KeptRekognition, Project, Version
-from local.standins.service import Call, Params, Service, paid, without_none
+from local.standins.service import Call, Params, Service, without_none
 
 #: Versions that may be started: those that were trained, whatever became of them since.
 STARTABLE = frozenset({"TRAINING_COMPLETED", "STOPPED", "FAILED"})
@@ -116,9 +116,8 @@ class CustomLabels(Service):
             version.stopped_at = dt.datetime.now(dt.UTC)
         return {"Status": "STOPPING"}
 
-    @paid
     def detect_custom_labels(self, params: Params, call: Call) -> Params:
-        """Find the labels of a running version, with boxes."""
+        """Find the labels of a running version, with boxes; what is billed is that it runs."""
         with self.world.rekognition.reading() as kept:
             version = _version(kept, params["ProjectVersionArn"])
             call.model = version.arn

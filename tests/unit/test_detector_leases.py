@@ -88,7 +88,8 @@ class Account:
 
 def test_the_statuses_are_those_of_the_service() -> None:
     client = boto3.client("rekognition", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
-    assert set(client.meta.service_model.shape_for("ProjectVersionStatus").enum) == VERSION_STATUSES
+    shape: Any = client.meta.service_model.shape_for("ProjectVersionStatus")
+    assert set(shape.enum) == VERSION_STATUSES
     assert STARTABLE | BILLED | UNUSABLE == VERSION_STATUSES
     assert not STARTABLE & BILLED
 

@@ -25,6 +25,10 @@ JOB_STAGES = {"training_job": "start_training", "drawing_job": "provision_model"
 COUNTED = (
     "detections",
     "reference_embeddings",
+    "face_detections",
+    "face_references",
+    "indexed_faces",
+    "face_searches",
     "embeddings",
     "captions",
     "input_tokens",
@@ -132,6 +136,7 @@ def costs(
         *(_job(run, row, completed) for row in billing_rows if row.kind == "customization_job"),
         *(_hosting(run, row, now) for row in billing_rows if row.kind == "provisioned_throughput"),
         *(_container_job(row, now) for row in billing_rows if row.kind in JOB_STAGES),
+        *(_detector(row, now) for row in billing_rows if row.kind == "custom_labels_model"),
         *_panels(run, storyboard or Storyboard()),
         _workflow(run, billing_rows),
     ]
@@ -177,7 +182,13 @@ def job_seconds(row: Billed, now: datetime) -> float:
 def _dataset(run: Run) -> Iterator[CostLine]:
     paid = {name: run.counts.get(f"paid_{name}", 0) for name in COUNTED}
     yield CostLine("detect_characters", "label detection", paid["detections"], _price(run, "label_detection"))
+    yield CostLine("detect_characters", "face detection", paid["face_detections"], _price(run, "face_detection"))
     yield CostLine("build_cast", "reference embeddings", paid["reference_embeddings"], _price(run, "embedding"))
+    yield CostLine(
+        "build_cast", "face detection in references", paid["face_references"], _price(run, "face_detection")
+    )
+    yield CostLine("build_cast", "faces into the collection", paid["indexed_faces"], _price(run, "face_indexing"))
+    yield CostLine("crop_characters", "face searches", paid["face_searches"], _price(run, "face_search"))
     yield CostLine("crop_characters", "embeddings", paid["embeddings"], _price(run, "embedding"))
     asked = f"{paid['captions']:,} captions"
     yield CostLine("caption_images", "input tokens", paid["input_tokens"], _price(run, "input_token"), note=asked)
@@ -246,13 +257,20 @@ def _container_job(row: Billed, now: datetime) -> CostLine:
     return CostLine(JOB_STAGES[row.kind], told, hours, price, at_most=row.billable_s is None, note=note)
 
 
+def _detector(row: Billed, now: datetime) -> CostLine:
+    """Return what a Custom Labels model cost: this run started it, and others may have used it, too."""
+    hours = job_seconds(row, now) / 3600 * row.model_units
+    note = "hours of all inference units, from its start to its stop" if row.ended_at else "still billed"
+    return CostLine("start_detector", row.name, hours, price_table().price("custom_labels_hour"), note=note)
+
+
 def _workflow(run: Run, rows: Sequence[Billed]) -> CostLine:
     work = Work(
         segments=run.counts.get("segments", 0),
         frames=run.counts.get("frames_kept", 0),
         crops=run.counts.get("crops", 0),
         captions=run.counts.get("curated", 0),
-        sessions=len({row.session_id for row in rows}),
+        sessions=len({row.session_id for row in rows if row.kind != "custom_labels_model"}),
     )
     return CostLine("workflow", "Step Functions, Lambda and S3, by a formula", 1, workflow_price(work))
 

@@ -87,12 +87,11 @@ class FrameDetections(Record):
     frame_id: str
     fingerprint: str
     paid_by: str
-    """The run that paid for the labels; empty where none were paid for. Likewise the next two."""
+    """The run that paid for the labels; empty where none were paid for. Likewise ``faces_paid_by``."""
     model_version: str
     detections: tuple[Detection, ...]
     refused: str = ""
     faces_paid_by: str = ""
-    custom_labels_paid_by: str = ""
 
 
 def merge_labels(boxes: Sequence[LabelledBox]) -> tuple[Detection, ...]:

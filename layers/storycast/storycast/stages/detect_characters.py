@@ -77,7 +77,6 @@ def _detect(
         detections=with_faces(merge_labels(boxes), found.faces if found else ()),
         refused=next((part.refused for part in (labels, custom, found) if part and part.refused), ""),
         faces_paid_by=found.paid_by if found else "",
-        custom_labels_paid_by=custom.paid_by if custom else "",
     )
 
 

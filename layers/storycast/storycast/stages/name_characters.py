@@ -35,7 +35,6 @@ class _Gathered:
         self.paid_detections = 0
         self.paid_embeddings = 0
         self.paid_faces = 0
-        self.paid_custom_labels = 0
         self.paid_searches = 0
         self.label_models: set[str] = set()
 
@@ -44,7 +43,6 @@ class _Gathered:
         counts = {
             "paid_face_detections": self.paid_faces,
             "paid_face_searches": self.paid_searches,
-            "paid_custom_labels": self.paid_custom_labels,
         }
         return {name: count for name, count in counts.items() if count}
 
@@ -125,7 +123,6 @@ def _gather(plan: RunPlan, frames: Sequence[KeptFrame], cast: Cast, store: Objec
             continue
         gathered.paid_detections += found.paid_by == plan.run_id
         gathered.paid_faces += found.faces_paid_by == plan.run_id
-        gathered.paid_custom_labels += found.custom_labels_paid_by == plan.run_id
         gathered.label_models |= {found.model_version} - {""}
         if found.refused:
             gathered.frame(frame, "refused", found.refused)
