@@ -347,10 +347,10 @@ def test_in_bf16_what_is_trained_stays_float32(
     """The types that a GPU gets; a CPU can compute in them, too."""
     bf16 = replace(CPU, precision="bf16", gradient_checkpointing=True)
     monkeypatch.setattr(train, "pick_for", lambda *_, **__: bf16)
-    for step_count in (20, 40):
+    for step_count in (8, 16):
         case.ask(values={"step_count": step_count})
         assert case.run() == 0
     assert case.progress()["options"] == "bf16, gradient checkpointing, AdamW"
     assert {tensor.dtype for tensor in case.adapter().values()} == {torch.float32}
     losses = [[float(row["training_loss"]) for row in one.losses()] for one in (case, uninterrupted)]
-    assert losses[0] == pytest.approx(losses[1], rel=0.05)
+    assert losses[0] == pytest.approx(losses[1][:16], rel=0.05)
