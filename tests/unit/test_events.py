@@ -18,7 +18,8 @@ from storycast.cast import Cast
 from storycast.errors import StorycastError
 from storycast.footage import FootageSource
 from storycast.human_loops import batch_pictures
-from storycast.keys import APPROVED_MANIFEST, run_file, trained_model, training_file
+from storycast.keys import APPROVED_MANIFEST, run_file, trained_model, training_file, training_work
+from storycast.lora_job import JobPicture
 from storycast.manifest import ManifestRecord, write_manifest
 from storycast.names import human_loop_name, job_name
 from storycast.plan import FootagePlan, RunPlan, read_plan, write_plan
@@ -30,7 +31,7 @@ from storycast.runs import Run, create_run, read_run
 from storycast.settings import read_settings
 from storycast.storyboard import PanelRequest
 from storycast.teardown import TearDownRequest
-from storycast.trainers import BedrockTrainer, SageMakerTrainer, Trainer
+from storycast.trainers import PICTURES, BedrockTrainer, SageMakerTrainer, Trainer
 from storycast.training import TrainedModel, TrainingPlan, read_training_plan, write_training_plan
 from tests.fakes.aws_training import (
     Clock,
@@ -76,6 +77,8 @@ storyboard: {prompts: [Mara by the sea], images_per_prompt: 1}
 FLOW = "arn:aws:sagemaker:eu-central-1:111122223333:flow-definition/storycast"
 SESSION = ("t1a2b3c4d", "0961db")
 """Training and session that the events name; the second is made from the ARN of their execution."""
+LORA_SESSION = ("t5e6f7a8b", "1b2c3d")
+"""Of a training on SageMaker."""
 
 
 def make_world() -> tuple[World, RunPlan]:
@@ -205,8 +208,57 @@ def training(world: World) -> Training:
         world.store.put(key, f"picture {number}".encode(), "image/png")
         records.append(ManifestRecord(image_uri=f"s3://media/{key}", caption=f"Mara, picture {number}"))
     world.store.put(run_file(RUN_ID, APPROVED_MANIFEST), write_manifest(records, "bedrock"), "application/jsonl")
+    _put_lora_session(world, plan)
     jobs = FakeJobs(FakeSageMaker(clock, world.store))
     return Training(world.store, FakeCustomizer(bedrock), FakeHost(bedrock), jobs, MemoryBook(clock))
+
+
+def _put_lora_session(world: World, plan: TrainingPlan) -> None:
+    """A session of the same run whose adapter is trained on SageMaker."""
+    training_id, session_id = LORA_SESSION
+    lora = plan.model_copy(
+        update={
+            "training_id": training_id,
+            "session_id": session_id,
+            "settings": read_settings(PROJECT + "training: {target: sagemaker}\n", "project.yaml"),
+            "fingerprint": "5e6f7a8b9c0d",
+            "job_name": job_name(RUN_ID, training_id, session_id),
+        }
+    )
+    write_training_plan(world.store, lora)
+    picture = JobPicture(
+        file=run_file(RUN_ID, "dataset/images/approved-0.png"),
+        caption="Mara",
+        characters=("Mara",),
+        shot=None,
+        held_out=False,
+    )
+    world.store.put(
+        training_file(RUN_ID, *LORA_SESSION, PICTURES),
+        picture.model_dump_json().encode() + b"\n",
+        "application/jsonl",
+    )
+    folder = f"s3://{world.store.bucket}/{training_work(RUN_ID, *LORA_SESSION, 'train')}adapter/"
+    model = TrainedModel(
+        fingerprint=lora.fingerprint,
+        target="sagemaker",
+        model_arn=folder,
+        model_name=lora.job_name,
+        base_model=lora.settings.training.model_id,
+        job_name=lora.job_name,
+        job_arn="arn:aws:sagemaker:us-east-1:111122223333:training-job/x",
+        trained_by=RUN_ID,
+        training_id=training_id,
+        session_id=session_id,
+        step_count=1_500,
+        batch_size=1,
+        learning_rate=1e-4,
+        record_count=8,
+        began_at=plan.begun_at,
+        ended_at=plan.begun_at,
+    )
+    key = trained_model(lora.project, lora.fingerprint)
+    world.store.put(key, model.model_dump_json().encode(), "application/json")
 
 
 @dataclass
@@ -342,6 +394,19 @@ def test_an_invalid_event_is_refused_by_name(
         assert isinstance(caught.value, StorycastError), name
     assert name in NAMES | NOT_OURS_YET
     assert str(caught.value)
+
+
+def test_a_session_goes_where_its_plan_says(
+    handler_of: Callable[[str], Callable[[Any, Any], Any]], training: Training
+) -> None:
+    for session in ("session", "lora_session"):
+        event = json.loads((EVENTS / "start_training" / f"valid_{session}.json").read_text(encoding="utf-8"))
+        handler_of("start_training")(event, CONTEXT)
+    kinds = {row.name: row.kind for row in training.book.rows()}
+    assert kinds == {
+        job_name(RUN_ID, *SESSION): "customization_job",
+        job_name(RUN_ID, *LORA_SESSION): "training_job",
+    }
 
 
 def test_the_same_upload_event_again_is_not_claimed(
