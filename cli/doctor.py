@@ -244,9 +244,8 @@ def _review(target: Target, settings: Settings) -> Iterator[Finding]:
 def _site(target: Target, settings: Settings) -> JobSite:
     """Return where the stack's training jobs run; its outputs name nothing of them where they are switched off."""
     outputs = target.outputs
-    repository = outputs.get("TrainingRepositoryUri", "")
     return JobSite(
-        image_uri=outputs.get("TrainingImageUri", f"{repository}:latest" if repository else ""),
+        image_uri=outputs.get("TrainingImageUri", ""),
         role_arn=outputs.get("TrainingRoleArn", ""),
         bucket=target.bucket,
         weights_bucket=outputs.get("WeightsBucket", ""),

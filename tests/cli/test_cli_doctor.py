@@ -258,7 +258,6 @@ def test_an_account_that_can_train_on_sagemaker(account: dict[str, Any], project
     assert "SageMakerTraining=on" in found["image"].message
     account["outputs"] = {
         "TrainingRoleArn": role["Role"]["Arn"],
-        "TrainingRepositoryUri": repository,
         "TrainingImageUri": f"{repository}:1",
     }
     found = by_subject(examine(AWS, asked))

@@ -343,7 +343,7 @@ def test_nothing_of_sagemaker_training_is_there_unless_it_is_asked_for() -> None
     assert {"Condition": ON} in document["Conditions"][WEIGHTS]["Fn::And"]
     for name in ("TrainingRole", "TrainingRepository"):
         assert document["Resources"][name]["Condition"] == ON
-    for name in ("TrainingRoleArn", "TrainingRepositoryUri"):
+    for name in ("TrainingRoleArn", "TrainingRepositoryUri", "TrainingImageUri"):
         assert document["Outputs"][name]["Condition"] == ON
     for name, function in FUNCTIONS.items():
         for statement in function["Properties"]["Policies"][0]["Statement"]:
