@@ -343,6 +343,15 @@ def test_too_few_for_a_training_is_told() -> None:
     assert any("of at least 50 pictures" in warning for warning in one.record(plan.run_id).warnings)
 
 
+def test_an_adapter_is_trained_on_fewer_pictures_than_bedrock_takes() -> None:
+    one, plan = waiting(settings(minimum_per_character=1))
+    keep_the_rest(one.desk(plan.run_id))
+    trains = plan.settings.model_copy(update={"training": Training(target="sagemaker")})
+    plan = plan.model_copy(update={"settings": trains})
+    applied = apply_review(plan, store=one.store, log=one.log, notifier=one.notifier, now=NOW)
+    assert applied["status"] == "approved"
+
+
 # ---- the next run ---------------------------------------------------------------------------------
 
 

@@ -65,7 +65,7 @@ def apply_review(
     record_entries(store, plan.run_id, "apply_review", [_entry(one, there) for one in approval.outcomes])
     _write_manifest(plan, pictures, store)
     _remove_others(plan, pictures, store)
-    obstacles = problems(len(pictures))
+    obstacles = problems(len(pictures), plan.settings.training.target)
     warnings = [*obstacles, *approval.shortfalls]
     status, message = _result(plan, review, warnings, pictures)
 

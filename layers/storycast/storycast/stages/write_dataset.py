@@ -72,7 +72,7 @@ def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
     record_entries(store, plan.run_id, "write_dataset", entries)
     run = _close(plan, images, entries, captions, store)
     _refuse_useless(plan, entries, len(curated))
-    obstacles = problems(len(images))
+    obstacles = problems(len(images), plan.settings.training.target)
     manifest_key = keys.run_file(plan.run_id, keys.MANIFEST)
     store.put(manifest_key, dataset_manifest(plan, images, store.bucket), "application/jsonl")
     write_card(run, images, obstacles, store)
