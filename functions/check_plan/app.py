@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from storycast.adapters import environment, targets
 from storycast.adapters.bedrock import BedrockCatalogue
+from storycast.adapters.custom_labels import RekognitionVersions
 from storycast.adapters.iam import IamRoles
 from storycast.requests import RunEvent, read_event
 from storycast.stages.check_plan import check_plan
@@ -30,6 +31,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         flow_definition_arn=os.environ["A2I_FLOW_DEFINITION_ARN"],
         region=os.environ["AWS_REGION"],
         now=datetime.now(UTC),
+        models=RekognitionVersions(),
     )
     logger.info("checked", run_id=asked.run_id, **checked)
     return checked

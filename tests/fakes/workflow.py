@@ -10,8 +10,10 @@ import numpy as np
 
 from storycast.cast import Cast
 from storycast.curation import CuratedImage
+from storycast.custom_labels import CustomLabelDetector, CustomLabelModels
 from storycast.decisions import MAX_CHANGES, Change
 from storycast.errors import RetryableError, StorycastError
+from storycast.faces import collection_name
 from storycast.footage import Segment
 from storycast.frames import KeptFrame, from_json_lines
 from storycast.job_preflight import JobSite
@@ -28,6 +30,7 @@ from storycast.stages.check_plan import check_plan
 from storycast.stages.crop_characters import crop_characters
 from storycast.stages.curate_dataset import curate_dataset
 from storycast.stages.detect_characters import detect_characters
+from storycast.stages.face_references import FaceIndex
 from storycast.stages.list_frames import list_frames
 from storycast.stages.name_characters import name_characters
 from storycast.stages.open_review import open_review
@@ -36,6 +39,7 @@ from storycast.stages.prepare_run import prepare_run
 from storycast.stages.probe_footage import probe_footage
 from storycast.stages.sample_frames import sample_frames
 from storycast.stages.write_dataset import write_dataset
+from tests.fakes.faces import FakeFaces, MemoryCollections
 from tests.fakes.film import Picture
 from tests.fakes.reviews import HeardCallbacks, MemoryReviewLog
 from tests.fakes.services import (
@@ -83,9 +87,15 @@ class World:
     before: Mapping[str, Callable[[RunPlan], None]] = field(default_factory=dict)
     """What happens in the bucket before a stage begins."""
     detector: ColourDetector = field(init=False)
+    faces: FakeFaces = field(init=False)
+    collections: MemoryCollections = field(default_factory=MemoryCollections)
+    custom_labels: CustomLabelDetector | None = None
+    models: CustomLabelModels | None = None
+    now: datetime = NOW
 
     def __post_init__(self) -> None:
         self.detector = ColourDetector(self.store)
+        self.faces = FakeFaces(self.store)
 
     def run(self, request: Any, number: int = 1) -> End:
         """Go through all states as ``build_dataset`` does; ``number`` tells executions apart."""
@@ -115,6 +125,7 @@ class World:
             flow_definition_arn=self.flow_definition_arn,
             region="us-east-1",
             now=NOW,
+            models=self.models,
         )
         self._about_to("sample_frames", plan)
         for segment in self._lines(run_id, "segments.jsonl", Segment):
@@ -123,11 +134,15 @@ class World:
         listed = list_frames(plan, store=self.store, now=NOW)
         if not listed["frame_count"]:
             return End("NoFrames", run_id, listed["message"])
-        _retried(build_cast, plan, store=self.store, embedder=self.embedder)
+        _retried(self._build_cast, plan)
+        cast = Cast.model_validate_json(self.store.get(run_file(run_id, "cast.json")))
+        finds = {"detector": self.detector, "faces": self.faces, "custom_labels": self.custom_labels}
+        looks = {"embedder": self.embedder, "cast": cast, "collections": self.collections}
+        self._about_to("extract_characters", plan)
         for frame in self._lines(run_id, "frames.jsonl", KeptFrame):
-            found = self._item(detect_characters, plan, frame, store=self.store, detector=self.detector)
+            found = self._item(detect_characters, plan, frame, store=self.store, **finds)
             if found and found["detections"]:
-                self._item(crop_characters, plan, frame, store=self.store, embedder=self.embedder)
+                self._item(crop_characters, plan, frame, store=self.store, **looks)
         self._about_to("name_characters", plan)
         named = name_characters(plan, store=self.store)
         if not named["named"]:
@@ -140,6 +155,20 @@ class World:
         self._about_to("write_dataset", plan)
         write_dataset(plan, store=self.store)
         return self._review(plan)
+
+    def _build_cast(self, plan: RunPlan) -> dict[str, Any]:
+        index = None
+        if "faces" in plan.settings.detection.methods:
+            index = FaceIndex(
+                plan.project,
+                plan.run_id,
+                collection_name("storycast", plan.project),
+                store=self.store,
+                detector=self.faces,
+                collections=self.collections,
+                now=self.now,
+            )
+        return build_cast(plan, store=self.store, embedder=self.embedder, faces=index)
 
     def _review(self, plan: RunPlan) -> End:
         """Go through the review, before whose gate ``self.reviewer`` stands."""

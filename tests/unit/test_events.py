@@ -42,6 +42,7 @@ from tests.fakes.aws_training import (
     MemoryBook,
 )
 from tests.fakes.container_jobs import FakeJobs, FakeSageMaker
+from tests.fakes.custom_labels import FakeVersions
 from tests.fakes.film import encoded, film
 from tests.fakes.humans import FakeHumans, MemoryLoopBook, answer
 from tests.fakes.store import MemoryStore
@@ -325,6 +326,9 @@ def handler_of(
         "BedrockEmbedder": lambda _: world.embedder,
         "ConverseCaptioner": lambda _: world.captioner,
         "RekognitionLabels": lambda _: world.detector,
+        "RekognitionFaces": lambda _: world.faces,
+        "RekognitionCollections": lambda: world.collections,
+        "RekognitionVersions": lambda: FakeVersions(Clock()),
         "BedrockCatalogue": lambda: world.catalogue,
         "IamRoles": lambda: world.roles,
         "BedrockImages": Painter,

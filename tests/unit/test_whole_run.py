@@ -38,6 +38,7 @@ from storycast.ports import Answer
 from storycast.runs import change_run
 from storycast.stages.prepare_run import prepare_run
 from storycast.stages.record_failure import record_failure
+from tests.fakes.custom_labels import ARN
 from tests.fakes.film import encoded, film
 from tests.fakes.services import ColourDetector, ColourEmbedder, NamingCaptioner
 from tests.fakes.steps import Meanwhile, Stepped
@@ -488,7 +489,10 @@ def test_the_same_upload_twice_is_one_run() -> None:
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        (PROJECT + "detection: {methods: [faces]}\n", NotYetAvailableError),
+        (
+            PROJECT + f"detection: {{methods: [custom_labels], custom_labels_model: '{ARN}'}}\n",
+            BudgetExceededError,
+        ),
         (PROJECT + "training: {target: sagemaker}\n", TrainingPlanInvalidError),
         (PROJECT + "training: {target: bedrock}\n", TrainingPlanInvalidError),
         (PROJECT + "budget_usd: 0.001\n", BudgetExceededError),
@@ -597,7 +601,7 @@ def test_no_picture_is_sent_to_the_embedder_that_is_larger_than_it_takes() -> No
 
 
 def test_the_end_of_an_execution_is_recorded_and_told() -> None:
-    one = world(PROJECT + "detection: {methods: [faces]}\n")
+    one = world(PROJECT + "captions: {prompt: mine}\n")
     with pytest.raises(NotYetAvailableError):
         one.run(REQUEST)
     ((arn, run_id),) = one.claims.runs.items()

@@ -5,6 +5,8 @@ from typing import Any
 
 from storycast import keys
 from storycast.budget import refuse_too_dear
+from storycast.custom_labels import CustomLabelModels
+from storycast.detector_preflight import detector_findings
 from storycast.errors import (
     DependencyUnavailableError,
     ModelRetiredError,
@@ -33,6 +35,7 @@ def check_plan(
     flow_definition_arn: str,
     region: str,
     now: datetime,
+    models: CustomLabelModels | None = None,
 ) -> dict[str, Any]:
     """Check that the run can go through and what it will cost, and split its footage into segments.
 
@@ -49,6 +52,7 @@ def check_plan(
         flow_definition_arn: The stack's flow definition of Amazon A2I; empty where it has none.
         region: Where this runs.
         now: The time, for models that have ended.
+        models: Tells whether a Custom Labels model can run.
 
     Returns:
         Where the list of segments is, and how many there are.
@@ -66,24 +70,23 @@ def check_plan(
     settings = plan.settings
     refuse_missing_parts(settings)
     refuse_missing_flow_definition(settings, flow_definition_arn)
-    warnings = refuse_problems(
-        training_findings(
-            settings,
-            catalogue=catalogue,
-            roles=roles,
-            role_arn=role_arn,
-            region=region,
-            site=site,
-            record_count=None,
-            now=now,
-        )
+    training = training_findings(
+        settings,
+        catalogue=catalogue,
+        roles=roles,
+        role_arn=role_arn,
+        region=region,
+        site=site,
+        record_count=None,
+        now=now,
     )
-    models = [_living(catalogue.facts(model_id), now) for model_id in _models(settings)]
+    warnings = refuse_problems([*training, *detector_findings(settings, models)])
+    used = [_living(catalogue.facts(model_id), now) for model_id in _models(settings)]
     probes = [_probe(store, footage.source.footage_id, footage.source.name) for footage in plan.footage]
     expected = estimate(settings, [probe.duration_ms for probe in probes])
 
     def checked(run: Run) -> Run:
-        run = run.model_copy(update={"models": tuple(models), "estimate": expected.to_json()})
+        run = run.model_copy(update={"models": tuple(used), "estimate": expected.to_json()})
         return run.with_warnings(*_warnings(settings), *warnings)
 
     # Written before it may be refused: whoever is refused sees what it would have cost.
@@ -113,15 +116,12 @@ def refuse_missing_parts(settings: Settings) -> None:
         NotYetAvailableError: With the setting, and what to set instead.
     """
     missing = {
-        "detection.methods: faces": "faces" in settings.detection.methods,
-        "detection.custom_labels_model": settings.detection.custom_labels_model is not None,
         "captions.prompt": settings.captions.prompt is not None,
     }
     asked = [name for name, is_asked in missing.items() if is_asked]
     if asked:
         raise NotYetAvailableError(
-            f"This release does not have: {', '.join(asked)}. Use detection.methods of labels and references, "
-            "and leave the others out."
+            f"This release does not have: {', '.join(asked)}. Leave that out of the project file."
         )
 
 
@@ -170,5 +170,5 @@ def _warnings(settings: Settings) -> list[str]:
     return without_effect + [
         f"{character.name} has neither references nor labels, so no picture can be named so"
         for character in settings.characters
-        if not character.references and not character.labels
+        if not character.references and not character.labels and "custom_labels" not in settings.detection.methods
     ]
