@@ -1,7 +1,7 @@
 """SageMaker's training jobs in memory; like all services here nothing moves by itself.
 
-A job that completes leaves what the trainer leaves: an adapter, a table of losses, panels. What to do it reads in the
-bucket, as the real one does: ``job.json``.
+A job that completes leaves what the trainer leaves: an adapter, a table of losses, panels. What to do it reads in
+the bucket, as the real one does: ``job.json``.
 """
 
 import json
