@@ -44,7 +44,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEMO_CAST = ROOT / "examples" / "demo" / "cast"
 REFERENCES = 3
 PADDING = 0.15
-CONFIDENCES = (40.0, 50.0, 60.0)
+CONFIDENCES = (30.0, 40.0)
 COSINES = tuple(round(0.40 + 0.02 * step, 2) for step in range(28))
 AIMS = {"balanced_accuracy": 0.93, "noise_share": 0.10, "recall": 0.86, "purity": 0.95}
 
@@ -146,7 +146,7 @@ def _references(
     kind: str, film: Film, truth: Truth, shots: Sequence[int], answers: Answers
 ) -> tuple[dict[str, list[bytes]], dict[str, list[int]]]:
     if kind == "rule":
-        return choose_references(film, truth, shots, REFERENCES, answers, PADDING)
+        return choose_references(film, truth, shots, REFERENCES, answers)
     pictures = {
         name: [path.read_bytes() for path in sorted((DEMO_CAST / name.lower()).glob("*.jpg"))[:REFERENCES]]
         for name in truth.cast
@@ -176,7 +176,7 @@ def _labels(seen: Seen, labelled: Labelled, truth: Truth) -> dict[str, tuple[str
 
 
 def _named(seen: Seen, cast: Cast, point: Point) -> list[Sighting]:
-    return name_by_cast(seen.sightings, seen.tracks, seen.vectors, cast, known_cosine=point.known_cosine)
+    return name_by_cast(seen.sightings, seen.tracks, seen.looks, cast, known_cosine=point.known_cosine)
 
 
 def _choose(seen: dict[float, Seen], cast: Cast, labelled: Labelled) -> Point:
@@ -195,7 +195,7 @@ def _discovered(seen: Seen, choosing: Labelled, scoring: Labelled) -> tuple[floa
     """Discover with the cosine that covers most on the choosing half at the purity aimed at, else the purest."""
 
     def clusters(cosine: float, labelled: Labelled) -> Clusters:
-        found = discover(seen.sightings, seen.tracks, seen.vectors, same_cosine=cosine)
+        found = discover(seen.sightings, seen.tracks, seen.looks, same_cosine=cosine)
         return clusters_of(hold_against(found, *labelled))
 
     tried = {cosine: clusters(cosine, choosing) for cosine in COSINES}

@@ -5,19 +5,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks.cast_material import EMBEDDING_MODEL, Answers, Film, LocalRekognition, embedder
 from benchmarks.cast_truth import Truth
 from storycast import keys
+from storycast.adapters.bedrock_runtime import BedrockEmbedder
 from storycast.adapters.rekognition import RekognitionLabels
-from storycast.boxes import Box
 from storycast.cast import Cast, CastMember, Reference
 from storycast.crops import FrameCrops
-from storycast.cuts import plan_cut
 from storycast.detections import FrameDetections
-from storycast.embeddings import Vectors, decode, encode, stack, unit
+from storycast.embeddings import MAX_PICTURE_SIDE_PX, Vectors, decode, encode, stack, unit
 from storycast.footage import FootageSource
 from storycast.frames import KeptFrame
-from storycast.images import cut_out, fitted, open_picture, padded_square, to_jpeg
+from storycast.images import Picture, cut_rectangle, fitted, open_picture, padded_square, pixels, to_jpeg
+from storycast.looks import COLOURS_SIDE_PX, colours, looks
 from storycast.plan import RunPlan, make_plan
 from storycast.settings import Settings
 from storycast.sightings import Sighting, link_tracks, sighting
@@ -28,10 +31,10 @@ from tests.fakes.store import MemoryStore
 
 @dataclass(frozen=True)
 class Seen:
-    """All sightings of a film with their embeddings and tracks."""
+    """All sightings of a film with their looks and tracks."""
 
     sightings: list[Sighting]
-    vectors: Vectors
+    looks: Vectors
     tracks: list[int]
 
 
@@ -48,7 +51,7 @@ def see(film: Film, settings: Settings, answers: Answers, cache: Path) -> Seen:
     source = FootageSource(footage_id=film.footage_id, name="film", key="film", size_bytes=1, etag="0")
     plan = make_plan("benchmark", "benchmark", settings, [source])
     detector = RekognitionLabels("benchmark", LocalRekognition(answers, cache / "state"))
-    sightings, vectors = [], []
+    sightings, vectors, colour = [], [], []
     for frame in film.frames:
         store = _FrameStore()
         detect_characters(plan, frame, store=store, detector=detector)
@@ -56,8 +59,9 @@ def see(film: Film, settings: Settings, answers: Answers, cache: Path) -> Seen:
         for crop in crops.crops:
             sightings.append(sighting(frame, crop))
             vectors.append(decode(crop.embedding))
+            colour.append(decode(crop.colours))
     stacked = stack(vectors)
-    return Seen(sightings, stacked, link_tracks(sightings, stacked))
+    return Seen(sightings, looks(stacked, stack(colour)), link_tracks(sightings, stacked))
 
 
 def _crops(plan: RunPlan, frame: KeptFrame, store: _FrameStore, answers: Answers) -> FrameCrops:
@@ -84,9 +88,16 @@ def cast_of(pictures: dict[str, list[bytes]], answers: Answers, labels: dict[str
     for name in sorted(pictures):
         references = []
         for content in pictures[name]:
-            vector = unit(asked.embed(to_jpeg(fitted(padded_square(open_picture(content)), 2048))))
+            picture = open_picture(content)
             digest = hashlib.sha256(content).hexdigest()
-            references.append(Reference(key=digest, content=digest, embedding=encode(vector)))
+            references.append(
+                Reference(
+                    key=digest,
+                    content=digest,
+                    embedding=encode(_embedded(picture, asked)),
+                    colours=encode(colours(pixels(picture, COLOURS_SIDE_PX, COLOURS_SIDE_PX))),
+                )
+            )
         members.append(
             CastMember(name=name, description="", labels=labels.get(name, ()), references=tuple(references))
         )
@@ -94,12 +105,12 @@ def cast_of(pictures: dict[str, list[bytes]], answers: Answers, labels: dict[str
 
 
 def choose_references(
-    film: Film, truth: Truth, shots: Sequence[int], count: int, answers: Answers, padding: float
+    film: Film, truth: Truth, shots: Sequence[int], count: int, answers: Answers
 ) -> tuple[dict[str, list[bytes]], dict[str, list[int]]]:
     """Choose reference pictures as a person would: of different scenes, whole, large, and unlike each other.
 
     Candidates are the surely named, not small, neither cut nor hidden boxes in the shots given (the cut and hidden
-    ones, too, where those are too few), cut out as the product cuts. First comes the one that is likest to all
+    ones, too, where those are too few), cut out along the box. First comes the one that is likest to all
     others of its character, then each time the one least like those taken, of a shot that none was taken of.
 
     Returns:
@@ -119,8 +130,8 @@ def choose_references(
         ]
         whole = [(time_ms, one) for time_ms, one in boxes if one.is_whole]
         usable = whole if len({frames[time_ms].shot for time_ms, _ in whole}) >= count else boxes
-        cuts = [_cut(film, frames[time_ms], one.box, padding) for time_ms, one in usable]
-        vectors = stack([unit(asked.embed(cut)) for cut in cuts])
+        cuts = [cut_rectangle(open_picture(film.picture(frames[time_ms])), one.box) for time_ms, one in usable]
+        vectors = stack([_embedded(cut, asked) for cut in cuts])
         cosines = vectors @ vectors.T
         taken = [int(cosines.sum(axis=1).argmax())] if cuts else []
         while len(taken) < count:
@@ -130,11 +141,10 @@ def choose_references(
             if not left:
                 break
             taken.append(min(left, key=lambda row: (float(cosines[row, taken].max()), row)))
-        pictures[name] = [cuts[row] for row in taken]
+        pictures[name] = [to_jpeg(cuts[row]) for row in taken]
         times[name] = [usable[row][0] for row in taken]
     return pictures, times
 
 
-def _cut(film: Film, frame: KeptFrame, box: Box, padding: float) -> bytes:
-    cut = plan_cut(box, frame.width_px, frame.height_px, padding=padding)
-    return to_jpeg(cut_out(open_picture(film.picture(frame)), cut))
+def _embedded(picture: Picture, asked: BedrockEmbedder) -> NDArray[np.float32]:
+    return unit(asked.embed(to_jpeg(fitted(padded_square(picture), MAX_PICTURE_SIDE_PX))))

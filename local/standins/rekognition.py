@@ -14,7 +14,7 @@ from local.standins.nanodet import coco_classes, find_objects
 from local.standins.saliency import saliency_map, salient_boxes
 from local.standins.service import Call, Params, paid
 
-LABEL_MODEL_VERSION = "local-stand-in nanodet-g-416 + u2netp-256"
+LABEL_MODEL_VERSION = "local-stand-in nanodet-g-416 in squares + u2netp-256"
 #: U2Netp says that a region stands out, and no more.
 SALIENT = "Salient Object"
 SALIENT_CATEGORY = "Saliency"

@@ -255,10 +255,10 @@ def _retried(work: Callable[..., dict[str, Any]], *arguments: Any, **ports: Any)
 def scene(
     number: int, *, ground: int, shapes: Mapping[tuple[int, int, int], int], size: tuple[int, int] = (240, 320)
 ) -> Picture:
-    """Return a picture of coloured squares on a grey, textured ground.
+    """Return a picture of coloured squares, each with a darker stripe, on a grey, textured ground.
 
     Args:
-        number: The frame; the squares move right by two pixels a frame.
+        number: The frame; the squares move right by two pixels a frame, and the stripe down by one.
         ground: The ground's mean grey.
         shapes: Per colour its left edge in frame 0.
         size: Height and width.
@@ -270,4 +270,6 @@ def scene(
     for colour, left in shapes.items():
         start = left + 2 * number
         picture[80:160, start : start + 70] = colour
+        stripe = 80 + number % 60
+        picture[stripe : stripe + 20, start : start + 70] = [channel * 7 // 10 for channel in colour]
     return picture

@@ -9,6 +9,8 @@ class Reference(Record):
     key: str
     content: str
     embedding: str
+    colours: str = ""
+    """Encoded as the embedding is; see :mod:`storycast.looks`."""
 
 
 class CastMember(Record):

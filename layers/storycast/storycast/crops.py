@@ -30,6 +30,8 @@ class Crop(Record):
     contrast: float
     embedding: str
     """Base64 of little-endian float32, unit length; see :mod:`storycast.embeddings`."""
+    colours: str
+    """Encoded likewise; see :mod:`storycast.looks`."""
     paid_by: str
     votes: tuple[Vote, ...] = ()
     """What methods that look at the crop itself, such as a face collection, were paid to say of it."""

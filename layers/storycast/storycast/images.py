@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from storycast.boxes import Box
 from storycast.cuts import Cut
 
 MAX_PIXELS = 64_000_000
@@ -80,6 +81,15 @@ def cut_out(picture: Picture, cut: Cut, *, least_px: int = 1, most_px: int = 409
     square = picture.crop((cut.left_px, cut.top_px, cut.left_px + cut.side_px, cut.top_px + cut.side_px))
     side = min(max(cut.side_px, least_px), most_px)
     return square if side == cut.side_px else square.resize((side, side), Image.Resampling.LANCZOS)
+
+
+def cut_rectangle(picture: Picture, box: Box) -> Picture:
+    """Return what lies in a box of a picture, at least one pixel; ``box`` in shares of the picture."""
+    clipped = box.clipped()
+    left, top = int(clipped.left * picture.width), int(clipped.top * picture.height)
+    right, bottom = round(clipped.right * picture.width), round(clipped.bottom * picture.height)
+    left, top = min(left, picture.width - 1), min(top, picture.height - 1)
+    return picture.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
 
 
 def padded_square(picture: Picture) -> Picture:

@@ -11,7 +11,8 @@ from storycast.embeddings import MAX_PICTURE_SIDE_PX, encode, unit
 from storycast.errors import FrameRefusedError, ReferenceMissingError
 from storycast.fingerprint import fingerprint
 from storycast.footage import Record
-from storycast.images import fitted, open_picture, padded_square, to_jpeg
+from storycast.images import fitted, open_picture, padded_square, pixels, to_jpeg
+from storycast.looks import COLOURS_SIDE_PX, colours
 from storycast.plan import RunPlan
 from storycast.ports import Embedder, ObjectStore
 from storycast.runs import Run, change_run
@@ -176,4 +177,6 @@ def _embed(
             ) from None
         known = ReferenceEmbedding(fingerprint=model_mark, embedding=encode(vector), paid_by=plan.run_id)
         write_record(store, own_key, known)
-    return Reference(key=key, content=digest, embedding=known.embedding), known.paid_by == plan.run_id
+    colour = encode(colours(pixels(open_picture(content), COLOURS_SIDE_PX, COLOURS_SIDE_PX)))
+    reference = Reference(key=key, content=digest, embedding=known.embedding, colours=colour)
+    return reference, known.paid_by == plan.run_id

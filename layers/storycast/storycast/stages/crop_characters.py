@@ -11,7 +11,19 @@ from storycast.embeddings import MAX_PICTURE_SIDE_PX, encode, unit
 from storycast.errors import FrameRefusedError
 from storycast.faces import FaceCollections
 from storycast.frames import KeptFrame
-from storycast.images import Picture, PictureUnreadableError, cut_out, fitted, measure, open_picture, to_jpeg
+from storycast.images import (
+    Picture,
+    PictureUnreadableError,
+    cut_out,
+    cut_rectangle,
+    fitted,
+    measure,
+    open_picture,
+    padded_square,
+    pixels,
+    to_jpeg,
+)
+from storycast.looks import COLOURS_SIDE_PX, colours
 from storycast.plan import RunPlan
 from storycast.ports import Embedder, ObjectStore
 from storycast.stages.reading import read_own, write_record
@@ -115,11 +127,10 @@ def _with_crop(
     look, content = measure(picture), to_jpeg(picture)
     crop_key = keys.crop(frame.footage_id, record.fingerprint, crop_id)
     store.put(crop_key, content, "image/jpeg")
+    # The square is for the eye; what names the character is its box alone, with nothing of others round it.
+    box = cut_rectangle(frame_picture, detection.box)
     try:
-        shown = (
-            content if max(picture.size) <= MAX_PICTURE_SIDE_PX else to_jpeg(fitted(picture, MAX_PICTURE_SIDE_PX))
-        )
-        embedding = encode(unit(embedder.embed(shown)))
+        embedding = encode(unit(embedder.embed(to_jpeg(fitted(padded_square(box), MAX_PICTURE_SIDE_PX)))))
     except (FrameRefusedError, ValueError) as error:
         return record.model_copy(update={"refused": (*record.refused, (crop_id, str(error)))})
     crop = Crop(
@@ -138,6 +149,7 @@ def _with_crop(
         light=look.light,
         contrast=look.contrast,
         embedding=embedding,
+        colours=encode(colours(pixels(box, COLOURS_SIDE_PX, COLOURS_SIDE_PX))),
         paid_by=plan.run_id,
     )
     return record.model_copy(update={"crops": (*record.crops, crop)})

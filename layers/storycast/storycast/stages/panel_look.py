@@ -5,19 +5,18 @@ from collections.abc import Sequence
 
 from storycast import keys
 from storycast.boxes import Box
-from storycast.cuts import plan_cut
 from storycast.detections import merge_labels
 from storycast.embeddings import MAX_PICTURE_SIDE_PX, encode, unit
 from storycast.errors import FrameRefusedError
 from storycast.fingerprint import fingerprint
 from storycast.grading import WHOLE, PanelLook, Part
-from storycast.images import Picture, cut_out, fitted, open_picture, padded_square, to_jpeg
+from storycast.images import Picture, cut_rectangle, fitted, open_picture, padded_square, to_jpeg
 from storycast.plan import RunPlan
 from storycast.ports import Embedder, LabelDetector, ObjectStore
 from storycast.stages.reading import read_own, write_record
 from storycast.training import TrainingPlan
 
-VERSION = 1
+VERSION = 2
 """Raised when a panel would be looked at in another way, so that it is paid for anew."""
 MAX_BOXES = 8
 """Of one panel; each costs an embedding. The largest are taken: a storyboard is about who fills it."""
@@ -43,7 +42,6 @@ def look_at_panel(
         embedding=embedder.model_id,
         min_confidence=settings.detection.min_confidence,
         labels=list(labels),
-        crop=settings.crop.model_dump(),
     )
     key = keys.panel_look(picture_key, mark)
     look = read_own(store, key, PanelLook, mark)
@@ -51,7 +49,7 @@ def look_at_panel(
         look = _detect(plan, picture_key, mark, labels, detector)
         write_record(store, key, look)
     while not look.complete:
-        look = _with_next_part(plan, look, picture, embedder)
+        look = _with_next_part(look, picture, embedder)
         write_record(store, key, look)
     return look
 
@@ -78,14 +76,10 @@ def _detect(
     )
 
 
-def _with_next_part(plan: TrainingPlan, look: PanelLook, picture: Picture, embedder: Embedder) -> PanelLook:
+def _with_next_part(look: PanelLook, picture: Picture, embedder: Embedder) -> PanelLook:
     box = Box(*look.boxes[look.tried - 1]) if look.tried else WHOLE
-    if box == WHOLE:
-        part = padded_square(picture)
-    else:
-        settings = plan.settings.crop
-        cut = plan_cut(box, picture.width, picture.height, padding=settings.padding)
-        part = cut_out(picture, cut, most_px=settings.max_size)
+    # As CropCharacters embeds what it found, with which this is compared.
+    part = padded_square(cut_rectangle(picture, box))
     look = look.model_copy(update={"tried": look.tried + 1})
     try:
         vector = unit(embedder.embed(to_jpeg(fitted(part, MAX_PICTURE_SIDE_PX))))
