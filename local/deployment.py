@@ -146,19 +146,15 @@ class Deployment:
 
         Nobody runs it: SageMaker's stand-in starts the trainer of this checkout.
         """
-        uri = self.outputs().get("TrainingRepositoryUri")
+        uri = self.outputs().get("TrainingImageUri")
         if not uri:
             return
-        given = {item["ParameterKey"]: item["ParameterValue"] for item in self._stack().get("Parameters", ())}
+        repository, _, tag = uri.partition("/")[2].partition(":")
         manifest = {"schemaVersion": 2, "note": "Storycast local stand-in: the trainer of the checkout is run"}
         ecr = self._client("ecr")
-        taken = (ecr.exceptions.ImageAlreadyExistsException, ecr.exceptions.ImageTagAlreadyExistsException)
-        with suppress(*taken):
-            ecr.put_image(
-                repositoryName=uri.partition("/")[2],
-                imageManifest=json.dumps(manifest),
-                imageTag=given["TrainingImageTag"],
-            )
+        # Of an earlier deployment: a tag once pushed stays.
+        with suppress(ecr.exceptions.ImageAlreadyExistsException, ecr.exceptions.ImageTagAlreadyExistsException):
+            ecr.put_image(repositoryName=repository, imageManifest=json.dumps(manifest), imageTag=tag)
 
     def _reasons(self) -> str:
         """Return what CloudFormation gave as reasons, latest first."""

@@ -21,8 +21,8 @@ WORK = "/opt/ml/checkpoints"
 METRICS = ("train_loss", "held_out_loss", "pictures_per_second")
 """What a line of the log tells as ``name=number``."""
 OFF = (
-    "This stack does not train on SageMaker: it was deployed with SageMakerTraining=off. Deploy it again with "
-    "the parameter SageMakerTraining=on, push the trainer's image with `make training-image`, and start again."
+    "This stack does not train on SageMaker: it was deployed with SageMakerTraining=off. Deploy it with "
+    "SageMakerTraining=on, build and push the trainer's image as docs/training.md says, and start again."
 )
 
 _REFUSED: dict[str, type[StorycastError]] = {
