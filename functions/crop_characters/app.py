@@ -1,4 +1,4 @@
-"""CropCharacters: cuts the detections of one frame out and embeds each crop."""
+"""CropCharacters: cuts the detections of one frame out, embeds each crop, and searches the faces in them."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from storycast.adapters import environment
 from storycast.adapters.bedrock_runtime import BedrockEmbedder
+from storycast.adapters.rekognition_faces import RekognitionCollections
 from storycast.requests import FrameEvent, read_event
 from storycast.stages.crop_characters import crop_characters
 
@@ -19,6 +20,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     asked = read_event(event, FrameEvent)
     plan = environment.plan(asked.run_id)
     embedder = BedrockEmbedder(plan.settings.duplicates.embedding)
-    cropped = crop_characters(plan, asked.frame, store=environment.store(), embedder=embedder)
+    has_faces = "faces" in plan.settings.detection.methods
+    cropped = crop_characters(
+        plan,
+        asked.frame,
+        store=environment.store(),
+        embedder=embedder,
+        cast=environment.cast(asked.run_id) if has_faces else None,
+        collections=RekognitionCollections() if has_faces else None,
+    )
     logger.info("cropped", run_id=asked.run_id, **cropped)
     return cropped

@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from pydantic import BaseModel
 
-from storycast.adapters import environment, targets
+from storycast.adapters import detectors, environment, targets
 from storycast.adapters.stepfunctions import StepFunctionsExecutions
 from storycast.failures import FailureEvent
 from storycast.requests import read_event
@@ -28,7 +28,7 @@ class Event(BaseModel):
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Return whether all of it has ended."""
-    asked = read_event(event, Event)
+    asked, now = read_event(event, Event), datetime.now(UTC)
     ended = end_billed(
         asked.request,
         execution_arn=asked.execution_arn,
@@ -38,9 +38,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         book=environment.book(),
         trainer_of=targets.trainer,
         renderer_of=targets.renderer,
+        detectors=detectors.leases(now),
         executions=StepFunctionsExecutions(),
         notifier=environment.notifier(),
-        now=datetime.now(UTC),
+        now=now,
     )
     logger.info("ended", result=ended)
     return ended

@@ -9,6 +9,7 @@ from typing import Any
 from storycast import keys, names
 from storycast.curation import CuratedImage
 from storycast.dataset import DatasetImage, file_name
+from storycast.detector_leases import DetectorLeases
 from storycast.failures import ExecutionEnd
 from storycast.frames import to_json_lines
 from storycast.job_preflight import JobSite
@@ -31,6 +32,7 @@ from storycast.trainers import BedrockTrainer, SageMakerTrainer, Trainer
 from storycast.training import Target, TrainingPlan, TrainingRequest, read_training_plan
 from tests.fakes.aws_training import Clock, FakeBedrock, FakeCustomizer, FakeExecutions, FakeHost, MemoryBook
 from tests.fakes.container_jobs import FakeJobs, FakeSageMaker
+from tests.fakes.custom_labels import FakeVersions, MemoryLeaseBook
 from tests.fakes.services import GivenRoles, HeardNotifier, ListedModels, MemoryClaims
 from tests.fakes.steps import Stepped
 from tests.fakes.store import MemoryStore
@@ -107,6 +109,8 @@ class Account:
     bedrock: FakeBedrock = field(init=False)
     sagemaker: FakeSageMaker = field(init=False)
     book: MemoryBook = field(init=False)
+    versions: FakeVersions = field(init=False)
+    leases: MemoryLeaseBook = field(init=False)
 
     def __post_init__(self) -> None:
         self.bedrock = FakeBedrock(self.clock, self.list_lag)
@@ -115,6 +119,8 @@ class Account:
         self.customizer = FakeCustomizer(self.bedrock)
         self.host = FakeHost(self.bedrock)
         self.book = MemoryBook(self.clock, self.book_lag)
+        self.versions = FakeVersions(self.clock)
+        self.leases = MemoryLeaseBook(self.clock, self.book_lag)
         self.add_run(RUN)
 
     def add_run(self, run_id: str, images: int = 12, **record: Any) -> None:
@@ -231,10 +237,16 @@ class Account:
             book=Stepped(self.book, gate),
             trainer_of=lambda target: self.trainer(target, gate),
             renderer_of=lambda target: self.renderer(target, gate),
+            detectors=self.detectors(gate),
             executions=Stepped(self.executions, gate),
             notifier=self.notifier,
             now=self.clock.now,
         )
+
+    def detectors(self, gate: Gate = _open) -> DetectorLeases:
+        """Return the way to a Custom Labels model."""
+        leases, book, versions = (Stepped(port, gate) for port in (self.leases, self.book, self.versions))
+        return DetectorLeases(leases, book, versions, now=self.clock.now)
 
     def torn_down(self, request: Any, *, most: int = 12) -> dict[str, Any]:
         """Tear down as the machine does: again and again, two minutes apart."""

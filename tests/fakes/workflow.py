@@ -13,7 +13,7 @@ from storycast.curation import CuratedImage
 from storycast.custom_labels import CustomLabelDetector, CustomLabelModels
 from storycast.decisions import MAX_CHANGES, Change
 from storycast.errors import RetryableError, StorycastError
-from storycast.faces import collection_name
+from storycast.faces import FaceService
 from storycast.footage import Segment
 from storycast.frames import KeptFrame, from_json_lines
 from storycast.job_preflight import JobSite
@@ -30,7 +30,6 @@ from storycast.stages.check_plan import check_plan
 from storycast.stages.crop_characters import crop_characters
 from storycast.stages.curate_dataset import curate_dataset
 from storycast.stages.detect_characters import detect_characters
-from storycast.stages.face_references import FaceIndex
 from storycast.stages.list_frames import list_frames
 from storycast.stages.name_characters import name_characters
 from storycast.stages.open_review import open_review
@@ -157,18 +156,8 @@ class World:
         return self._review(plan)
 
     def _build_cast(self, plan: RunPlan) -> dict[str, Any]:
-        index = None
-        if "faces" in plan.settings.detection.methods:
-            index = FaceIndex(
-                plan.project,
-                plan.run_id,
-                collection_name("storycast", plan.project),
-                store=self.store,
-                detector=self.faces,
-                collections=self.collections,
-                now=self.now,
-            )
-        return build_cast(plan, store=self.store, embedder=self.embedder, faces=index)
+        faces = FaceService("storycast", self.faces, self.collections, self.now)
+        return build_cast(plan, store=self.store, embedder=self.embedder, faces=faces)
 
     def _review(self, plan: RunPlan) -> End:
         """Go through the review, before whose gate ``self.reviewer`` stands."""

@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from storycast import names
+from storycast.detector_leases import DetectorLeases, end_detectors
 from storycast.errors import BillingClosedError, RetryableError
-from storycast.plan import make_plan
+from storycast.plan import make_plan, write_plan
 from storycast.settings import Settings
-from storycast.stages.detector_leases import DetectorLeases, end_detectors
+from storycast.teardown import TearDownRequest
 from tests.fakes.aws_training import Clock, MemoryBook
 from tests.fakes.custom_labels import ARN, MOVE, FakeVersions, MemoryLeaseBook
 from tests.fakes.steps import DiedError, Invocation, Stepped
+from tests.fakes.store import MemoryStore
 
 FUNCTION_LIMIT = timedelta(seconds=60)
 MOST_RUNS = 3
@@ -56,6 +58,7 @@ class Leases(RuleBasedStateMachine):
         self.versions = FakeVersions(self.clock)
         self.leases = MemoryLeaseBook(self.clock)
         self.book = MemoryBook(self.clock)
+        self.store = MemoryStore()
         self.runs: list[Execution] = []
         self.others: list[tuple[Invocation, datetime]] = []
         """Functions of teardowns and sweeps, and those that go on although their run is over."""
@@ -74,7 +77,9 @@ class Leases(RuleBasedStateMachine):
     @precondition(lambda self: len(self.runs) < MOST_RUNS)
     @rule()
     def a_run_begins(self) -> None:
-        self.runs.append(Execution(f"run{len(self.runs) + 1}"))
+        one = Execution(f"run{len(self.runs) + 1}")
+        write_plan(self.store, make_plan(one.run_id, "p", SETTINGS, []))
+        self.runs.append(one)
 
     @precondition(lambda self: any(one.state in {"starting", "releasing"} for one in self.runs))
     @rule(which=st.integers(0, 5), places=st.sampled_from([1, 2, 5, 100]))
@@ -111,7 +116,7 @@ class Leases(RuleBasedStateMachine):
 
     @rule()
     def the_sweep_begins(self) -> None:
-        self._other(lambda gate: end_detectors(None, list(self.leases.busy()), self._on(gate), "over"))
+        self._other(lambda gate: end_detectors(TearDownRequest(scope="expired"), self._on(gate), self.store))
 
     @precondition(lambda self: self.others)
     @rule(which=st.integers(0, 9), places=st.sampled_from([1, 3, 100]))
@@ -212,7 +217,7 @@ class Leases(RuleBasedStateMachine):
     def _tear_down(self, one: Execution) -> None:
         def work(gate: Callable[[str], None]) -> Any:
             Stepped(self.book, gate).close(one.run_id, one.session)
-            return end_detectors(one.run_id, [ARN], self._on(gate), "torn down")
+            return end_detectors(TearDownRequest(scope="run", run_id=one.run_id), self._on(gate), self.store)
 
         self._other(work)
 

@@ -23,13 +23,15 @@ from storycast.custom_labels import (
     ModelLeases,
     billed_name,
 )
+from storycast.detector_leases import DetectorLeases, end_detectors
 from storycast.errors import BillingClosedError
 from storycast.plan import RunPlan, make_plan
 from storycast.settings import Settings
-from storycast.stages.detector_leases import DetectorLeases, end_detectors
+from storycast.teardown import TearDownRequest
 from tests.fakes.aws_training import START, Clock, MemoryBook
 from tests.fakes.custom_labels import ARN, MOVE, FakeVersions, MemoryLeaseBook
 from tests.fakes.steps import DiedError, DiesAt, Meanwhile, Stepped
+from tests.fakes.store import MemoryStore
 
 
 def plan_of(run_id: str) -> RunPlan:
@@ -69,7 +71,7 @@ class Account:
         return self.on(gate).release(ARN, run_id, "done")
 
     def sweep(self) -> dict[str, str]:
-        return end_detectors(None, self.leases.busy(), self.on(), "its time is over")
+        return end_detectors(TearDownRequest(scope="expired"), self.on(), MemoryStore())
 
     def moves(self, *, fails: str = "") -> None:
         self.clock.forward(seconds=MOVE.total_seconds())
@@ -290,7 +292,7 @@ def test_a_lease_that_has_expired_is_swept_and_the_others_stay() -> None:
 def test_a_teardown_of_all_takes_all_leases_back() -> None:
     account = Account()
     account.runs("one", "two")
-    told = end_detectors(None, account.leases.busy(), account.on(), "all", everybody=True)
+    told = end_detectors(TearDownRequest(scope="all"), account.on(), MemoryStore())
     assert told == {ARN: "STOPPING"}
 
 
@@ -403,7 +405,13 @@ def lease_book(request: pytest.FixtureRequest) -> LeaseBook:
     return DynamoLeaseBook("table", dynamodb)
 
 
-LEASE = Lease(run_id="one", session_id="0a1b2c", acquired_at=START, expires_at=START + timedelta(hours=1))
+LEASE = Lease(
+    run_id="one",
+    session_id="0a1b2c",
+    execution_arn="e",
+    acquired_at=START,
+    expires_at=START + timedelta(hours=1),
+)
 
 
 def test_a_row_is_written_in_place_of_one_version_alone(lease_book: LeaseBook) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import storycast.errors
-from storycast.adapters import environment, targets
+from storycast.adapters import detectors, environment, targets
 from storycast.cast import Cast
+from storycast.detector_leases import DetectorLeases
 from storycast.errors import StorycastError
 from storycast.footage import FootageSource
 from storycast.human_loops import batch_pictures
@@ -42,7 +43,7 @@ from tests.fakes.aws_training import (
     MemoryBook,
 )
 from tests.fakes.container_jobs import FakeJobs, FakeSageMaker
-from tests.fakes.custom_labels import FakeVersions
+from tests.fakes.custom_labels import FakeVersions, MemoryLeaseBook
 from tests.fakes.film import encoded, film
 from tests.fakes.humans import FakeHumans, MemoryLoopBook, answer
 from tests.fakes.store import MemoryStore
@@ -300,6 +301,9 @@ def handler_of(
     monkeypatch.setattr(targets, "trainer", training.trainer)
     monkeypatch.setattr(targets, "job_site", lambda: SITE)
     monkeypatch.setattr(targets, "renderer", training.renderer)
+    models = FakeVersions(Clock())
+    leases = MemoryLeaseBook(Clock())
+    monkeypatch.setattr(detectors, "leases", lambda now: DetectorLeases(leases, training.book, models, now=now))
     monkeypatch.setattr(environment, "training_plan", lambda *session: read_training_plan(world.store, *session))
     monkeypatch.setattr(environment, "plan", lambda run_id: read_plan(world.store, run_id))
     monkeypatch.setattr(
@@ -313,6 +317,7 @@ def handler_of(
     for name, value in {
         "MEDIA_BUCKET": "media",
         "TABLE_NAME": "table",
+        "STACK_NAME": "storycast",
         "REVIEW_TABLE_NAME": "reviews",
         "TOPIC_ARN": "arn:aws:sns:eu-central-1:111122223333:topic",
         "A2I_FLOW_DEFINITION_ARN": FLOW,
@@ -328,7 +333,7 @@ def handler_of(
         "RekognitionLabels": lambda _: world.detector,
         "RekognitionFaces": lambda _: world.faces,
         "RekognitionCollections": lambda: world.collections,
-        "RekognitionVersions": lambda: FakeVersions(Clock()),
+        "RekognitionVersions": lambda: models,
         "BedrockCatalogue": lambda: world.catalogue,
         "IamRoles": lambda: world.roles,
         "BedrockImages": Painter,

@@ -26,6 +26,7 @@ from storycast.faces import (
     FaceBox,
     FaceMatch,
     FaceSearch,
+    FaceService,
     FrameSearches,
     choose_face,
     collection_name,
@@ -42,7 +43,7 @@ from storycast.runs import Run, create_run, read_run
 from storycast.settings import Settings
 from storycast.sightings import Sighting
 from storycast.stages.build_cast import build_cast
-from storycast.stages.face_references import GRACE, FaceIndex
+from storycast.stages.face_references import GRACE
 from storycast.stages.search_faces import MOST_SEARCHES, search_faces
 from tests.fakes.aws_training import START, Clock
 from tests.fakes.faces import FakeFaces, MemoryCollections, face_picture, seen_in, to_png
@@ -180,16 +181,11 @@ class Project:
 
         run = Run(run_id=run_id, project="p", status="running", execution_arn="e", started_at=START.isoformat())
         create_run(self.store, run)
-        index = FaceIndex(
-            "p",
-            run_id,
-            COLLECTION,
-            store=Stepped(self.store, gate),
-            detector=Stepped(self.detector, gate),
-            collections=Stepped(self.collections, gate),
-            now=self.clock.now,
+        service = FaceService(
+            "storycast", Stepped(self.detector, gate), Stepped(self.collections, gate), self.clock.now
         )
-        build_cast(self.plan(run_id), store=self.store, embedder=self.embedder, faces=index)
+        stepped = Stepped(self.store, gate)
+        build_cast(self.plan(run_id), store=stepped, embedder=self.embedder, faces=service)
         return Cast.model_validate_json(self.store.get(f"runs/{run_id}/cast.json"))
 
     def record(self, run_id: str = "run") -> Any:

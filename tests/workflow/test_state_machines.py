@@ -354,6 +354,7 @@ def test_what_later_states_read_was_put_there_by_earlier_ones() -> None:
             "run_id",
             "footage",
             "concurrency",
+            "custom_labels",
             "review_mode",
             "training_target",
             "claimed",

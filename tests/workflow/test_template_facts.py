@@ -123,6 +123,7 @@ def test_a_function_has_the_environment_and_layers_that_its_code_needs(name: str
         **template()["Globals"]["Function"]["Environment"]["Variables"],
         **facts.get("Environment", {}).get("Variables", {}),
     }
+    assert ("STACK_NAME" in variables) == ("STACK_NAME" in code)
     assert ("TABLE_NAME" in variables) == ("environment.claims()" in code or "environment.book()" in code)
     called = _called(folder)
     preflight = "targets.job_site()" in code
@@ -152,8 +153,13 @@ def test_functions_are_traced_and_log_json_for_a_limited_time() -> None:
         assert "RetentionInDays" in group["Properties"], name
 
 
+LOOKING_AT_MODELS = {"rekognition:DescribeProjects", "rekognition:DescribeProjectVersions"}
 ADAPTER_ACTIONS = {
     "RekognitionLabels": {"rekognition:DetectLabels"},
+    "RekognitionFaces": {"rekognition:DetectFaces"},
+    "RekognitionVersions": LOOKING_AT_MODELS,
+    "detectors.leases(": LOOKING_AT_MODELS | {"rekognition:StopProjectVersion"},
+    "detectors.custom_labels(": {"rekognition:DetectCustomLabels"},
     "BedrockEmbedder": {"bedrock:InvokeModel"},
     "BedrockImages": {"bedrock:InvokeModel"},
     "ConverseCaptioner": {"bedrock:InvokeModel"},
@@ -167,6 +173,15 @@ ADAPTER_ACTIONS = {
 }
 """What the classes that a handler puts in may call."""
 ACTIONS_OF_METHODS = {
+    "index.add": {
+        "rekognition:CreateCollection",
+        "rekognition:DescribeCollection",
+        "rekognition:ListFaces",
+        "rekognition:IndexFaces",
+        "rekognition:DeleteFaces",
+    },
+    "search_faces": {"rekognition:SearchFacesByImage"},
+    "leases.start": {"rekognition:StartProjectVersion"},
     "humans.facts": {"sagemaker:DescribeHumanLoop"},
     "humans.start": {"sagemaker:StartHumanLoop"},
     "humans.stop": {"sagemaker:StopHumanLoop"},

@@ -53,6 +53,7 @@ class Lease(Record):
 
     run_id: str
     session_id: str
+    execution_arn: str
     acquired_at: datetime
     expires_at: datetime
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
@@ -246,3 +247,13 @@ class FaceCollections(Protocol):
             FaceCollectionMissingError: Somebody deleted the collection.
             FrameRefusedError: The service can't use this picture.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class FaceService:
+    """What a project's face collection is kept with: the stack it belongs to, the ports, and the time."""
+
+    stack: str
+    detector: FaceDetector
+    collections: FaceCollections
+    now: datetime

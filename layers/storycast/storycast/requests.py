@@ -39,6 +39,12 @@ class ReportEvent(RunEvent):
     """The training session that ends with the report."""
 
 
+class DetectorEvent(RunEvent):
+    """Input of ``StartDetector``."""
+
+    execution_arn: Annotated[str, Field(min_length=1)]
+
+
 class SessionEvent(RunEvent):
     """Input of the states that work on one training session of a run."""
 

@@ -9,6 +9,7 @@ from storycast import keys
 from storycast.cast import Cast, CastFaces, CastMember, Reference
 from storycast.embeddings import MAX_PICTURE_SIDE_PX, encode, unit
 from storycast.errors import FrameRefusedError, ReferenceMissingError
+from storycast.faces import FaceService
 from storycast.fingerprint import fingerprint
 from storycast.footage import Record
 from storycast.images import fitted, open_picture, padded_square, pixels, to_jpeg
@@ -33,7 +34,7 @@ class ReferenceEmbedding(Record):
 
 
 def build_cast(
-    plan: RunPlan, *, store: ObjectStore, embedder: Embedder, faces: FaceIndex | None = None
+    plan: RunPlan, *, store: ObjectStore, embedder: Embedder, faces: FaceService | None = None
 ) -> dict[str, Any]:
     """Write ``cast.json``.
 
@@ -44,7 +45,7 @@ def build_cast(
         plan: The run's plan.
         store: The bucket.
         embedder: Embeds pictures, where references are asked for.
-        faces: The project's face collection, where faces are asked for.
+        faces: What the project's face collection is kept with, where faces are asked for.
 
     Returns:
         How many characters, references and faces there are, and how many embeddings this run paid for.
@@ -60,6 +61,9 @@ def build_cast(
         if plan.settings.has_references
         else []
     )
+    index = None
+    if faces is not None and "faces" in methods and plan.settings.has_references:
+        index = FaceIndex(plan.project, plan.run_id, store, faces)
     members, warnings, paid = [], list[str](), 0
     for character in plan.settings.characters:
         references, seen = [], list[tuple[str, str, FaceReference]]()
@@ -71,9 +75,9 @@ def build_cast(
                 reference, was_paid = _embed(key, content, digest, model_mark, plan, store, embedder)
                 references.append(reference)
                 paid += was_paid
-            if faces is not None:
-                seen.append((digest, key, faces.add(key, content, digest)))
-        if faces is not None:
+            if index is not None:
+                seen.append((digest, key, index.add(key, content, digest)))
+        if index is not None:
             warnings += refuse_ambiguous(character.name, [(key, record) for _, key, record in seen])
         members.append(
             CastMember(
@@ -85,21 +89,21 @@ def build_cast(
                 faces=tuple(digest for digest, _, record in seen if record.outcome == "indexed"),
             )
         )
-    found = _finished(faces, plan)
+    found = _finished(index, plan)
     cast = Cast(embedding_model=embedder.model_id, members=tuple(members), faces=found)
     cast = cast.model_copy(update={"discovered": not cast.can_name})
     write_record(store, keys.run_file(plan.run_id, "cast.json"), cast)
     references_count = sum(len(member.references) for member in members)
 
     def with_cast(run: Run) -> Run:
-        detected, indexed = faces.paid if faces is not None else (0, 0)
+        detected, indexed = index.paid if index is not None else (0, 0)
         run = run.with_counts(
             characters=len(members),
             references=references_count,
             # A repeated attempt finds its own embeddings there and pays nothing: they still are this run's.
             paid_reference_embeddings=max(paid, run.counts.get("paid_reference_embeddings", 0)),
         )
-        if faces is None:
+        if index is None:
             return run
         counted = run.with_counts(
             face_references=sum(len(member.faces) for member in members),
@@ -113,12 +117,12 @@ def build_cast(
     return {"characters": len(members), "references": references_count, "faces": faces_count, "paid": paid}
 
 
-def _finished(faces: FaceIndex | None, plan: RunPlan) -> CastFaces | None:
+def _finished(index: FaceIndex | None, plan: RunPlan) -> CastFaces | None:
     """Leave no other face in the collection, and refuse to look for faces alone where there are none."""
-    if faces is None:
+    if index is None:
         return None
-    faces.finish()
-    found = faces.cast_faces()
+    index.finish()
+    found = index.cast_faces()
     if found is None and plan.settings.characters and set(plan.settings.detection.methods) == {"faces"}:
         raise ReferenceMissingError(
             "No reference picture shows a face that Amazon Rekognition sees, so detection.methods: [faces] finds "

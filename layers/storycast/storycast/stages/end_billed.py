@@ -1,12 +1,13 @@
-"""EndBilled: stop jobs and end hosting, and tell what is still billed."""
+"""EndBilled: stop jobs and models, end hosting, and tell what is still billed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from storycast import keys
+from storycast import keys, names
 from storycast.billing import INTENT_GRACE, TARGETS, Billed
+from storycast.detector_leases import DetectorLeases, end_detectors
 from storycast.errors import RequestInvalidError, RetryableError
 from storycast.failures import FailureEvent
 from storycast.ports import BillingBook, Claims, Executions, JobFacts, Notifier, ObjectStore
@@ -35,6 +36,7 @@ def end_billed(
     book: BillingBook,
     trainer_of: Callable[[Target], Trainer],
     renderer_of: Callable[[Target], Renderer],
+    detectors: DetectorLeases,
     executions: Executions,
     notifier: Notifier,
     now: datetime,
@@ -50,6 +52,7 @@ def end_billed(
         book: What is billed.
         trainer_of: Returns what stops the training jobs of a target.
         renderer_of: Returns what ends hosting, or drawing jobs, of a target.
+        detectors: Stops Custom Labels models that nobody needs any more.
         executions: Stops what could make more.
         notifier: Whom to tell.
         now: The time.
@@ -62,14 +65,16 @@ def end_billed(
     """
     asked = scope_of(request, claims)
     _check(asked)
-    makers = _makers(asked, book, store)
+    makers = _makers(asked, book, store, detectors)
     # Before the rows are read: who writes one after that learns that its session is closed.
     for run_id, session_id in sorted(makers):
         book.close(run_id, session_id)
     if asked.scope in {"run", "all"}:
         for arn in sorted(_executions(asked, makers, store) - {execution_arn}):
             executions.stop(arn, "TornDown", asked.reason)
-    rows = [row for row in book.rows() if row.is_open and _is_asked_for(row, asked, book, now)]
+    rows = [
+        row for row in book.rows() if row.kind in TARGETS and row.is_open and _is_asked_for(row, asked, book, now)
+    ]
 
     def end(row: Billed) -> str:
         ending = book.ending(row.name, asked.reason)
@@ -78,11 +83,13 @@ def end_billed(
             return _end_job(ending, store, claims, book, trainer_of(target), now)
         return _end_drawing(ending, store, book, renderer_of(target), now)
 
-    left = _ended_each(rows, end)
-    for run_id in sorted({row.run_id for row in rows}):
+    # Runs share a model, so that a run's end is not its end.
+    left = end_detectors(asked, detectors, store) | _ended_each(rows, end)
+    for run_id in sorted({row.run_id for row in rows} | detectors.touched):
         copy_rows(store, book, run_id)
+    ended = len(rows) + len(detectors.ended)
     if not left:
-        return {"status": "ended", "message": f"{len(rows)} ended" if rows else "nothing was billed"}
+        return {"status": "ended", "message": f"{ended} ended" if ended else "nothing was billed"}
     message = f"still billed: {', '.join(f'{name} ({state})' for name, state in left.items())}"[:1000]
     if now < started_at + PATIENCE:
         return {"status": "ending", "message": message}
@@ -120,7 +127,8 @@ def _tell_overdue(left: Mapping[str, str], claims: Claims, notifier: Notifier, n
         "Storycast: still billed",
         f"still billed: {', '.join(f'{name} ({left[name]})' for name in news)}\n\n"
         f"It has not ended for {PATIENCE.total_seconds() / 3600:g} hours. End it in the console of Amazon "
-        "Bedrock or of SageMaker AI, or run `storycast teardown --all`. The sweep tries again every 15 minutes.",
+        "Bedrock, SageMaker AI or Rekognition, or run `storycast teardown --all`. The sweep tries again every "
+        "15 minutes.",
     )
 
 
@@ -144,7 +152,9 @@ def _is_asked_for(row: Billed, asked: TearDownRequest, book: BillingBook, now: d
     return asked.scope == "run" or row.session_id == asked.session_id
 
 
-def _makers(asked: TearDownRequest, book: BillingBook, store: ObjectStore) -> dict[tuple[str, str], str]:
+def _makers(
+    asked: TearDownRequest, book: BillingBook, store: ObjectStore, detectors: DetectorLeases
+) -> dict[tuple[str, str], str]:
     """Return the sessions that must make nothing any more, by run and session, and each one's execution.
 
     A run's are those that have planned something, whatever became of them: a function of an execution that was
@@ -153,7 +163,8 @@ def _makers(asked: TearDownRequest, book: BillingBook, store: ObjectStore) -> di
     if asked.scope == "session":
         return {(asked.run_id or "", asked.session_id or ""): ""}
     if asked.scope == "all":
-        return {(row.run_id, row.session_id): row.execution_arn for row in book.rows() if row.is_open}
+        leases = {(lease.run_id, lease.session_id): lease.execution_arn for lease in detectors.held()}
+        return leases | {(row.run_id, row.session_id): row.execution_arn for row in book.rows() if row.is_open}
     if asked.scope != "run":
         return {}
     run_id = asked.run_id or ""
@@ -162,6 +173,10 @@ def _makers(asked: TearDownRequest, book: BillingBook, store: ObjectStore) -> di
         if stored.key.endswith("/plan.json"):
             plan = read_record(store, stored.key, TrainingPlan)
             makers[run_id, stored.key.split("/")[-2]] = plan.execution_arn if plan else ""
+    with suppress(KeyError, ValueError):
+        # What the run itself starts, such as a Custom Labels model, belongs to its own execution.
+        execution_arn = read_run(store, run_id).execution_arn
+        makers[run_id, names.session_id(execution_arn)] = execution_arn
     return makers
 
 

@@ -14,10 +14,10 @@ from storycast.faces import (
     FACE_PADDING,
     LEAST_SIDE_PX,
     FaceBox,
-    FaceCollections,
-    FaceDetector,
+    FaceService,
     IndexedFace,
     choose_face,
+    collection_name,
 )
 from storycast.fingerprint import fingerprint
 from storycast.footage import Record
@@ -60,24 +60,15 @@ class FaceIndex:
     before a picture is indexed, so that a call whose answer was lost is not made again.
     """
 
-    def __init__(
-        self,
-        project: str,
-        run_id: str,
-        collection: str,
-        *,
-        store: ObjectStore,
-        detector: FaceDetector,
-        collections: FaceCollections,
-        now: datetime,
-    ) -> None:
+    def __init__(self, project: str, run_id: str, store: ObjectStore, service: FaceService) -> None:
         """Make the collection where there is none, and look what is in it."""
-        self._project, self._run_id, self._collection = project, run_id, collection
-        self._store, self._detector, self._collections, self._now = store, detector, collections, now
-        self._model_version = collections.ensure(collection)
-        self._mark = fingerprint(version=VERSION, collection=collection, model=self._model_version)
+        self._project, self._run_id, self._store = project, run_id, store
+        self._detector, self._collections, self._now = service.detector, service.collections, service.now
+        self._collection = collection_name(service.stack, project)
+        self._model_version = self._collections.ensure(self._collection)
+        self._mark = fingerprint(version=VERSION, collection=self._collection, model=self._model_version)
         self._there: dict[str, list[IndexedFace]] = {}
-        for face in collections.all(collection):
+        for face in self._collections.all(self._collection):
             self._there.setdefault(face.external_id, []).append(face)
         self._wanted: dict[str, FaceReference] = {}
 

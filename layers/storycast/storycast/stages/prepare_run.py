@@ -78,6 +78,7 @@ def prepare_run(
         "run_id": run_id,
         "footage": [{"footage_id": source.footage_id} for source in sources],
         "concurrency": settings.concurrency.model_dump(),
+        "custom_labels": "custom_labels" in settings.detection.methods,
         "review_mode": settings.review.mode,
         "training_target": settings.training.target,
     }

@@ -1,6 +1,7 @@
 """Who runs a Custom Labels model: it is started for the first run that needs it, and stopped after the last."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,9 +19,16 @@ from storycast.custom_labels import (
     VersionFacts,
     billed_name,
 )
-from storycast.errors import BillingClosedError, DetectorFailedError, ThrottledError
-from storycast.plan import RunPlan
-from storycast.ports import BillingBook
+from storycast.errors import (
+    BillingClosedError,
+    DetectorFailedError,
+    RequestInvalidError,
+    RetryableError,
+    ThrottledError,
+)
+from storycast.plan import RunPlan, read_plan
+from storycast.ports import BillingBook, ObjectStore
+from storycast.teardown import TearDownRequest
 
 CHANGE_ATTEMPTS = 10
 """How often a change is tried before the state machine shall wait; each of them failed since another succeeded."""
@@ -32,6 +40,18 @@ class DetectorLeases:
     def __init__(self, leases: LeaseBook, book: BillingBook, models: CustomLabelModels, *, now: datetime) -> None:
         """Take the ports, and the time."""
         self._leases, self._book, self._models, self._now = leases, book, models, now
+        self.touched: set[str] = set()
+        """Runs whose rows in the billing book were changed."""
+        self.ended: list[str] = []
+        """Names of starts that are billed no longer, as of now."""
+
+    def busy(self) -> list[str]:
+        """Return the ARNs of the models that somebody needs, or that are being stopped."""
+        return list(self._leases.busy())
+
+    def held(self) -> list[Lease]:
+        """Return all leases there are."""
+        return [lease for arn in self._leases.busy() for lease in self._leases.get(arn).leases]
 
     def start(self, plan: RunPlan, execution_arn: str) -> dict[str, Any]:
         """Have a run's model running; called again until it is.
@@ -52,6 +72,7 @@ class DetectorLeases:
         lease = Lease(
             run_id=run_id,
             session_id=session_id,
+            execution_arn=execution_arn,
             acquired_at=self._now,
             expires_at=self._now + timedelta(hours=detection.custom_labels_hours),
         )
@@ -152,6 +173,7 @@ class DetectorLeases:
         except DetectorFailedError as error:
             return self._fails(self._came_back(row, seen=True), run_id, str(error))
         self._book.created(name, row.arn, self._now)
+        self.touched.add(run_id)
         facts = self._models.get(row.arn)
         row = self._came_back(row, seen=facts is not None and facts.status in BILLED)
         return self._waits(row, run_id, "it is being started")
@@ -177,9 +199,12 @@ class DetectorLeases:
     def _end_row(self, row: ModelLeases, reason: str) -> None:
         """Note in the billing book that a start is billed no longer."""
         name = billed_name(row.arn, row.generation)
-        if self._book.row(name) is not None:
+        there = self._book.row(name)
+        if there is not None and there.is_open:
             self._book.ending(name, reason)
             self._book.ended(name, self._now, reason)
+            self.touched.add(there.run_id)
+            self.ended.append(name)
 
     def _noted(self, row: ModelLeases) -> ModelLeases:
         """Note that the service tells of a start, also of one whose call never came back."""
@@ -207,8 +232,10 @@ class DetectorLeases:
     def _settle(self, row: ModelLeases, reason: str) -> ModelLeases:
         """Go on with stopping a model, and return its row."""
         name = billed_name(row.arn, row.generation)
-        if self._book.row(name) is not None:
+        there = self._book.row(name)
+        if there is not None and there.is_open:
             self._book.ending(name, reason)
+            self.touched.add(there.run_id)
         facts = self._models.get(row.arn)
         if facts is not None and facts.status == "RUNNING":
             self._models.stop(row.arn)
@@ -245,30 +272,34 @@ def _unusable(arn: str, facts: VersionFacts | None) -> str:
     )
 
 
-def end_detectors(
-    run_id: str | None,
-    arns: Iterable[str],
-    leases: DetectorLeases,
-    reason: str,
-    *,
-    everybody: bool = False,
-) -> dict[str, str]:
-    """End what a teardown asks for, of all models there are.
+def end_detectors(asked: TearDownRequest, leases: DetectorLeases, store: ObjectStore) -> dict[str, str]:
+    """End what a teardown asks for, of all models that its scope has.
 
     Args:
-        run_id: The run whose leases are taken back; None for what has outlived its time.
-        arns: The models.
-        leases: The way to them.
-        reason: Why.
-        everybody: Take back all leases there are.
+        asked: The scope. A training session has no model.
+        leases: The way to the models.
+        store: The bucket, where the plan of a run is.
 
     Returns:
         How those models still are that are being stopped.
     """
+    if asked.scope not in {"run", "all", "expired"}:
+        return {}
     left = {}
-    for arn in sorted(set(arns)):
-        if run_id is not None:
-            left[arn] = leases.release(arn, run_id, reason)
-        else:
-            left[arn] = leases.expire(arn, reason, everybody=everybody)
+    for arn in sorted({*leases.busy(), *_model_of(asked.run_id, store)}):
+        try:
+            if asked.scope == "run":
+                left[arn] = leases.release(arn, asked.run_id or "", asked.reason)
+            else:
+                left[arn] = leases.expire(arn, asked.reason, everybody=asked.scope == "all")
+        except RetryableError as error:
+            left[arn] = str(error)
     return {arn: state for arn, state in left.items() if state}
+
+
+def _model_of(run_id: str | None, store: ObjectStore) -> list[str]:
+    """Return the model that a run asks for: its row may be too new for the index."""
+    with suppress(RequestInvalidError, ValueError):
+        arn = read_plan(store, run_id).settings.detection.custom_labels_model if run_id else None
+        return [arn] if arn else []
+    return []
