@@ -37,6 +37,8 @@ SYNC_SECONDS = 1.0
 _PAUSE_S = 0.03
 #: So much of ``/opt/ml/output/failure`` is told.
 FAILURE_LIMIT = 1024
+#: How the trainer tells its steps, on lines of their own.
+_STEP = re.compile(r"^step=(\d+)/", re.MULTILINE)
 
 type Cause = Literal["ended", "stopped", "interrupted", "MaxRuntimeExceeded", "MaxWaitTimeExceeded"]
 _OVER: dict[Cause, tuple[SecondaryStatus, str]] = {
@@ -214,7 +216,9 @@ class ContainerWork:
             return None
         if self._asked.exceed:
             return "MaxRuntimeExceeded"
-        if step >= (self._asked.interrupt_after_step or 0):
+        # The file is written every two seconds, in which the small model makes all its steps; a line comes sooner.
+        printed = _STEP.findall(self._log_file.read_text("utf-8", "replace"))
+        if max(step, *map(int, printed), 0) >= (self._asked.interrupt_after_step or 0):
             self._may_interrupt = False
             return "interrupted"
         return None

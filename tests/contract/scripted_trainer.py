@@ -59,7 +59,8 @@ def train(root: Path) -> int:
     try:
         while step < STEPS:
             step += 1
-            progress(root, "training", step)
+            if step == begun + 1 or not PLAY.get("seldom"):
+                progress(root, "training", step)
             print(f"step={step}/{STEPS} train_loss={1 / step:.6f} pictures_per_second=2.5", flush=True)
             time.sleep(STEP_S)
     finally:

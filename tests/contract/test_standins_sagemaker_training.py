@@ -424,9 +424,10 @@ def test_a_job_that_waits_for_a_machine_can_be_stopped_and_costs_nothing(start, 
     assert "BillableTimeInSeconds" not in job
 
 
-def test_spot_capacity_that_is_taken_away_comes_back_with_the_checkpoints(start, s3, own):
+@pytest.mark.parametrize("seldom", [False, True], ids=["progress.json", "the log"])
+def test_spot_capacity_that_is_taken_away_comes_back_with_the_checkpoints(start, s3, own, seldom):
     own("POST", "outcomes", {"training_job": {"interrupt_after_step": 3}})
-    told = start("spot", {"steps": 40})
+    told = start(f"spot-{seldom}", {"steps": 40, "seldom": seldom})
     seen = set()
     job = until(told, lambda job: seen.add(job["SecondaryStatus"]) or job["TrainingJobStatus"] != "InProgress")
     assert job["TrainingJobStatus"] == "Completed", job

@@ -190,6 +190,15 @@ def test_the_command_draws_with_the_adapter_and_ends(stack: Stack, whole: Ended,
     assert_rows_are_closed(stack)
 
 
+def test_two_sessions_at_once_pay_for_one_training(stack: Stack, whole: Ended) -> None:
+    mark = stack.calls_so_far()
+    for arn in [train(stack, 20) for _ in range(2)]:
+        ended = torn_down(stack, arn)
+        assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+    assert len(jobs_of(stack, mark)) == 1
+    assert_rows_are_closed(stack)
+
+
 # ---- interrupted, stopped, out of time ------------------------------------------------------------
 
 
@@ -199,7 +208,7 @@ def test_a_job_that_is_interrupted_goes_on_from_its_checkpoint(stack: Stack, who
     for name in WEIGHTS:
         stack.put(f"models/sdxl/{name}", b"{}")
     mark = stack.calls_so_far()
-    stack.standins("outcomes", {"training_job": {"interrupt_after_step": 5}})
+    stack.standins("outcomes", {"training_job": {"interrupt_after_step": 4}})
     ended = torn_down(stack, train(stack, 60, training={"base_model": weights}))
     assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
     (job,) = jobs_of(stack, mark)
@@ -305,6 +314,14 @@ def expire(stack: Stack, name: str) -> None:
         UpdateExpression="SET expires_at = :then",
         ExpressionAttributeValues={":then": {"S": "2026-01-01T00:00:00.000+00:00"}},
     )
+
+
+def test_a_drawing_that_aws_s_own_clock_ends_is_overdue(stack: Stack, whole: Ended) -> None:
+    stack.standins("outcomes", {"training_job": {"exceed": True}})
+    ended = torn_down(stack, draw(stack, "Character 2 on the moon"))
+    assert (ended.status, ended.error) == ("FAILED", "HostingOverdueError")
+    assert "hosting.hours" in ended.cause
+    assert_rows_are_closed(stack)
 
 
 # ---- failed ---------------------------------------------------------------------------------------
