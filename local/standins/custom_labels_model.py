@@ -67,14 +67,15 @@ def _one_for_each(boxes: list[Box]) -> list[Box]:
     kept: list[Box] = []
     for box in boxes:
         if not any(
-            other.name == box.name and max(_share_inside(box, other), _share_inside(other, box)) >= NESTED
+            other.name == box.name and max(share_inside(box, other), share_inside(other, box)) >= NESTED
             for other in kept
         ):
             kept.append(box)
     return kept
 
 
-def _share_inside(box: Box, other: Box) -> float:
+def share_inside(box: Box, other: Box) -> float:
+    """The share of a box that lies in another one, 0..1."""
     across = min(box.right, other.right) - max(box.left, other.left)
     down = min(box.bottom, other.bottom) - max(box.top, other.top)
     return max(across, 0.0) * max(down, 0.0) / box.area

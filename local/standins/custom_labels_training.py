@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from local.standins.boxes import Box
-from local.standins.custom_labels_model import box_vector, candidates, choose_thresholds
+from local.standins.custom_labels_model import box_vector, candidates, choose_thresholds, share_inside
 from local.standins.kept import WorldClosedError
 from local.standins.objects import ObjectTooLargeError, ObjectUnreadableError, read_object, split_uri
 from local.standins.pictures import PictureUnreadableError, read_pixels
@@ -20,8 +20,8 @@ from local.standins.rekognition_world import Example, RekognitionWorld, Version,
 _log = logging.getLogger("storycast.standins")
 MOST_PICTURES = 250
 MOST_BYTES = 15 * 1024 * 1024
-#: A candidate that overlaps no annotation by more shows nothing that was annotated.
-BACKGROUND_OVERLAP = 0.1
+#: A candidate of which no more lies in any annotation shows nothing that was annotated.
+BACKGROUND_SHARE = 0.1
 #: Of one picture, so that many trees do not outweigh a few characters.
 MOST_BACKGROUND = 4
 MESSAGE_LIMIT = 2048
@@ -127,7 +127,7 @@ def _examples(lines: list[Line]) -> list[tuple[str, np.ndarray[Any, Any]]]:
             for label, left, top, across, down in line.boxes
         ]
         background = [
-            box for box in candidates(pixels) if all(box.overlap(one) <= BACKGROUND_OVERLAP for one in drawn)
+            box for box in candidates(pixels) if all(share_inside(box, one) <= BACKGROUND_SHARE for one in drawn)
         ]
         found += [
             (box.name, np.asarray(box_vector(pixels, _clipped(box)), dtype=np.float32))

@@ -114,7 +114,7 @@ def test_labels_alone(stack: Stack, tmp_path: Path) -> None:
 
 def test_references_alone(stack: Stack) -> None:
     put_demo(stack, "references")
-    settings = demo_cast(references=True) + "sampling: {frames_per_second: 0.5}\n"
+    settings = demo_cast(references=True) + "sampling: {frames_per_second: 0.5, pick: fixed}\n"
     settings += "detection: {methods: [references], min_confidence: 40}\n"
     assert_good(stack.run(DEMO / "clip.mp4", "references", "methods-references", settings))
     counts = named(stack, "methods-references", "references alone, the demo's clip")
@@ -124,7 +124,7 @@ def test_references_alone(stack: Stack) -> None:
 def test_faces_on_drawn_animals(stack: Stack) -> None:
     """YuNet sees some of their faces, and EfficientNet-Lite0 tells some of them apart: see docs/stand-ins.md."""
     put_demo(stack, "drawn")
-    settings = demo_cast(references=True) + "sampling: {frames_per_second: 0.5}\n"
+    settings = demo_cast(references=True) + "sampling: {frames_per_second: 0.5, pick: fixed}\n"
     settings += "detection: {methods: [faces], thresholds: {faces: 65}}\n"
     stack.run(DEMO / "clip.mp4", "drawn", "methods-drawn", settings)
     assert sum(named(stack, "methods-drawn", "faces alone, the demo's clip, threshold 65").values()) > 0
@@ -165,7 +165,7 @@ def model(stack: Stack) -> str:
 
 def with_model(model: str, *, frames_per_second: float = 0.5, budget_usd: float = 50.0) -> str:
     return demo_cast(references=False) + (
-        f"sampling: {{frames_per_second: {frames_per_second}}}\nbudget_usd: {budget_usd}\n"
+        f"sampling: {{frames_per_second: {frames_per_second}, pick: fixed}}\nbudget_usd: {budget_usd}\n"
         f"detection: {{methods: [custom_labels], custom_labels_model: '{model}', economy: false}}\n"
     )
 
