@@ -25,6 +25,7 @@ _KINDS = {
     "provisioned_throughput": "Hosting",
     "training_job": "Training job",
     "drawing_job": "Drawing job",
+    "custom_labels_model": "Custom Labels model",
 }
 _JOBS = ("training_job", "drawing_job")
 """On SageMaker: billed by the hour, and ended by AWS's own clock."""
@@ -146,6 +147,8 @@ def hourly_usd(one: Billed | Unowned) -> float | None:
     """Return what something costs an hour; None where it is not billed by the hour."""
     if one.kind == "provisioned_throughput":
         return price_table().price("hosting_hour").usd * max(one.model_units, 1)
+    if one.kind == "custom_labels_model":
+        return price_table().price("custom_labels_hour").usd * max(one.model_units, 1)
     if one.kind in _JOBS:
         return price_table().price("training_hour", one.instance_type or None).usd
     return None

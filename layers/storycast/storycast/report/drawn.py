@@ -221,6 +221,9 @@ def _amount(row: Billed, now: datetime) -> str:
         return f"{hours} begun {'hour' if hours == 1 else 'hours'}{units}" if hours else "never made"
     if row.kind in JOB_STAGES:
         return _billed_time(row, now) if row.created_at else "never made"
+    if row.kind == "custom_labels_model":
+        units = f" of {row.model_units} inference units" if row.model_units > 1 else ""
+        return f"{duration(timedelta(seconds=job_seconds(row, now)))}{units}" if row.created_at else "never made"
     return f"{row.image_count:,} pictures to be seen" if row.image_count else ""
 
 

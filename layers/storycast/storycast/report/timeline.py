@@ -83,6 +83,7 @@ _KINDS = {
     "training_job": "Training",
     "provisioned_throughput": "Hosting",
     "drawing_job": "Drawing job",
+    "custom_labels_model": "Custom Labels model",
 }
 
 _STAGES: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]], ...] = (

@@ -79,6 +79,7 @@ BILLED: Mapping[str, str] = {
     "provisioned_throughput": "Hosting",
     "training_job": "Training job",
     "drawing_job": "Drawing job",
+    "custom_labels_model": "Custom Labels model",
 }
 
 _PAID_ONCE = (
