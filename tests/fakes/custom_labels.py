@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from storycast.boxes import Box
 from storycast.custom_labels import STARTABLE, LeaseChangedError, ModelLeases, VersionFacts, VersionStatus
-from storycast.errors import DetectorFailedError
+from storycast.errors import DependencyUnavailableError, DetectorFailedError
 from storycast.ports import LabelledBox, Labels
 from tests.fakes.aws_training import Clock
 
@@ -29,6 +29,8 @@ class FakeVersions:
     refuses: str = ""
     """Why it can't be started; empty where it can."""
     is_gone: bool = False
+    is_down: bool = False
+    """Whether the service fails to tell."""
     calls: list[str] = field(default_factory=list)
     """Calls that had an effect."""
     is_foreign: bool = False
@@ -38,6 +40,8 @@ class FakeVersions:
         self.changed_at = self.clock.now
 
     def get(self, arn: str) -> VersionFacts | None:
+        if self.is_down:
+            raise DependencyUnavailableError("down")
         if self.is_gone or arn != ARN:
             return None
         is_late = self.before is not None and self.clock.now < self.changed_at + self.lag

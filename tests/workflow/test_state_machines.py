@@ -263,6 +263,22 @@ def test_a_poll_loop_leads_on_from_every_status_that_the_service_has(
     assert "Overdue" in named
 
 
+def test_the_wait_for_a_custom_labels_model_leads_on_from_every_answer_and_so_does_its_release() -> None:
+    states = machines()["build_dataset"]["States"]
+    after = {one["StringEquals"]: one["Next"] for one in states["ChooseAfterDetector"]["Choices"]}
+    assert after == {"ready": "ExtractCharacters", "waiting": "WaitForDetector", "overdue": "DetectorOverdue"}
+    assert states["ChooseAfterDetector"]["Default"] == "DetectorFailed"
+    assert states["WaitForDetector"]["Next"] == "StartDetector"
+    release = {one["StringEquals"]: one["Next"] for one in states["ChooseAfterRelease"]["Choices"]}
+    assert release == {"stopping": "WaitForRelease"}
+    assert states["ChooseAfterRelease"]["Default"] == states["ChooseRelease"]["Default"] == "CheckCharacters"
+    assert states["BuildCast"]["Next"] == "ChooseDetector", "nothing bills while the cast may still be refused"
+    assert states["NameCharacters"]["Next"] == "ChooseRelease", "released before anything else may fail"
+    for choice in ("ChooseDetector", "ChooseRelease"):
+        (only,) = states[choice]["Choices"]
+        assert (only["Variable"], only["BooleanEquals"]) == ("$.custom_labels", True)
+
+
 @pytest.mark.parametrize("state", [state for state in STATES if state.body["Type"] == "Fail"], ids=str)
 def test_a_failure_says_why(state: State) -> None:
     assert state.body["Error"] in LEAVES
