@@ -64,9 +64,9 @@ def test_half_a_signature_is_refused(standins):
     [
         (
             "rekognition",
-            "list_collections",
+            "list_stream_processors",
             {},
-            "does not play rekognition:ListCollections. It plays: DetectLabels",
+            "does not play rekognition:ListStreamProcessors. It plays: ",
         ),
         ("bedrock", "list_guardrails", {}, "does not play bedrock:ListGuardrails"),
         ("bedrock-runtime", "list_async_invokes", {}, "does not play bedrock-runtime:ListAsyncInvokes"),
