@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from benchmarks.cast_material import EMBEDDER_VERSION, Answers, Film, read_film
+from benchmarks.cast_material import EMBEDDER_VERSION, EMBEDDING_MODEL, Answers, Film, read_film
 from benchmarks.cast_scores import (
     Clusters,
     Held,
@@ -35,17 +35,20 @@ from benchmarks.cast_truth import NOBODY, TrueBox, Truth, read_truth
 from local.standins.rekognition import LABEL_MODEL_VERSION
 from storycast import names
 from storycast.cast import Cast
-from storycast.discovery import discover
+from storycast.discovery import discover, find_clusters
+from storycast.embeddings import thresholds_of
 from storycast.naming import name_by_cast
 from storycast.settings import Settings
 from storycast.sightings import Sighting
+from storycast.stages.name_characters import thresholds_for
+from storycast.votes import Method
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_CAST = ROOT / "examples" / "demo" / "cast"
 REFERENCES = 3
 PADDING = 0.15
 CONFIDENCES = (30.0, 40.0)
-COSINES = tuple(round(0.40 + 0.02 * step, 2) for step in range(28))
+COSINES = tuple(round(0.40 + 0.02 * step, 2) for step in range(18))
 AIMS = {"balanced_accuracy": 0.93, "noise_share": 0.10, "recall": 0.86, "purity": 0.95}
 
 
@@ -54,7 +57,13 @@ class Point:
     """An operating point: what the project file would say."""
 
     min_confidence: float
-    known_cosine: float
+    references: float
+    """Likeness, detection.thresholds.references."""
+
+    @property
+    def asked(self) -> dict[Method, float]:
+        """The thresholds that were asked for."""
+        return {"references": self.references}
 
 
 def main() -> None:
@@ -155,7 +164,7 @@ def _references(
 
 
 def _labels(seen: Seen, labelled: Labelled, truth: Truth) -> dict[str, tuple[str, ...]]:
-    """Return the labels that mean one character on the choosing half: four of five times, three times at least."""
+    """Return the labels that mean one character on the choosing half: four of five times, five times at least."""
     seen_as: dict[str, Counter[str]] = {}
     held_labels = {one.crop_id: {label for label, _ in one.labels} for one in seen.sightings}
     every = [one.model_copy(update={"character": one.crop_id}) for one in seen.sightings]
@@ -169,14 +178,21 @@ def _labels(seen: Seen, labelled: Labelled, truth: Truth) -> dict[str, tuple[str
             labels := tuple(
                 label
                 for label, who in sorted(seen_as.items())
-                if who[name] >= 3 and who[name] >= 0.8 * sum(who.values())
+                if who[name] >= 5 and who[name] >= 0.8 * sum(who.values())
             )
         )
     }
 
 
 def _named(seen: Seen, cast: Cast, point: Point) -> list[Sighting]:
-    return name_by_cast(seen.sightings, seen.tracks, seen.looks, cast, known_cosine=point.known_cosine)
+    return name_by_cast(
+        seen.sightings,
+        seen.tracks,
+        seen.looks,
+        cast,
+        thresholds={**thresholds_for(_settings(point.min_confidence).detection, EMBEDDING_MODEL), **point.asked},
+        alike=thresholds_of(EMBEDDING_MODEL).alike_look,
+    )
 
 
 def _choose(seen: dict[float, Seen], cast: Cast, labelled: Labelled) -> Point:
@@ -195,8 +211,9 @@ def _discovered(seen: Seen, choosing: Labelled, scoring: Labelled) -> tuple[floa
     """Discover with the cosine that covers most on the choosing half at the purity aimed at, else the purest."""
 
     def clusters(cosine: float, labelled: Labelled) -> Clusters:
-        found = discover(seen.sightings, seen.tracks, seen.looks, same_cosine=cosine)
-        return clusters_of(hold_against(found, *labelled))
+        found = find_clusters(seen.sightings, seen.tracks, seen.looks, same_character=cosine)
+        named = discover(seen.sightings, seen.tracks, seen.looks, found, names={}, dropped=())
+        return clusters_of(hold_against(named, *labelled))
 
     tried = {cosine: clusters(cosine, choosing) for cosine in COSINES}
     pure = {cosine: one for cosine, one in tried.items() if one.purity.value >= AIMS["purity"]}

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Sequence
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from hypothesis.extra import numpy as arrays
 
 from storycast import duplicates
 from storycast.cast import Cast, CastMember, Reference
+from storycast.clusters import complete_linkage
 from storycast.curation import CuratedImage, Verdict, curate
 from storycast.cuts import TRAINING_SIDE_PX
-from storycast.discovery import MIN_SIGHTINGS, complete_linkage, discover
+from storycast.discovery import MIN_SIGHTINGS, Cluster, discover, find_clusters, told_by_people, unknown_clusters
 from storycast.duplicates import find_duplicates
 from storycast.embeddings import (
     DEFAULT_THRESHOLDS,
@@ -30,7 +32,8 @@ from storycast.embeddings import (
     unit,
 )
 from storycast.naming import name_by_cast
-from storycast.sightings import Sighting, link_tracks, neighbour_and_stranger_cosines
+from storycast.sightings import Sighting, described, link_tracks, neighbour_and_stranger_cosines
+from storycast.votes import Method, Vote
 
 TITAN = "amazon.titan-embed-image-v1"
 
@@ -97,7 +100,8 @@ def test_vectors_of_different_models_do_not_stack() -> None:
 def test_thresholds_belong_to_the_model_whatever_region_it_is_asked_in() -> None:
     for model_id, thresholds in THRESHOLDS.items():
         assert thresholds_of(model_id) is thresholds_of(f"us.{model_id}") is thresholds
-        assert -1 < thresholds.known < thresholds.same_character < thresholds.duplicate < 1
+        assert -1 < thresholds.known < thresholds.duplicate < 1
+        assert -1 < thresholds.alike_look < thresholds.known_look < thresholds.same_look < 1
     assert thresholds_of("someone.else-v1") is DEFAULT_THRESHOLDS
 
 
@@ -269,6 +273,9 @@ def member(name: str, *degrees: float, labels: tuple[str, ...] = ()) -> CastMemb
     return CastMember(name=name, description="", labels=labels, references=references)
 
 
+THRESHOLDS_HERE: dict[Method, float] = {"references": 0.7, "faces": 0.8, "custom_labels": 0.5, "labels": 0.4}
+
+
 def named(
     sightings: Sequence[Sighting],
     degrees: Sequence[float],
@@ -277,21 +284,25 @@ def named(
 ) -> list[Sighting]:
     cast = Cast(embedding_model=TITAN, members=members)
     tracks = tracks if tracks is not None else list(range(len(sightings)))
-    return name_by_cast(sightings, tracks, directions(*degrees), cast, known_cosine=0.7)
+    return name_by_cast(sightings, tracks, directions(*degrees), cast, thresholds=THRESHOLDS_HERE, alike=0.9)
 
 
-def test_the_likest_reference_names_a_sighting_and_the_reason_has_its_cosine() -> None:
-    (one,) = named([seen(0)], [10], member("Mara", 80, 20), member("Tom", 60))
+def test_the_likest_references_name_a_sighting_and_the_reason_has_its_likeness() -> None:
+    (one,) = named([seen(0)], [10], member("Mara", 20, 0, 10, 95), member("Tom", 60))
     assert (one.character, one.outcome) == ("Mara", "named")
-    assert one.score == pytest.approx(np.cos(np.radians(10)), abs=1e-4)
-    assert "cosine 0.98 over one frame" in one.reason
+    assert "like the references of Mara: 1.00 over one frame" in one.reason
+    mara, tom = one.votes
+    assert (mara.method, mara.character, mara.reached) == ("references", "Mara", True)
+    assert mara.score == pytest.approx((1 + 2 * np.cos(np.radians(10))) / 3, abs=1e-4), "mean of the three likest"
+    assert tom.score == pytest.approx(np.cos(np.radians(50)), abs=1e-4)
+    assert (tom.character, tom.reached) == ("Tom", False)
 
 
 def test_who_is_as_like_another_gets_no_name_and_the_reason_says_between_whom() -> None:
     mara, tom = member("Mara", 0), member("Tom", 41)
     (between,) = named([seen(0)], [20.4], mara, tom)
     assert (between.character, between.outcome) == ("", "unknown")
-    assert "as like Mara as Tom: cosine 0.94 and 0.94" in between.reason
+    assert "as like Mara as Tom: likeness 0.94 and 0.94" in between.reason
     (nearer,) = named([seen(0)], [18], mara, tom)
     assert nearer.character == "Mara"
     # A label that only one of them claims still decides.
@@ -313,13 +324,13 @@ def test_a_track_has_one_name_whatever_one_odd_frame_says() -> None:
 def test_nobody_is_like_it_says_who_was_nearest() -> None:
     (one,) = named([seen(0)], [0], member("Mara", 60))
     assert (one.character, one.outcome) == ("", "unknown")
-    assert "likest is Mara, cosine 0.50 over one frame, below 0.70" in one.reason
+    assert "likest is Mara, likeness 0.50, below 0.70 over one frame" in one.reason
 
 
 def test_a_label_that_one_character_claims_decides_where_references_do_not() -> None:
     rabbit = seen(0, labels=(("RABBIT", 90.0),))
     (one,) = named([rabbit], [0], member("Mara", 60), member("Tom", labels=("Rabbit",)))
-    assert (one.character, one.reason) == ("Tom", "a label of Tom over one frame")
+    assert (one.character, one.reason) == ("Tom", "a label of Tom: 0.90 over one frame")
     (two,) = named([rabbit], [0], member("Mara", labels=("rabbit",)), member("Tom", labels=("Rabbit",)))
     assert two.character == ""
     assert "labels of several characters: Mara, Tom" in two.reason
@@ -338,23 +349,213 @@ def test_names_do_not_depend_on_the_order_of_sightings(crowd: tuple[list[Sightin
     sightings, vectors = crowd
     tracks = link_tracks(sightings, vectors)
     cast = Cast(embedding_model=TITAN, members=(member("Mara", 0), member("Tom", 90)))
-    here = name_by_cast(sightings, tracks, vectors, cast, known_cosine=0.7)
+    here = name_by_cast(sightings, tracks, vectors, cast, thresholds=THRESHOLDS_HERE, alike=0.9)
     rows = list(range(len(sightings)))
     rng.shuffle(rows)
     there = name_by_cast(
-        [sightings[row] for row in rows], [tracks[row] for row in rows], vectors[rows], cast, known_cosine=0.7
+        [sightings[row] for row in rows],
+        [tracks[row] for row in rows],
+        vectors[rows],
+        cast,
+        thresholds=THRESHOLDS_HERE,
+        alike=0.9,
     )
     assert [one.character for one in there] == [here[row].character for row in rows]
     per_frame = Counter((one.frame_id, one.character) for one in here if one.character)
     assert not per_frame or set(per_frame.values()) == {1}
 
 
+# ---- several methods ------------------------------------------------------------------------------
+
+
+def voted(number: int, *votes: tuple[Method, str, float], **changes: Any) -> Sighting:
+    made = tuple(Vote(method=method, character=name, score=score) for method, name, score in votes)
+    return seen(number, votes=made, **changes)
+
+
+def test_a_face_names_who_is_like_nobodys_references_and_no_face_says_nothing() -> None:
+    sightings = [voted(0, ("faces", "Mara", 0.97)), voted(1), voted(2)]
+    found = named(sightings, [90, 90, 90], member("Mara", 0), member("Tom", 20), tracks=[0, 0, 0])
+    assert [one.character for one in found] == ["Mara"] * 3
+    assert found[1].reason == "a face of Mara: 0.97 over 3 frames of its shot"
+    assert (found[0].votes[0].method, found[0].votes[0].reached) == ("faces", True)
+
+
+def test_a_face_below_its_threshold_is_kept_and_does_not_count() -> None:
+    (one,) = named([voted(0, ("faces", "Mara", 0.79))], [90], member("Mara", 0))
+    assert one.character == ""
+    assert "a face of Mara: 79%, below 80%" in one.reason
+    assert one.votes[0].reached is False
+
+
+def test_a_custom_label_counts_by_any_name_that_the_model_has_for_a_character() -> None:
+    tom = member("Tom").model_copy(update={"custom_labels": ("Tom", "tom_the_cat")})
+    (one,) = named([seen(0, custom_labels=(("TOM_THE_CAT", 55.0),))], [0], tom, member("Mara", 90))
+    assert (one.character, one.reason) == ("Tom", "a custom label of Tom: 0.55 over one frame")
+    (other,) = named([seen(0, labels=(("tom_the_cat", 99.0),))], [0], tom, member("Mara", 90))
+    assert other.character == "", "a general label is no custom one"
+
+
+def test_methods_that_agree_say_so_and_the_surer_of_two_that_do_not_wins() -> None:
+    mara, tom = member("Mara", 0), member("Tom", 90)
+    (both,) = named([voted(0, ("faces", "Mara", 0.9))], [0], mara, tom)
+    assert both.reason == "like the references of Mara: 1.00; a face of Mara: 0.90 over one frame"
+    (surer,) = named([voted(0, ("faces", "Tom", 0.85))], [0], mara, tom)
+    assert surer.character == "Mara", "likeness 1.00 is a surer word than a face just above its threshold"
+    (torn,) = named([voted(0, ("faces", "Tom", 0.99))], [3], mara, tom)
+    assert (torn.character, torn.outcome) == ("", "unknown")
+    assert torn.reason.startswith("the methods name Mara and Tom")
+
+
+def test_labels_do_not_contradict_what_surer_methods_say() -> None:
+    mara, tom = member("Mara", 0), member("Tom", labels=("Dog",))
+    (one,) = named([seen(0, labels=(("Dog", 99.0),))], [0], mara, tom)
+    assert one.character == "Mara"
+
+
+def test_two_characters_of_one_look_are_told_apart_by_their_faces_alone() -> None:
+    twins = [member("Ann", 0), member("Zoe", 0)]
+    sightings = [voted(0, ("faces", "Ann", 0.95)), voted(1, ("faces", "Zoe", 0.95)), voted(2)]
+    found = named(sightings, [0, 0, 0], *twins)
+    assert [one.character for one in found] == ["Ann", "Zoe", ""]
+    assert "as like Ann as Zoe" in found[2].reason
+
+
+def test_a_loose_box_round_two_named_characters_loses_its_name_and_a_head_is_no_second_character() -> None:
+    crowd = [
+        seen(0, left=0.0, width=0.9, top=0.0, height=0.9),
+        seen(0, crop_id="f-000000000-01", left=0.1, width=0.2, top=0.1, height=0.5),
+        seen(0, crop_id="f-000000000-02", left=0.6, width=0.2, top=0.1, height=0.5),
+    ]
+    loose, left, right = named(crowd, [3, 0, 90], member("Mara", 0), member("Tom", 90))
+    assert (loose.character, loose.outcome) == ("", "several")
+    assert "holds Mara and Tom" in loose.reason
+    assert (left.character, right.character) == ("Mara", "Tom")
+    body, head = named([crowd[0], crowd[1]], [0, 3], member("Mara", 0), member("Tom", 90))
+    assert (body.character, head.outcome) == ("Mara", "repeated")
+
+
+def test_tracks_that_look_alike_lend_each_other_their_likeness() -> None:
+    sightings = [seen(number, shot=number) for number in range(6)]
+    degrees = [44, 50, 46, 48, 50, 52]
+    alone = named(sightings[:1], degrees[:1], member("Mara", 0), member("Tom", 180))
+    film = named(sightings, degrees, member("Mara", 0), member("Tom", 180))
+    assert alone[0].character == "Mara", "by itself it is like enough"
+    assert {one.character for one in film} == {""}, "over the film it is one of many that are not"
+    assert "likest is Mara" in film[0].reason
+
+
+def test_sure_tracks_are_further_references() -> None:
+    sightings = [seen(number, shot=number) for number in range(4)]
+    found = named(sightings, [30, 35, 40, 55], member("Mara", 0), member("Tom", 180))
+    assert [one.character for one in found] == ["Mara"] * 4
+    (unlike,) = named(sightings[:1], [55], member("Mara", 0), member("Tom", 180))
+    assert unlike.character == ""
+
+
+NAMES = ["Ana María", "Zoë Ångström", "🐰 Hase", "小明", "O'Neil-Smith", "Ωmega 3"]
+
+
+def test_forty_characters_of_any_name_are_told_apart() -> None:
+    names = [*NAMES, *(f"Nr. {number}" for number in range(34))]
+    axes = np.eye(40, dtype=np.float32)
+    members = tuple(
+        CastMember(
+            name=name,
+            description="",
+            labels=(),
+            references=(Reference(key=str(row), content=str(row), embedding=encode(axes[row])),),
+        )
+        for row, name in enumerate(names)
+    )
+    cast = Cast(embedding_model=TITAN, members=members)
+    sightings = [seen(number, shot=number) for number in range(40)]
+    found = name_by_cast(sightings, list(range(40)), axes, cast, thresholds=THRESHOLDS_HERE, alike=0.9)
+    assert [one.character for one in found] == names
+    assert all(name in one.reason for name, one in zip(names, found, strict=True))
+
+
+def test_no_crop_at_all_is_nobody() -> None:
+    cast = Cast(embedding_model=TITAN, members=(member("Mara", 0),))
+    assert name_by_cast([], [], stack([]), cast, thresholds=THRESHOLDS_HERE, alike=0.9) == []
+    assert find_clusters([], [], stack([]), same_character=0.9) == []
+
+
+def test_framing_and_company_are_of_the_square() -> None:
+    close = seen(0, character="Mara", top=0.0, height=1.0, left_px=0, top_px=0, side_px=1080)
+    other = seen(0, crop_id="f-000000000-01", character="Tom", left=0.1, width=0.1)
+    far = seen(0, crop_id="f-000000000-02", left=0.9, width=0.1, left_px=1700, side_px=200)
+    first, second, third = described([close, other, far])
+    assert (first.framing, first.cast_in_square) == ("close-up", 2)
+    assert second.framing == "full" or second.framing == "medium"
+    assert third.cast_in_square == 0
+
+
 # ---- discovery ------------------------------------------------------------------------------------
+
+
+def discovered(
+    sightings: Sequence[Sighting],
+    degrees: Sequence[float],
+    names: dict[str, str] | None = None,
+    dropped: Sequence[str] = (),
+) -> tuple[list[Sighting], list[Cluster]]:
+    tracks, looks = list(range(len(sightings))), directions(*degrees)
+    clusters = find_clusters(sightings, tracks, looks, same_character=0.9)
+    return discover(sightings, tracks, looks, clusters, names=names or {}, dropped=dropped), clusters
+
+
+def test_a_person_names_merges_and_drops_clusters_by_ids_that_stay() -> None:
+    sightings = [seen(n, shot=n) for n in range(10)]
+    degrees = [0, 90, 1, 91, 2, 92, 93, 170, 171, 172]
+    before, clusters = discovered(sightings, degrees)
+    first, second, third = (cluster.cluster_id for cluster in clusters)
+    again, _ = discovered(list(reversed(sightings)), list(reversed(degrees)))
+    assert {one.crop_id: one.cluster for one in again} == {one.crop_id: one.cluster for one in before}
+    assert all(one.cluster for one in before)
+    told, _ = discovered(sightings, degrees, {first: "Mara", second: "Mara"}, [third])
+    assert [one.character for one in told] == ["Mara"] * 7 + [""] * 3
+    assert {one.outcome for one in told[7:]} == {"dropped"}
+    assert f"the project file drops its cluster {third}" in told[7].reason
+    only, _ = discovered(sightings, degrees, {third: "Tom"})
+    assert [only[0].character, only[1].character, only[7].character] == ["Character 2", "Character 1", "Tom"]
+    assert unknown_clusters(clusters, {"c-0": "Tom"}, ["c-1", first]) == [
+        "characters: Tom names the cluster c-0, which this run does not have",
+        "detection.drop names the cluster c-1, which this run does not have",
+    ]
+
+
+def test_what_a_person_says_of_a_cluster_stands_above_the_methods() -> None:
+    sightings = [seen(n, shot=n) for n in range(3)]
+    found = named(sightings, [0, 1, 2], member("Mara", 0))
+    clusters = find_clusters(found, [0, 1, 2], directions(0, 1, 2), same_character=0.9)
+    told = told_by_people(found, clusters, names={clusters[0].cluster_id: "Tom"}, dropped=())
+    assert [one.character for one in told] == ["Tom"] * 3
+
+
+def test_who_is_seen_in_one_shot_only_does_not_return() -> None:
+    sightings = [*(seen(n, shot=0) for n in range(4)), *(seen(4 + n, shot=1 + n % 2) for n in range(4))]
+    found, _ = discovered(sightings, [0, 0, 0, 0, 90, 90, 90, 90])
+    assert [one.character for one in found] == [""] * 4 + ["Character 1"] * 4
+    assert "one shot only" in found[0].reason
+    film_of_one_shot, _ = discovered(sightings[:4], [0, 0, 0, 0])
+    assert {one.character for one in film_of_one_shot} == {"Character 1"}
+
+
+def test_clustering_a_long_film_takes_seconds() -> None:
+    rng = np.random.default_rng(1)
+    centres = rng.normal(size=(40, 32))
+    looks = centres[rng.integers(0, 40, 3000)] + 0.6 * rng.normal(size=(3000, 32))
+    looks = (looks / np.linalg.norm(looks, axis=1, keepdims=True)).astype(np.float32)
+    began = process_time()
+    clusters = complete_linkage(looks @ looks.T, 0.5)
+    assert process_time() - began < 20
+    assert max(len(cluster) for cluster in clusters) > 20
 
 
 def test_who_returns_gets_a_working_name_by_how_often() -> None:
     sightings = [seen(n, shot=n) for n in range(9)]
-    found = discover(sightings, list(range(9)), directions(0, 90, 1, 91, 2, 92, 93, 45, 180), same_cosine=0.9)
+    found, _ = discovered(sightings, [0, 90, 1, 91, 2, 92, 93, 45, 180])
     assert [one.character for one in found] == [
         "Character 2",
         "Character 1",
@@ -373,7 +574,8 @@ def test_clusters_of_one_size_are_numbered_by_their_first_crop_whatever_the_trac
     sightings = [seen(n, shot=n) for n in range(6)]
     vectors = directions(0, 90, 0, 90, 0, 90)
     for tracks in ([0, 1, 2, 3, 4, 5], [5, 4, 3, 2, 1, 0], [9, 2, 7, 1, 8, 0]):
-        found = discover(sightings, tracks, vectors, same_cosine=0.9)
+        clusters = find_clusters(sightings, tracks, vectors, same_character=0.9)
+        found = discover(sightings, tracks, vectors, clusters, names={}, dropped=())
         assert [one.character for one in found] == ["Character 1", "Character 2"] * 3
 
 

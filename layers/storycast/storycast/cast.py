@@ -22,6 +22,8 @@ class CastMember(Record):
     references: tuple[Reference, ...]
     custom_labels: tuple[str, ...] = ()
     """What a Custom Labels model may call the character: its name, and its labels; none without such a model."""
+    clusters: tuple[str, ...] = ()
+    """Ids of discovered clusters that a person has said are this character."""
     faces: tuple[str, ...] = ()
     """SHA-256 of the reference pictures whose face lies in the project's face collection."""
 

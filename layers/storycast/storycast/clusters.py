@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from storycast.embeddings import Vectors
 
@@ -70,3 +71,30 @@ def cluster_id(crop_ids: Sequence[str]) -> str:
         crop_ids: Of the sightings in it, in any order.
     """
     return f"c-{hashlib.sha256(min(crop_ids).encode()).hexdigest()[:8]}"
+
+
+def clustered_tracks(tracks: Sequence[int], looks: Vectors, least: float) -> NDArray[np.intp]:
+    """Return the cluster of each sighting: tracks are clustered by their mean looks.
+
+    Args:
+        tracks: The track of each sighting.
+        looks: Its look, row by row.
+        least: Likeness that every two tracks of a cluster reach.
+
+    Returns:
+        Numbers from 0, in order of the clusters' first tracks.
+    """
+    numbers, rows = np.unique(np.asarray(tracks), return_inverse=True)
+    means = track_means(rows, looks, len(numbers))
+    of_track = np.zeros(len(numbers), np.intp)
+    for number, cluster in enumerate(complete_linkage(means @ means.T, least)):
+        of_track[cluster] = number
+    return of_track[rows]
+
+
+def track_means(rows: NDArray[np.intp], looks: Vectors, count: int) -> Vectors:
+    """Return the mean look of each track, length 1; ``rows`` has the track of each sighting, from 0."""
+    means = np.zeros((count, looks.shape[1]), np.float32)
+    np.add.at(means, rows, looks)
+    lengths = np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.float32(1e-9))
+    return (means / lengths).astype(np.float32)

@@ -1,96 +1,150 @@
-"""Discovery: who is in the film when nobody said so, by clusters of tracks that are alike. Needs NumPy."""
+"""Discovery: who is in the film when nobody said so, by clusters of tracks that look alike. Needs NumPy."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from storycast.clusters import cluster_id, clustered_tracks
 from storycast.embeddings import Vectors
 from storycast.names import working_name
-from storycast.naming import once_per_frame
+from storycast.naming import once_per_frame, without_loose_boxes
 from storycast.sightings import Sighting
 
 MIN_SIGHTINGS = 3
 """A cluster seen less often gets no name: a character of a film returns."""
+MIN_SHOTS = 2
+"""So it is with one that is seen in a single shot, where the film has more."""
 
 
-def discover(
-    sightings: Sequence[Sighting], tracks: Sequence[int], vectors: Vectors, *, same_cosine: float
-) -> list[Sighting]:
-    """Give working names to what is seen again and again.
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Sightings that look alike all round, never by a chain of likenesses."""
 
-    Tracks are clustered by complete linkage: every two tracks of a cluster reach ``same_cosine``, so clusters
-    never chain. Names count from the largest cluster on.
+    cluster_id: str
+    working_name: str
+    """Empty where it is seen too seldom to be a character."""
+    rows: tuple[int, ...]
+    """Its sightings, the most typical first."""
+    track_count: int
+    shot_count: int
+
+
+def find_clusters(
+    sightings: Sequence[Sighting], tracks: Sequence[int], looks: Vectors, *, same_character: float
+) -> list[Cluster]:
+    """Cluster tracks by complete linkage: every two of a cluster reach ``same_character``, so nothing chains.
 
     Args:
         sightings: In any order.
         tracks: Their tracks.
-        vectors: Their embeddings.
-        same_cosine: Cosine of two tracks' mean vectors from which they may be one character.
+        looks: Their looks, row by row.
+        same_character: Likeness of two tracks' mean looks from which they may be one character.
 
     Returns:
-        The sightings, in the same order, with working name, score and the reason.
+        Clusters, the largest first; working names count in that order, and stay whoever is named in between.
     """
+    if not sightings:
+        return []
     members: dict[int, list[int]] = defaultdict(list)
-    for index, track in enumerate(tracks):
-        members[track].append(index)
-    numbers = sorted(members)
-    means = np.stack([vectors[members[track]].mean(axis=0) for track in numbers])
-    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
-    clusters = complete_linkage(means @ means.T, same_cosine)
-    crops = {row: [sightings[index].crop_id for index in members[numbers[row]]] for row in range(len(numbers))}
-    sizes = [(sum(len(crops[row]) for row in cluster), cluster) for cluster in clusters]
-    sizes.sort(key=lambda sized: (-sized[0], min(crop for row in sized[1] for crop in crops[row])))
-    named = list(sightings)
-    found = 0
-    for size, cluster in sizes:
-        found += size >= MIN_SIGHTINGS
-        centre = means[cluster].mean(axis=0)
-        for row in cluster:
-            for index in members[numbers[row]]:
-                named[index] = sightings[index].model_copy(
-                    update={
-                        "track": numbers[row],
-                        "score": round(float(vectors[index] @ centre), 4),
-                        **_verdict(found, size, len(cluster)),
-                    }
-                )
-    return once_per_frame(named)
+    for row, number in enumerate(clustered_tracks(tracks, looks, same_character)):
+        members[int(number)].append(row)
+    film_shots = len({(one.footage_id, one.shot) for one in sightings})
+    ranked = sorted(members.values(), key=lambda rows: (-len(rows), min(sightings[row].crop_id for row in rows)))
+    clusters = []
+    count = 0
+    for rows in ranked:
+        shots = len({(sightings[row].footage_id, sightings[row].shot) for row in rows})
+        returns = len(rows) >= MIN_SIGHTINGS and shots >= min(MIN_SHOTS, film_shots)
+        count += returns
+        centre = looks[rows].mean(axis=0)
+        order = sorted(rows, key=lambda row: (-float(looks[row] @ centre), sightings[row].crop_id))
+        clusters.append(
+            Cluster(
+                cluster_id=cluster_id([sightings[row].crop_id for row in rows]),
+                working_name=working_name(count) if returns else "",
+                rows=tuple(order),
+                track_count=len({tracks[row] for row in rows}),
+                shot_count=shots,
+            )
+        )
+    return clusters
 
 
-def complete_linkage(similarities: Vectors, least: float) -> list[list[int]]:
-    """Cluster so that every two members of a cluster are at least ``least`` alike.
-
-    The two most similar clusters are merged, similarity being that of their least similar members, until none
-    reaches ``least`` (Sorensen, 1948).
+def discover(
+    sightings: Sequence[Sighting],
+    tracks: Sequence[int],
+    looks: Vectors,
+    clusters: Sequence[Cluster],
+    *,
+    names: Mapping[str, str],
+    dropped: Collection[str],
+) -> list[Sighting]:
+    """Name what is seen again and again, by working names or as the project file has it.
 
     Args:
-        similarities: Symmetric, shape (n, n).
-        least: Similarity that every two members reach.
+        sightings: In any order.
+        tracks: Their tracks.
+        looks: Their looks.
+        clusters: As :func:`find_clusters` found them.
+        names: Names that people gave, by the id of the cluster; one name for several clusters merges them.
+        dropped: Ids of clusters that are nobody.
 
     Returns:
-        Clusters of row numbers, each sorted, in order of their first member.
+        The sightings, in the same order, with cluster, name, score and the reason.
     """
-    clusters = {row: [row] for row in range(len(similarities))}
-    linkage = similarities.astype(np.float64, copy=True)
-    np.fill_diagonal(linkage, -np.inf)
-    while len(clusters) > 1:
-        one, other = np.unravel_index(int(linkage.argmax()), linkage.shape)
-        if linkage[one, other] < least:
-            break
-        keep, gone = sorted((int(one), int(other)))
-        clusters[keep] += clusters.pop(gone)
-        merged = np.minimum(linkage[keep], linkage[gone])
-        linkage[keep], linkage[:, keep] = merged, merged
-        linkage[keep, keep] = -np.inf
-        linkage[gone], linkage[:, gone] = -np.inf, -np.inf
-    return [sorted(clusters[row]) for row in sorted(clusters)]
+    named = list(sightings)
+    for cluster in clusters:
+        centre = looks[list(cluster.rows)].mean(axis=0)
+        verdict = _verdict(cluster, names, dropped)
+        for row in cluster.rows:
+            score = round(float(np.clip(looks[row] @ centre, 0.0, 1.0)), 4)
+            update = {"track": tracks[row], "cluster": cluster.cluster_id, "score": score, **verdict}
+            named[row] = sightings[row].model_copy(update=update)
+    return once_per_frame(without_loose_boxes(named))
 
 
-def _verdict(number: int, size: int, tracks: int) -> dict[str, str]:
-    if size < MIN_SIGHTINGS:
-        reason = f"seen {size} of the {MIN_SIGHTINGS} times that make a character"
-        return {"character": "", "outcome": "unknown", "reason": reason}
-    name = working_name(number)
-    reason = f"one of {size} sightings in {tracks} tracks that are alike"
-    return {"character": name, "outcome": "named", "reason": reason}
+def told_by_people(
+    sightings: Sequence[Sighting],
+    clusters: Sequence[Cluster],
+    *,
+    names: Mapping[str, str],
+    dropped: Collection[str],
+) -> list[Sighting]:
+    """Put people's word on clusters above what the methods say, where a project has both."""
+    told = list(sightings)
+    for cluster in clusters:
+        update = (
+            _verdict(cluster, names, dropped)
+            if cluster.cluster_id in names or cluster.cluster_id in dropped
+            else {}
+        )
+        for row in cluster.rows:
+            told[row] = told[row].model_copy(update={"cluster": cluster.cluster_id, **update})
+    return once_per_frame(told)
+
+
+def unknown_clusters(clusters: Sequence[Cluster], asked: Mapping[str, str], dropped: Collection[str]) -> list[str]:
+    """Return what to tell of clusters that the project file names or drops, and this footage does not have."""
+    there = {cluster.cluster_id for cluster in clusters}
+    gone = [(one, f"characters: {name} names") for one, name in sorted(asked.items()) if one not in there]
+    gone += [(one, "detection.drop names") for one in sorted(dropped) if one not in there]
+    return [f"{what} the cluster {one}, which this run does not have" for one, what in gone]
+
+
+def _verdict(cluster: Cluster, names: Mapping[str, str], dropped: Collection[str]) -> dict[str, str]:
+    of = f"{len(cluster.rows)} sightings in {cluster.track_count} tracks that look alike"
+    if cluster.cluster_id in dropped:
+        reason = f"the project file drops its cluster {cluster.cluster_id}, of {of}"
+        return {"character": "", "outcome": "dropped", "reason": reason}
+    if name := names.get(cluster.cluster_id):
+        reason = f"the project file names its cluster {cluster.cluster_id}, of {of}"
+        return {"character": name, "outcome": "named", "reason": reason}
+    if cluster.working_name:
+        return {"character": cluster.working_name, "outcome": "named", "reason": f"one of {of}"}
+    if len(cluster.rows) < MIN_SIGHTINGS:
+        reason = f"seen {len(cluster.rows)} of the {MIN_SIGHTINGS} times that make a character"
+    else:
+        reason = f"seen in one shot only; a character returns in {MIN_SHOTS}"
+    return {"character": "", "outcome": "unknown", "reason": reason}

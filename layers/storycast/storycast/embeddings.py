@@ -20,22 +20,27 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Cosines from which two pictures are duplicates, and from which a picture shows a known character.
+    """From which likeness on two pictures are duplicates, and a picture shows a known character.
 
-    ``measured`` tells whether someone measured them on labelled footage or they are a first guess.
+    ``duplicate`` and ``known`` are cosines of embeddings. The others are likenesses of looks, see
+    :mod:`storycast.looks`: of a known character, of tracks that lend each other their likeness to references, and
+    of tracks that are one character where there are no references. ``measured`` tells whether someone measured
+    them on labelled footage of the model itself or they are a first guess.
     """
 
     duplicate: float
     known: float
-    same_character: float
+    known_look: float
+    alike_look: float
+    same_look: float
     measured: bool
 
 
 THRESHOLDS: dict[str, Thresholds] = {
-    "amazon.titan-embed-image-v1": Thresholds(0.93, 0.53, 0.72, measured=False),
-    "amazon.nova-2-multimodal-embeddings-v1:0": Thresholds(0.93, 0.53, 0.72, measured=False),
+    "amazon.titan-embed-image-v1": Thresholds(0.93, 0.53, 0.5, 0.45, 0.7, measured=False),
+    "amazon.nova-2-multimodal-embeddings-v1:0": Thresholds(0.93, 0.53, 0.5, 0.45, 0.7, measured=False),
 }
-DEFAULT_THRESHOLDS = Thresholds(0.93, 0.53, 0.72, measured=False)
+DEFAULT_THRESHOLDS = Thresholds(0.93, 0.53, 0.5, 0.45, 0.7, measured=False)
 
 MIN_CALIBRATION_PAIRS = 12
 """Fewer neighbour or stranger pairs than this tell nothing; the model's table value is taken."""

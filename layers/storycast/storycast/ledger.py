@@ -21,6 +21,8 @@ FINAL_OUTCOMES: dict[Kind, tuple[str, ...]] = {
         "refused",
         "unknown",
         "repeated",
+        "several",
+        "dropped",
         "duplicate",
         "not_selected",
         "caption_refused",

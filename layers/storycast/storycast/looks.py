@@ -7,7 +7,9 @@ drawn film, with three references a character, the share that was named rightly 
 import numpy as np
 from numpy.typing import NDArray
 
-from storycast.embeddings import Vectors
+from storycast.cast import Reference
+from storycast.crops import Crop
+from storycast.embeddings import Vectors, decode
 
 COLOURS_SIDE_PX = 64
 MIDDLE_SHARE = 0.7
@@ -48,6 +50,15 @@ def looks(embeddings: Vectors, colour: Vectors) -> Vectors:
     """Join embeddings and colours, row by row: the product of two is the weighted mean of both likenesses."""
     whole = 1 + COLOURS_WEIGHT
     return np.concatenate([embeddings * whole**-0.5, colour * (COLOURS_WEIGHT / whole) ** 0.5], axis=1)
+
+
+def look_of(seen: Crop | Reference) -> NDArray[np.float32]:
+    """Return the look of a crop or a reference picture; its embedding alone where its colours are not known."""
+    embedding = decode(seen.embedding)
+    if not seen.colours:
+        return embedding
+    row: NDArray[np.float32] = looks(embedding[None], decode(seen.colours)[None])[0]
+    return row
 
 
 def _chroma(values: NDArray[np.float32]) -> NDArray[np.intp]:

@@ -87,6 +87,8 @@ class Character(_Strict):
     description: Annotated[str, Field(max_length=400)] = ""
     references: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    clusters: tuple[str, ...] = ()
+    """Ids of clusters that a run discovered, which are this character; several are merged."""
 
     @field_validator("name")
     @classmethod
@@ -123,7 +125,7 @@ class Thresholds(_Strict):
     custom_labels: Confidence | None = None
     """None: the threshold that the model chose for each label when it was trained."""
     references: Annotated[float, Field(gt=0.0, le=1.0)] | Literal["auto"] = "auto"
-    """Cosine with one of the references."""
+    """Likeness to the references: mostly the cosine of embeddings, with that of colours."""
 
 
 class Detection(_Strict):
@@ -133,6 +135,8 @@ class Detection(_Strict):
     min_confidence: Confidence = 60.0
     """Of Rekognition's labels, from which a box counts."""
     thresholds: Thresholds = Thresholds()
+    drop: tuple[str, ...] = ()
+    """Ids of discovered clusters that are nobody."""
     economy: bool = True
     custom_labels_model: Annotated[str, Field(pattern=_CUSTOM_LABELS_MODEL, max_length=2048)] | None = None
     """ARN of a trained project version of Amazon Rekognition Custom Labels. It is billed by the hour."""

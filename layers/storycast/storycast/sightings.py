@@ -6,18 +6,22 @@ from itertools import pairwise
 
 import numpy as np
 
-from storycast.boxes import Box, overlap_ratio
+from storycast.boxes import Box, overlap_ratio, share_inside
 from storycast.crops import Crop
-from storycast.cuts import Cut
+from storycast.cuts import Cut, framing
 from storycast.embeddings import Vectors
 from storycast.footage import Record
 from storycast.frames import KeptFrame
 from storycast.votes import Vote
 
+SHOWN_SHARE = 0.5
+"""A square shows a character from this share of its box on."""
 SAME_PLACE_RATIO = 0.2
 """Intersection over union of a character's boxes in successive sampled frames, from which it may be the same."""
 ALIKE_HERE = 0.6
 """Cosine from which a crop in the same place is the same character as in the frame before."""
+GAP_FRAMES = 2
+"""Sampled frames of a shot back to which a track is continued: one in which its thing was missed is bridged."""
 ALIKE_ELSEWHERE = 0.85
 """Cosine from which it is the same wherever it has moved."""
 
@@ -48,8 +52,14 @@ class Sighting(Record):
     light: float
     contrast: float
     votes: tuple[Vote, ...] = ()
-    """Who voted what: of methods that are paid by the crop as they said it, and after naming those of all methods."""
+    """Who voted what: first what was paid for by the crop, after naming the votes of all methods."""
     track: int = -1
+    cluster: str = ""
+    """Id of the cluster of all that looks like it; empty where clusters were not asked for."""
+    framing: str = ""
+    """How much of the square the character fills; see :func:`storycast.cuts.framing`."""
+    cast_in_square: int = 0
+    """How many of those named in the frame the square shows."""
     character: str = ""
     """Name of the character; empty where it has none, with the reason beside it."""
     score: float = 0.0
@@ -103,11 +113,27 @@ def sighting(frame: KeptFrame, crop: Crop) -> Sighting:
     )
 
 
+def described(sightings: Sequence[Sighting]) -> list[Sighting]:
+    """Return named sightings with their framing, and how many of the cast each one's square shows."""
+    named: dict[str, list[Sighting]] = defaultdict(list)
+    for one in sightings:
+        if one.character:
+            named[one.frame_id].append(one)
+    result = []
+    for one in sightings:
+        square = one.cut.box(one.width_px, one.height_px)
+        shown = sum(share_inside(other.box, square) >= SHOWN_SHARE for other in named.get(one.frame_id, ()))
+        update = {"framing": framing(one.box, one.cut, one.height_px), "cast_in_square": shown}
+        result.append(one.model_copy(update=update))
+    return result
+
+
 def link_tracks(sightings: Sequence[Sighting], vectors: Vectors) -> list[int]:
     """Link the sightings of one thing through a shot.
 
-    A sighting continues the track whose last one, in the shot's sampled frame before, it is most like: in the
-    same place and alike, or elsewhere and very much alike. Each track gets at most one of each frame.
+    A sighting continues the track whose last one, at most :data:`GAP_FRAMES` of the shot's frames before, it is
+    most like: in the same place and alike, or elsewhere and very much alike. So a track bridges a frame in which
+    its thing was missed. Each track gets at most one of each frame.
 
     Args:
         sightings: In any order.
@@ -122,16 +148,17 @@ def link_tracks(sightings: Sequence[Sighting], vectors: Vectors) -> list[int]:
     tracks = [-1] * len(sightings)
     count = 0
     for shot in sorted(shots):
-        before: list[int] = []
-        for time_ms in sorted(shots[shot]):
+        last: dict[int, tuple[int, int]] = {}
+        for place, time_ms in enumerate(sorted(shots[shot])):
             here = sorted(shots[shot][time_ms], key=lambda index: sightings[index].crop_id)
+            before = [index for index, seen in last.values() if place - seen <= GAP_FRAMES]
             for earlier, later in _pairs(before, here, sightings, vectors):
                 tracks[later] = tracks[earlier]
             for index in here:
                 if tracks[index] < 0:
                     tracks[index] = count
                     count += 1
-            before = here
+                last[tracks[index]] = index, place
     return tracks
 
 

@@ -43,6 +43,8 @@ OUTCOMES: Mapping[tuple[str, str], str] = {
     ("crop", "refused"): "Crops that a service refused",
     ("crop", "unknown"): "Crops of nobody known",
     ("crop", "repeated"): "Second boxes of one character in a frame",
+    ("crop", "several"): "Boxes round several characters that have boxes of their own",
+    ("crop", "dropped"): "Crops that the project file drops",
     ("crop", "duplicate"): "Near-duplicates",
     ("crop", "not_selected"): "Good pictures beyond the budget",
     ("crop", "caption_refused"): "Pictures without a usable caption",

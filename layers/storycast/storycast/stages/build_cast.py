@@ -85,6 +85,7 @@ def build_cast(
                 description=character.description,
                 labels=character.labels if "labels" in methods else (),
                 references=tuple(references),
+                clusters=character.clusters,
                 custom_labels=(character.name, *character.labels) if "custom_labels" in methods else (),
                 faces=tuple(digest for digest, _, record in seen if record.outcome == "indexed"),
             )

@@ -10,18 +10,22 @@ from storycast import keys
 from storycast.cast import Cast
 from storycast.crops import FrameCrops
 from storycast.detections import FrameDetections
-from storycast.discovery import discover
+from storycast.discovery import Cluster, discover, find_clusters, told_by_people, unknown_clusters
 from storycast.embeddings import Vectors, decode, stack, thresholds_of
 from storycast.faces import FrameSearches, votes_of
 from storycast.frames import KeptFrame, from_json_lines, to_json_lines
 from storycast.ledger import Entry, record_entries, refuse_losses
+from storycast.looks import look_of
 from storycast.naming import name_by_cast
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
 from storycast.runs import Run, change_run
-from storycast.sightings import Sighting, link_tracks, sighting
+from storycast.settings import Detection
+from storycast.sightings import Sighting, described, link_tracks, sighting
+from storycast.stages.cluster_sheets import draw_clusters
 from storycast.stages.reading import read_records
 from storycast.stages.search_faces import searches_mark
+from storycast.votes import METHODS, Method
 
 
 class _Gathered:
@@ -30,6 +34,7 @@ class _Gathered:
     def __init__(self) -> None:
         self.sightings: list[Sighting] = []
         self.vectors: list[Any] = []
+        self.looks: list[Any] = []
         self.entries: list[Entry] = []
         self.lost = 0
         self.paid_detections = 0
@@ -72,7 +77,11 @@ def name_characters(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
     cast = Cast.model_validate_json(store.get(keys.run_file(plan.run_id, "cast.json")))
     gathered = _gather(plan, frames, cast, store)
     vectors = stack(gathered.vectors)
-    named = _name(gathered.sightings, vectors, cast)
+    named, clusters = _name(plan, gathered, vectors, cast)
+    names, dropped = _told(plan)
+    if cast.discovered:
+        draw_clusters(plan.run_id, clusters, named, store=store)
+    warnings = unknown_clusters(clusters, names, dropped)
     store.put(keys.run_file(plan.run_id, "sightings.jsonl"), to_json_lines(named), "application/jsonl")
     store.put(keys.run_file(plan.run_id, "embeddings.npy"), _npy(vectors), "application/octet-stream")
     gathered.entries += [_entry(one) for one in named]
@@ -87,9 +96,10 @@ def name_characters(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
             paid_detections=gathered.paid_detections,
             paid_embeddings=gathered.paid_embeddings,
             **gathered.paid_by_method(),
+            **({"clusters": sum(bool(cluster.working_name) for cluster in clusters)} if cast.discovered else {}),
         ).with_chosen(label_models=sorted(gathered.label_models))
 
-    change_run(store, plan.run_id, named_in)
+    change_run(store, plan.run_id, lambda run: named_in(run).with_warnings(*warnings[:5]))
     refuse_losses("frames", gathered.lost, len(frames), plan.settings.max_lost_share)
     return {"sightings": len(named), "named": with_name, "message": _message(len(frames), len(named), cast)}
 
@@ -172,20 +182,48 @@ def _take(
         votes = votes_of(by_crop[crop.crop_id], cast) if crop.crop_id in by_crop else ()
         gathered.sightings.append(sighting(frame, crop.model_copy(update={"votes": (*crop.votes, *votes)})))
         gathered.vectors.append(decode(crop.embedding))
+        gathered.looks.append(look_of(crop))
     gathered.entries += [
         Entry(kind="crop", id=crop_id, footage_id=frame.footage_id, outcome="refused", reason=reason)
         for crop_id, reason in crops.refused
     ]
 
 
-def _name(sightings: Sequence[Sighting], vectors: Vectors, cast: Cast) -> list[Sighting]:
+def _name(
+    plan: RunPlan, gathered: _Gathered, vectors: Vectors, cast: Cast
+) -> tuple[list[Sighting], list[Cluster]]:
+    """Return the sightings with their names, and the clusters where those were asked for."""
+    sightings = gathered.sightings
     if not sightings:
-        return []
+        return [], []
+    looks = stack(gathered.looks)
     tracks = link_tracks(sightings, vectors)
-    thresholds = thresholds_of(cast.embedding_model)
+    likenesses = thresholds_of(cast.embedding_model)
+    names, dropped = _told(plan)
+    clusters = []
+    if cast.discovered or names or dropped:
+        clusters = find_clusters(sightings, tracks, looks, same_character=likenesses.same_look)
     if cast.discovered:
-        return discover(sightings, tracks, vectors, same_cosine=thresholds.same_character)
-    return name_by_cast(sightings, tracks, vectors, cast, known_cosine=thresholds.known)
+        named = discover(sightings, tracks, looks, clusters, names=names, dropped=dropped)
+    else:
+        thresholds = thresholds_for(plan.settings.detection, cast.embedding_model)
+        named = name_by_cast(sightings, tracks, looks, cast, thresholds=thresholds, alike=likenesses.alike_look)
+        named = told_by_people(named, clusters, names=names, dropped=dropped)
+    return described(named), clusters
+
+
+def thresholds_for(detection: Detection, embedding_model: str) -> dict[Method, float]:
+    """Return per method the score from which its word counts."""
+    # Where no threshold is asked for, Custom Labels' own has decided already, and the model's table decides.
+    usual = {"references": thresholds_of(embedding_model).known_look}
+    asked = {method: detection.threshold(method) for method in METHODS}
+    return {method: usual.get(method, 0.0) if value is None else value for method, value in asked.items()}
+
+
+def _told(plan: RunPlan) -> tuple[dict[str, str], frozenset[str]]:
+    """Return what the project file says of clusters: names by their ids, and which are nobody."""
+    names = {one: character.name for character in plan.settings.characters for one in character.clusters}
+    return names, frozenset(plan.settings.detection.drop)
 
 
 def _entry(one: Sighting) -> Entry:
