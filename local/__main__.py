@@ -1,13 +1,16 @@
-"""`python -m local up|down|status|env`: the embedded AWS of this checkout, by hand.
+"""`python -m local up|down|status|env|custom-labels`: the embedded AWS of this checkout, by hand.
 
 `eval "$(python -m local env)"` makes any AWS tool of a shell use it.
+`python -m local custom-labels PROJECT.yaml` trains a Custom Labels model of the stand-in.
 """
 
 import argparse
 import shlex
 import sys
 import time
+from pathlib import Path
 
+from local.custom_labels import TrainingRefusedError, train
 from local.deployment import DeploymentError
 from local.embedded_aws import EmbeddedAws
 from local.instance import InstanceError
@@ -19,8 +22,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m local", description="The embedded AWS of this checkout, by hand."
     )
-    parser.add_argument("command", choices=("up", "down", "status", "env"))
-    command = parser.parse_args().command
+    parser.add_argument("command", choices=("up", "down", "status", "env", "custom-labels"))
+    parser.add_argument("project", nargs="?", type=Path, help="project file, for custom-labels")
+    asked = parser.parse_args()
+    command = asked.command
+    if (command == "custom-labels") != (asked.project is not None):
+        parser.error("custom-labels needs a project file, and the other commands take none")
     aws = EmbeddedAws(REPOSITORY / ".storycast/aws")
     started = time.monotonic()
     try:
@@ -32,7 +39,11 @@ def main() -> int:
         elif command == "env":
             print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in aws.environment().items()))
             return 0
-    except (SetupMissingError, InstanceError, DeploymentError) as error:
+        elif command == "custom-labels":
+            arn = train(aws, aws.outputs["MediaBucketName"], asked.project)
+            print(f"detection:\n  methods: [custom_labels]\n  custom_labels_model: {arn}")
+            return 0
+    except (SetupMissingError, InstanceError, DeploymentError, TrainingRefusedError) as error:
         print(error, file=sys.stderr)
         return 1
     status = aws.status()
