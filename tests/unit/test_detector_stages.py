@@ -13,6 +13,7 @@ from storycast.custom_labels import STARTABLE, UNUSABLE
 from storycast.detections import Detection, FoundLabels
 from storycast.detector_preflight import detection_most_usd, detector_findings
 from storycast.errors import BillingClosedError, BudgetExceededError, ModelNotAvailableError
+from storycast.estimate import estimate, frames_usd
 from storycast.frames import from_json_lines
 from storycast.plan import RunPlan, make_plan, read_plan, write_plan
 from storycast.preflight import refuse_problems
@@ -327,3 +328,24 @@ def test_a_run_with_custom_labels_asks_the_model_once_a_frame_and_keeps_its_vote
     record = FoundLabels.model_validate_json(one.store.get(found[0]))
     assert [box.method for box in record.boxes("custom_labels")] == ["custom_labels"] * 2
     assert Detection.model_fields["face"].default is None
+
+
+def test_the_estimate_has_the_methods_that_are_asked_for() -> None:
+    def usd(settings: dict[str, Any]) -> dict[tuple[str, str], tuple[float, float]]:
+        lines = estimate(Settings.model_validate(settings), [600_000], reference_count=8).lines
+        return {(line.stage, line.what): (line.usd.low, line.usd.high) for line in lines}
+
+    plain, faces, custom = usd({}), usd({"detection": {"methods": ["faces"]}}), usd(asked(custom_labels_units=2))
+    assert ("detect_characters", "label detection") in plain
+    assert ("detect_characters", "face detection") not in plain
+    assert ("detect_characters", "label detection") not in faces | custom
+    assert faces["detect_characters", "face detection"] == (0.3, 0.6)
+    assert faces["crop_characters", "face searches"][1] == pytest.approx(600 * 2.4 * 0.001)
+    assert faces["build_cast", "faces into the collection"] == (0.008, 0.008)
+    low, high = custom["start_detector", "hours of inference units"]
+    assert low == pytest.approx(2 * 4 * (0.25 + 600 / 8 / 3600))
+    assert high == pytest.approx(3 * low)
+    capped = usd(asked(custom_labels_units=2, custom_labels_hours=0.5))
+    assert capped["start_detector", "hours of inference units"][1] == 4.0
+    both = {"methods": ["labels", "faces"]}
+    assert frames_usd(Settings.model_validate({"detection": both}), 100) > frames_usd(Settings(), 100)

@@ -17,6 +17,7 @@ from storycast.instances import FAMILIES, gpu
 from storycast.lora_job import INFERENCE_STEPS
 from storycast.prices import Price, price_table
 from storycast.settings import Settings, Storyboard
+from storycast.votes import Method
 from storycast.workflow_cost import Work, workflow_price
 
 WIDEST = 3.0
@@ -58,6 +59,11 @@ GRADED_PARTS_PER_PANEL = 9
 
 SWEEP_HOURS = 0.5
 """How much later than ``hosting.hours`` a hosting may be gone: a quarter until the sweep, a quarter to end."""
+
+DETECTOR_START_HOURS = 0.25
+"""What a Custom Labels model is billed for beside the frames it looks at: its start and its stop. Not measured."""
+FRAMES_PER_UNIT_SECOND = 4
+"""That one inference unit looks at: its documentation names about five for small pictures. Not measured."""
 
 JOB_START_HOURS = 0.25
 """Of a SageMaker job, at most: what is billed before its first step and after its last one, most of it to fetch
@@ -196,9 +202,13 @@ def estimate(settings: Settings, durations_ms: Sequence[int], *, reference_count
     pictures = up_to(_pictures_most(settings, durations_ms, interval_ms))
     embedding, captioner = settings.duplicates.embedding, settings.captions.model
     lines = [
-        _line("detect_characters", "label detection", frames, "label_detection"),
+        *_method_lines(settings, frames, crops, _references(settings, reference_count, "faces")),
         _line(
-            "build_cast", "reference embeddings", _references(settings, reference_count), "embedding", embedding
+            "build_cast",
+            "reference embeddings",
+            _references(settings, reference_count, "references"),
+            "embedding",
+            embedding,
         ),
         _line("crop_characters", "embeddings", crops, "embedding", embedding),
         _line("caption_images", "input tokens", pictures * INPUT_TOKENS, "input_token", captioner),
@@ -321,9 +331,13 @@ def storyboard_usd(settings: Settings) -> Range:
 
 def frames_usd(settings: Settings, frame_count: int) -> float:
     """Return what finding and embedding the characters of so many frames costs at most."""
-    table = price_table()
-    embedding = table.price("embedding", settings.duplicates.embedding)
-    return frame_count * (table.price("label_detection").usd + CROPS_PER_FRAME * embedding.usd)
+    table, methods = price_table(), set(settings.detection.methods)
+    per_crop = table.price("embedding", settings.duplicates.embedding).usd
+    per_frame = table.price("label_detection").usd if methods & {"labels", "references"} else 0.0
+    if "faces" in methods:
+        per_frame += table.price("face_detection").usd
+        per_crop += table.price("face_search").usd
+    return frame_count * (per_frame + CROPS_PER_FRAME * per_crop)
 
 
 def captions_usd(settings: Settings, picture_count: int) -> float:
@@ -352,8 +366,28 @@ def _pictures_most(settings: Settings, durations_ms: Sequence[int], interval_ms:
     return max(min(given, wanted) if wanted else given, 1.0)
 
 
-def _references(settings: Settings, reference_count: int | None) -> Range:
-    if "references" not in settings.detection.methods:
+def _method_lines(settings: Settings, frames: Range, crops: Range, references: Range) -> list[EstimateLine]:
+    """Return what finding characters costs, by the methods that are asked for."""
+    detection = settings.detection
+    methods = set(detection.methods)
+    faces = "faces" in methods
+    units = detection.custom_labels_units if "custom_labels" in methods else 0
+    expected = DETECTOR_START_HOURS + frames.high / (FRAMES_PER_UNIT_SECOND * detection.custom_labels_units * 3600)
+    most = detection.custom_labels_hours
+    hours = Range(min(expected, most), min(WIDEST * expected, most))
+    labelled = frames if methods & {"labels", "references"} else NOTHING
+    return [
+        _line("start_detector", "hours of inference units", hours * units, "custom_labels_hour"),
+        _line("detect_characters", "label detection", labelled, "label_detection"),
+        _line("detect_characters", "face detection", frames if faces else NOTHING, "face_detection"),
+        _line("crop_characters", "face searches", crops if faces else NOTHING, "face_search"),
+        _line("build_cast", "face detection in references", references, "face_detection"),
+        _line("build_cast", "faces into the collection", references, "face_indexing"),
+    ]
+
+
+def _references(settings: Settings, reference_count: int | None, method: Method) -> Range:
+    if method not in settings.detection.methods:
         return NOTHING
     if reference_count is not None:
         return exactly(reference_count)
