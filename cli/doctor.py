@@ -20,10 +20,12 @@ from cli.trainer_process import find_python
 from local.standins.catalogue import foundation_model
 from local.tools import Tools
 from storycast.adapters.bedrock import BedrockCatalogue
+from storycast.adapters.custom_labels import RekognitionVersions
 from storycast.adapters.ecr import EcrImages
 from storycast.adapters.iam import IamRoles
 from storycast.adapters.quotas import BedrockQuotas, SageMakerQuotas
 from storycast.adapters.weight_folders import S3WeightFolders
+from storycast.detector_preflight import detector_findings
 from storycast.errors import (
     ModelNotAvailableError,
     NotYetAvailableError,
@@ -40,7 +42,12 @@ from storycast.stages.check_plan import refuse_missing_flow_definition, refuse_m
 
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "bold red"), "unknown": ("?", "dim")}
 PYTHON = (3, 13)
-MODELS = ("efficientnet_lite0_fp16w.onnx", "nanodet_g_416_fp16w.onnx", "u2netp.onnx")
+MODELS = (
+    "efficientnet_lite0_fp16w.onnx",
+    "face_detection_yunet_2023mar.onnx",
+    "nanodet_g_416_fp16w.onnx",
+    "u2netp.onnx",
+)
 """What the stand-ins see with; vendored in ``local/models``."""
 LOCAL_REGION = "us-east-1"
 """The embedded AWS's."""
@@ -181,6 +188,7 @@ def _local_models(settings: Settings) -> Iterator[Finding]:
     )
     # The stand-ins host and train as much as is asked for, by roles that the template makes, without an image.
     yield from (finding for finding in found if finding.subject not in {"role", "quota", "image"})
+    yield from detector_findings(settings, None)
     if settings.training.target == "sagemaker":
         yield _trainer()
 
@@ -277,6 +285,11 @@ def _models_and_training(
         )
     except (ClientError, BotoCoreError, StorycastError) as error:
         yield _failed("training", error)
+    try:
+        rekognition = client("rekognition")
+        yield from detector_findings(settings, RekognitionVersions(rekognition, rekognition))
+    except (ClientError, BotoCoreError, StorycastError) as error:
+        yield _failed("custom labels", error)
 
 
 def _models(settings: Settings, catalogue: Any) -> Iterator[Finding]:
