@@ -30,7 +30,7 @@ from benchmarks.cast_scores import (
     recall,
     with_bound,
 )
-from benchmarks.cast_sightings import Seen, cast_of, choose_references, see
+from benchmarks.cast_sightings import Seen, cast_of, choose_references, find_time, see
 from benchmarks.cast_truth import NOBODY, TrueBox, Truth, read_truth
 from local.standins.rekognition import LABEL_MODEL_VERSION
 from storycast import names
@@ -160,7 +160,7 @@ def _references(
         name: [path.read_bytes() for path in sorted((DEMO_CAST / name.lower()).glob("*.jpg"))[:REFERENCES]]
         for name in truth.cast
     }
-    return pictures, {}
+    return pictures, {name: [find_time(film, one, answers) for one in ones] for name, ones in pictures.items()}
 
 
 def _labels(seen: Seen, labelled: Labelled, truth: Truth) -> dict[str, tuple[str, ...]]:
@@ -196,13 +196,15 @@ def _named(seen: Seen, cast: Cast, point: Point) -> list[Sighting]:
 
 
 def _choose(seen: dict[float, Seen], cast: Cast, labelled: Labelled) -> Point:
-    """Return the point with the greatest mean of balanced accuracy, recall, and one less the share of noise."""
+    """Return the point with the greatest sum of balanced accuracy and recall at half the noise aimed at."""
 
     def worth(point: Point) -> float:
         held = hold_against(_named(seen[point.min_confidence], cast, point), *labelled)
         total, _, _ = recall(held.appearances)
         loud = noise(held.judged)
-        return (balanced_accuracy(held.judged) + total.value + (1 - loud.value if loud.count else 0.0)) / 3
+        if not loud.count or loud.value > AIMS["noise_share"] / 2:
+            return -loud.value if loud.count else -1.0
+        return balanced_accuracy(held.judged) + total.value
 
     return max((Point(*values) for values in product(CONFIDENCES, COSINES)), key=worth)
 

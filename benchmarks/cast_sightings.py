@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +28,9 @@ from storycast.sightings import Sighting, link_tracks, sighting
 from storycast.stages.crop_characters import crop_characters
 from storycast.stages.detect_characters import detect_characters
 from tests.fakes.store import MemoryStore
+
+LARGE_SHARE = 0.25
+"""Of the frame's height: what a person would take for a reference picture."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +113,10 @@ def choose_references(
 ) -> tuple[dict[str, list[bytes]], dict[str, list[int]]]:
     """Choose reference pictures as a person would: of different scenes, whole, large, and unlike each other.
 
-    Candidates are the surely named, not small, neither cut nor hidden boxes in the shots given (the cut and hidden
-    ones, too, where those are too few), cut out along the box. First comes the one that is likest to all
-    others of its character, then each time the one least like those taken, of a shot that none was taken of.
+    Candidates are the surely named boxes in the shots given that are at least a quarter of the frame high and
+    neither cut nor hidden (the cut and hidden ones, too, where those are too few), cut out along the box. First
+    comes the one that is likest to all others of its character, then each time the one least like those taken, of
+    a shot that none was taken of.
 
     Returns:
         Pictures per character, and the times that they are of.
@@ -125,7 +130,7 @@ def choose_references(
             (time_ms, one)
             for time_ms, there in sorted(truth.frames.items())
             for one in there
-            if one.name == name and not (one.unsure or one.small) and time_ms in frames
+            if one.name == name and not one.unsure and one.box.height >= LARGE_SHARE and time_ms in frames
             if frames[time_ms].shot in shots
         ]
         whole = [(time_ms, one) for time_ms, one in boxes if one.is_whole]
@@ -144,6 +149,29 @@ def choose_references(
         pictures[name] = [to_jpeg(cuts[row]) for row in taken]
         times[name] = [usable[row][0] for row in taken]
     return pictures, times
+
+
+def find_time(film: Film, picture: bytes, answers: Answers) -> int:
+    """Return the time of the frame that a picture was cut out of, or of one beside it: where it fits best."""
+
+    def ask() -> int:
+        cut = _reduced(picture)
+        fits = {}
+        for frame in film.frames:
+            whole = _reduced(film.picture(frame))
+            if whole.shape[0] >= cut.shape[0] and whole.shape[1] >= cut.shape[1]:
+                fits[frame.time_ms] = float(cv2.matchTemplate(whole, cut, cv2.TM_CCOEFF_NORMED).max())
+        return max(fits, key=lambda time_ms: fits[time_ms])
+
+    question = ["find_time", film.footage_id, len(film.frames), hashlib.sha256(picture).hexdigest()]
+    return int(answers.of(question, ask))
+
+
+def _reduced(picture: bytes) -> NDArray[np.uint8]:
+    grey = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_4)
+    if grey is None:
+        raise ValueError("a picture can't be read")
+    return grey.astype(np.uint8, copy=False)
 
 
 def _embedded(picture: Picture, asked: BedrockEmbedder) -> NDArray[np.float32]:
