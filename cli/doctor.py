@@ -24,7 +24,7 @@ from storycast.adapters.custom_labels import RekognitionVersions
 from storycast.adapters.ecr import EcrImages
 from storycast.adapters.iam import IamRoles
 from storycast.adapters.quotas import BedrockQuotas, SageMakerQuotas
-from storycast.adapters.weight_folders import S3WeightFolders
+from storycast.adapters.weights import S3WeightFolders
 from storycast.detector_preflight import detector_findings
 from storycast.errors import (
     ModelNotAvailableError,

@@ -352,3 +352,6 @@ def test_a_folder_of_weights_is_listed_from_its_prefix_on() -> None:
         assert S3WeightFolders(s3).names("s3://weights/models/sdxl/") == []
         stubber.add_client_error("list_objects_v2", "AccessDenied")
         assert S3WeightFolders(s3).names("s3://weights/models/sdxl/") is None
+        stubber.add_client_error("list_objects_v2", "SlowDown")
+        with pytest.raises(ThrottledError):
+            S3WeightFolders(s3).names("s3://weights/models/sdxl/")

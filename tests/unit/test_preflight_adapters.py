@@ -13,7 +13,6 @@ from botocore.stub import Stubber
 from storycast.adapters.bedrock import BedrockCatalogue
 from storycast.adapters.iam import IamRoles
 from storycast.adapters.quotas import BedrockQuotas, SageMakerQuotas
-from storycast.adapters.weight_folders import S3WeightFolders
 from storycast.errors import ThrottledError
 
 BEDROCK = "bedrock.amazonaws.com"
@@ -164,34 +163,3 @@ def test_a_quota_of_sagemaker_is_found_by_its_whole_name(quotas: Stubber) -> Non
         assert SageMakerQuotas(quotas.client).instances(name) == value
     quotas.add_client_error("list_service_quotas", "AccessDeniedException")
     assert SageMakerQuotas(quotas.client).instances("ml.g5.xlarge for training job usage") is None
-
-
-@pytest.fixture
-def s3() -> Iterator[Stubber]:
-    client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
-    with Stubber(client) as stub:
-        yield stub
-
-
-def test_files_of_weights_are_named_below_their_folder(s3: Stubber) -> None:
-    asked = {"Bucket": "mine", "Prefix": "models/sdxl/", "MaxKeys": 1000}
-    listed = {"Contents": [{"Key": f"models/sdxl/{name}"} for name in ("model_index.json", "unet/config.json")]}
-    s3.add_response("list_objects_v2", listed, asked)
-    folders = S3WeightFolders(s3.client)
-    assert folders.names("s3://mine/models/sdxl/") == frozenset({"model_index.json", "unet/config.json"})
-    s3.add_response("list_objects_v2", {}, asked)
-    assert folders.names("s3://mine/models/sdxl/") == frozenset()
-
-
-@pytest.mark.parametrize(("code", "found"), [("AccessDenied", None), ("NoSuchBucket", frozenset())])
-def test_a_bucket_that_is_gone_holds_nothing_and_a_closed_one_tells_nothing(
-    s3: Stubber, code: str, found: frozenset[str] | None
-) -> None:
-    s3.add_client_error("list_objects_v2", code)
-    assert S3WeightFolders(s3.client).names("s3://mine/models/sdxl/") == found
-
-
-def test_a_fault_of_s3_is_not_taken_for_missing_weights(s3: Stubber) -> None:
-    s3.add_client_error("list_objects_v2", "SlowDown")
-    with pytest.raises(ThrottledError):
-        S3WeightFolders(s3.client).names("s3://mine/models/sdxl/")
