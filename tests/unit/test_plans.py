@@ -1,5 +1,6 @@
 """Names, fingerprints, segments, frames and shots, the plan and the record of a run."""
 
+import base64
 import itertools
 import re
 from datetime import UTC, datetime
@@ -15,12 +16,14 @@ from storycast.errors import RequestInvalidError
 from storycast.fingerprint import FINGERPRINT_LENGTH, canonical_json, fingerprint
 from storycast.footage import FootageSource, Probe, Segment, plan_segments
 from storycast.frames import (
+    SETTLED_FRAMES,
     Frame,
     KeptFrame,
     SegmentReport,
     from_json_lines,
     number_shots,
     read_segment_list,
+    settled_frames,
     to_json_lines,
     write_segment_list,
 )
@@ -210,6 +213,26 @@ def test_shots_count_over_the_whole_footage() -> None:
     kept = number_shots(frames, [3000, 1500, 1500, 9000], SOURCE.footage_id)
     assert [(one.time_ms, one.shot) for one in kept] == [(0, 0), (1000, 0), (2000, 1), (3000, 2), (4000, 2)]
     assert number_shots([], [1], "f") == []
+
+
+def cells(*lumas: int) -> str:
+    return base64.b64encode(bytes(lumas)).decode()
+
+
+def test_frames_in_which_nothing_moves_are_settled_and_what_creeps_is_seen() -> None:
+    kept = number_shots([frame(time) for time in range(0, 9000, 1000)], [6000], "f")
+    ids = [one.frame_id for one in kept]
+    lumas = [(50, 90), (52, 90), (53, 90), (54, 90), (54, 90), (54, 200), (54, 200), (), (54, 200)]
+    thumbnails = {one: cells(*luma) for one, luma in zip(ids, lumas, strict=True)}
+    assert settled_frames(kept, thumbnails) == {ids[1]: ids[0], ids[2]: ids[0], ids[4]: ids[3]}
+    assert settled_frames(kept, {}) == {}
+
+
+def test_of_a_still_shot_one_frame_in_a_few_is_looked_at() -> None:
+    kept = number_shots([frame(time) for time in range(0, 12_000, 1000)], [], "f")
+    settled = settled_frames(kept, {one.frame_id: cells(9, 9) for one in kept})
+    looked_at = [number for number, one in enumerate(kept) if one.frame_id not in settled]
+    assert looked_at == [0, SETTLED_FRAMES, 2 * SETTLED_FRAMES]
 
 
 @given(st.lists(st.integers(0, 5000), unique=True, max_size=12), st.lists(st.integers(0, 5000)), st.randoms())

@@ -433,12 +433,29 @@ def test_a_caption_says_who_paid_for_it() -> None:
 # ---- ends that a user should expect -----------------------------------------------------------------
 
 
+def test_economy_spares_paid_calls_for_frames_in_which_nothing_moves() -> None:
+    still = film([scene(0, ground=60, shapes={RED: 40, BLUE: 170})] * 48)
+    runs = {}
+    for economy in (True, False):
+        one = world()
+        one.store.put("incoming/a/film.mp4", still, "video/mp4")
+        project = f"{PROJECT}detection: {{economy: {str(economy).lower()}}}\n"
+        one.store.put("projects/p/project.yaml", project.encode(), "application/yaml")
+        end = one.run(REQUEST)
+        counts = one.record(end.run_id).counts
+        runs[economy] = (counts["frames_kept"], counts["frames_settled"], one.paid[0])
+        assert outcomes(one, end.run_id, "frame").get("settled", 0) == counts["frames_settled"]
+    assert runs[False][1] == 0
+    assert runs[False][0] == runs[False][2] == sum(runs[True][:2])
+    assert runs[True][0] == runs[True][2] < runs[False][2]
+
+
 def test_a_film_without_anyone_ends_as_no_characters_and_says_what_to_try() -> None:
     one = world()
     one.store.put("incoming/a/empty.mp4", film([scene(n, ground=90, shapes={}) for n in range(24)]), "video/mp4")
     end = one.run({"project": "p", "footage": ["incoming/a/empty.mp4"]})
     assert end.name == "NoCharacters"
-    assert "nothing in 4 frames" in end.message
+    assert "nothing in 1 frames" in end.message
     assert_ledger_is_whole(one, end.run_id)
     assert one.paid[1:] == (2, 0)
 

@@ -1,13 +1,19 @@
 """Frames: the pictures sampled from footage, the lists that hold them, and the shots they belong to."""
 
+import base64
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from storycast.footage import Record
+
+STILL_DIFFERENCE = 3
+"""Of luma, 0..255, in every cell of the thumbnail: noise of coding is below, a hand that moves is above."""
+SETTLED_FRAMES = 5
+"""One of so many frames of a shot in which nothing moves is looked at."""
 
 FrameOutcome = Literal["kept", "blank", "unreadable", "near_cut"]
 
@@ -23,6 +29,8 @@ class Frame(Record):
     width_px: int = 0
     height_px: int = 0
     sharpness: float = 0.0
+    thumbnail: str = ""
+    """Base64 of a few cells' luma, a byte each, by which frames are compared; empty where it has none."""
 
 
 class SegmentReport(Record):
@@ -91,6 +99,44 @@ def number_shots(frames: Iterable[Frame], cuts_ms: Iterable[int], footage_id: st
         for frame in sorted(frames, key=lambda frame: frame.time_ms)
         if frame.outcome == "kept" and frame.key is not None
     ]
+
+
+def settled_frames(kept: Sequence[KeptFrame], thumbnails: Mapping[str, str]) -> dict[str, str]:
+    """Return the frames whose shot is settled: nothing has moved since a frame that is looked at.
+
+    Each frame is compared with the last one of its shot that is looked at, not with the one before, so that what
+    creeps is seen. Of a settled shot every :data:`SETTLED_FRAMES` th frame is looked at all the same.
+
+    Args:
+        kept: Frames in order of time, footage by footage.
+        thumbnails: Their thumbnails, by the frame's id; a frame without one is never settled.
+
+    Returns:
+        Per settled frame the id of the frame that is looked at in its place.
+    """
+    settled: dict[str, str] = {}
+    looked_at: KeptFrame | None = None
+    cells = b""
+    passed = 0
+    for frame in kept:
+        here = base64.b64decode(thumbnails.get(frame.frame_id, ""))
+        if (
+            looked_at is not None
+            and (frame.footage_id, frame.shot) == (looked_at.footage_id, looked_at.shot)
+            and passed < SETTLED_FRAMES - 1
+            and _is_still(cells, here)
+        ):
+            settled[frame.frame_id] = looked_at.frame_id
+            passed += 1
+            continue
+        looked_at, cells, passed = frame, here, 0
+    return settled
+
+
+def _is_still(one: bytes, other: bytes) -> bool:
+    if not one or len(one) != len(other):
+        return False
+    return all(abs(first - second) <= STILL_DIFFERENCE for first, second in zip(one, other, strict=True))
 
 
 def to_json_lines(records: Iterable[Record]) -> bytes:

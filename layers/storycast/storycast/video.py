@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from storycast.errors import FootageUnreadableError
 
 LUMA_WIDTH_PX = 320
+THUMBNAIL_PX = (24, 14)
+"""Width and height of the picture by which frames are compared: a cell is a twentieth of the width."""
 JPEG_QUALITY = 95
 LUMA_FIRST = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12"})
 """Pixel formats whose first plane is luma, 8 bits a pixel."""
@@ -84,6 +86,8 @@ class SampledFrame:
     width_px: int = 0
     height_px: int = 0
     sharpness: float = 0.0
+    thumbnail: bytes = b""
+    """Luma of :data:`THUMBNAIL_PX` cells, row by row, a byte each."""
 
 
 @dataclass(slots=True)
@@ -144,6 +148,7 @@ class _Interval:
             width_px=width,
             height_px=height,
             sharpness=round(chosen.sharpness, 2),
+            thumbnail=cv2.resize(_luma(chosen.frame), THUMBNAIL_PX, interpolation=cv2.INTER_AREA).tobytes(),
         )
 
 

@@ -37,6 +37,7 @@ OUTCOMES: Mapping[tuple[str, str], str] = {
     ("frame", "unreadable"): "Frames that could not be decoded",
     ("frame", "lost"): "Frames without a result",
     ("frame", "refused"): "Frames that a service refused",
+    ("frame", "settled"): "Frames in which nothing had moved",
     ("frame", "no_character"): "Frames with nobody in them",
     ("frame", "sampled"): "Frames that were not looked at",
     ("frame", "cropped"): "Frames with somebody in them",

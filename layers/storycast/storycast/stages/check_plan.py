@@ -163,12 +163,12 @@ def _living(facts: ModelFacts, now: datetime) -> ModelUsed:
 def _warnings(settings: Settings) -> list[str]:
     default = Settings()
     idle = {
-        "detection.economy": settings.detection.economy != default.detection.economy,
         "selection.pairs_share": settings.selection.pairs_share != default.selection.pairs_share,
     }
     without_effect = [f"{name} has no effect in this release" for name, is_set in idle.items() if is_set]
     return without_effect + [
-        f"{character.name} has neither references nor labels, so no picture can be named so"
+        f"{character.name} has neither references, labels nor clusters, so no picture can be named so"
         for character in settings.characters
-        if not character.references and not character.labels and "custom_labels" not in settings.detection.methods
+        if not (character.references or character.labels or character.clusters)
+        and "custom_labels" not in settings.detection.methods
     ]

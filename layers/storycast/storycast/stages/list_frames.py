@@ -1,7 +1,7 @@
 """ListFrames: join the segments' lists, number shots over the whole footage, report what is lost."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from storycast.frames import (
     from_json_lines,
     number_shots,
     read_segment_list,
+    settled_frames,
     to_json_lines,
 )
 from storycast.ledger import Entry, record_entries, refuse_losses
@@ -63,6 +64,10 @@ def list_frames(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[str
     for footage in plan.footage:
         footage_id = footage.source.footage_id
         kept += number_shots(frames[footage_id], cuts[footage_id], footage_id)
+    settled = _settled(plan, kept, frames)
+    entries = [_as_settled(entry, settled) for entry in entries]
+    sampled = len(kept)
+    kept = [frame for frame in kept if frame.frame_id not in settled]
     frames_key = keys.run_file(plan.run_id, "frames.jsonl")
     store.put(frames_key, to_json_lines(kept), "application/jsonl")
     record_entries(store, plan.run_id, "list_frames", entries)
@@ -73,7 +78,8 @@ def list_frames(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[str
             segments_lost=lost,
             frames_sampled=total,
             frames_kept=len(kept),
-            frames_dropped=total - len(kept),
+            frames_dropped=total - sampled,
+            frames_settled=len(settled),
             shots=len({(frame.footage_id, frame.shot) for frame in kept}),
         ).with_warnings(*notes[:5])
 
@@ -82,6 +88,20 @@ def list_frames(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[str
     _refuse_over_budget(plan, kept, spent_usd(run, (), now), store)
     message = f"None of {total} sampled frames could be kept. The ledger tells why, frame by frame."
     return {"frames_key": frames_key, "frame_count": len(kept), "message": message}
+
+
+def _settled(plan: RunPlan, kept: Sequence[KeptFrame], frames: Mapping[str, Sequence[Frame]]) -> dict[str, str]:
+    """Return the frames that ``detection.economy`` spares, each with the one that is looked at in its place."""
+    if not plan.settings.detection.economy:
+        return {}
+    return settled_frames(kept, {one.frame_id: one.thumbnail for listed in frames.values() for one in listed})
+
+
+def _as_settled(entry: Entry, settled: Mapping[str, str]) -> Entry:
+    if entry.id not in settled:
+        return entry
+    reason = f"nothing has moved since {settled[entry.id]}, which is looked at (detection.economy)"
+    return entry.model_copy(update={"outcome": "settled", "reason": reason})
 
 
 def _refuse_over_budget(plan: RunPlan, kept: Sequence[KeptFrame], spent: float, store: ObjectStore) -> None:

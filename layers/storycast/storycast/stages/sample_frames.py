@@ -1,5 +1,6 @@
 """SampleFrames: choose and store the frames of one segment."""
 
+import base64
 from typing import Any
 
 from storycast import keys, names
@@ -57,6 +58,7 @@ def _store(sampled: SampledFrame, segment: Segment, store: ObjectStore) -> Frame
         width_px=sampled.width_px,
         height_px=sampled.height_px,
         sharpness=sampled.sharpness,
+        thumbnail=base64.b64encode(sampled.thumbnail).decode(),
     )
 
 
