@@ -11,7 +11,8 @@ from cli.progress import clock
 from cli.target import Target
 from cli.trainer_progress import TrainerProgress
 from cli.trainings import session_plan
-from storycast import keys, names
+from storycast import names
+from storycast.lora_work import work_folder
 from storycast.training import TrainingPlan
 
 FRESH = timedelta(minutes=5)
@@ -49,7 +50,7 @@ class JobsAtWork:
         plan = self._plan(execution_arn) if task else None
         if task is None or plan is None or plan.settings.training.target != "sagemaker":
             return None
-        key = keys.training_work(plan.run_id, plan.training_id, plan.session_id, task) + "progress.json"
+        key = f"{work_folder(plan, task)}progress.json"
         try:
             told = _Told.model_validate_json(read(self._target, key) or b"")
         except ValidationError:

@@ -118,7 +118,8 @@ def put_model(target: Target, /, **fields: Any) -> TrainedModel:
 
 def put_progress(target: Target, session_id: str, task: str = "train", **told: Any) -> None:
     """Write what a job on SageMaker says of itself in its work folder."""
-    key = keys.training_work(RUN_ID, TRAINING_ID, session_id, task) + "progress.json"
+    training, drawing = keys.training_work(RUN_ID, TRAINING_ID), keys.drawing_work(RUN_ID, TRAINING_ID, session_id)
+    key = (training if task == "train" else drawing) + "progress.json"
     said = {"format": "storycast-progress-1", "task": task, "phase": "training", "step": 300, "step_count": 1500}
     at = {"at": datetime.now(UTC).isoformat()}
     put(target, key, {**said, "loss": 0.123, "eta_s": 754, **at, **told})

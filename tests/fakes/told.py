@@ -200,7 +200,7 @@ def trained_adapter(told: Told, *, stand_in: str = "") -> Told:
     )
     plan = read_training_plan(told.store, told.run_id, TRAINING, SESSION)
     write_training_plan(told.store, plan.model_copy(update={"settings": settings}))
-    work = keys.training_work(told.run_id, TRAINING, SESSION, "train")
+    work = keys.training_work(told.run_id, TRAINING)
     rows = "step_number,epoch_number,training_loss,held_out_loss,learning_rate,pictures_per_second\n"
     for step in range(10, 1501, 10):
         held = f"{0.13 + 2 / (step + 40):.6f}" if step % 150 == 0 else ""

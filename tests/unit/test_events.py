@@ -240,7 +240,7 @@ def _put_lora_session(world: World, plan: TrainingPlan) -> None:
         picture.model_dump_json().encode() + b"\n",
         "application/jsonl",
     )
-    folder = f"s3://{world.store.bucket}/{training_work(RUN_ID, *LORA_SESSION, 'train')}adapter/"
+    folder = f"s3://{world.store.bucket}/{training_work(RUN_ID, training_id)}adapter/"
     model = TrainedModel(
         fingerprint=lora.fingerprint,
         target="sagemaker",

@@ -188,7 +188,8 @@ def test_the_job_is_ordered_with_its_folders_and_its_clock(account: Account) -> 
     folder = f"s3://media/runs/{RUN}/training/{plan.training_id}/{plan.session_id}"
     assert order.prefixes == {"job": f"{folder}/job-train/"}
     assert order.manifests == {"pictures": f"{folder}/pictures.manifest"}
-    assert (order.work_uri, order.output_uri) == (f"{folder}/work-train/", f"{folder}/output/")
+    work = f"s3://media/runs/{RUN}/training/{plan.training_id}/work-train/"
+    assert (order.work_uri, order.output_uri) == (work, f"{folder}/output/")
     assert order.arguments == ("train",)
     assert (order.instance_type, order.volume_gb) == ("ml.g5.xlarge", 60)
     assert (order.max_run_s, order.max_wait_s) == (4 * 3600, 4 * 3600)
@@ -400,7 +401,7 @@ def test_a_finished_job_leaves_an_adapter_with_its_losses(account: Account) -> N
     looked = account.look_at_training(plan)
     assert looked["status"] == "Completed"
     model = model_of(account, plan)
-    work = f"runs/{RUN}/training/{plan.training_id}/{plan.session_id}/work-train/"
+    work = f"runs/{RUN}/training/{plan.training_id}/work-train/"
     assert (model.target, model.model_arn) == ("sagemaker", f"s3://media/{work}adapter/")
     assert (model.final_loss, model.held_out_loss, model.metrics_key) == (0.2, 0.3, f"{work}metrics.csv")
     assert (model.rank, model.resolution, model.step_count, model.batch_size) == (16, 1024, 100, 1)
@@ -543,6 +544,60 @@ def test_who_follows_a_job_that_failed_fails_with_it_and_a_new_session_trains(ac
     assert len({first.job_name, third.job_name}) == 2, "no name is used twice"
 
 
+@pytest.mark.parametrize("secondary", ["Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded"])
+def test_what_a_stopped_job_had_trained_is_where_the_next_one_goes_on(account: Account, secondary: str) -> None:
+    first = account.plan(1)
+    account.start(first)
+    work = account.sagemaker.work(first.job_name)
+    account.store.put(f"{work}state-000050/complete.json", b"{}", "application/json")
+    account.sagemaker.end(first.job_name, "Stopped", secondary=secondary)
+    assert "goes on from its last checkpoint" in account.look_at_training(first)["message"]
+    second = account.plan(2)
+    assert account.start(second)["is_own"] is True
+    assert account.sagemaker.orders[second.job_name].work_uri == account.sagemaker.orders[first.job_name].work_uri
+    assert f"{work}state-000050/complete.json" in account.store.keys(work)
+    account.sagemaker.end(second.job_name)
+    account.look_at_training(second)
+    model = model_of(account, second)
+    assert (model.session_id, model.model_arn) == (second.session_id, f"s3://media/{work}adapter/")
+
+
+def test_a_job_that_still_saves_its_state_keeps_others_out_of_its_folder(account: Account) -> None:
+    first, second = account.plan(1), account.plan(2)
+    account.start(first)
+    account.tear_down(session_scope(first))
+    assert account.sagemaker.jobs[first.job_name].status == "Stopping"
+    assert account.start(second) == {"job_name": first.job_name, "is_own": False}
+    assert account.look_at_training(second)["status"] == "InProgress"
+    account.sagemaker.end(first.job_name, "Stopped")
+    account.tear_down(session_scope(first))
+    assert account.look_at_training(second)["status"] == "Vanished"
+    assert account.start(second)["is_own"] is True
+
+
+def test_another_training_of_the_run_has_another_folder(account: Account) -> None:
+    first, second = account.plan(1), account.plan(2, training={"step_count": 200})
+    account.start(first)
+    account.start(second)
+    assert account.sagemaker.work(first.job_name) != account.sagemaker.work(second.job_name)
+
+
+def test_how_far_the_session_before_was_is_not_told_as_this_ones(account: Account) -> None:
+    first = account.plan(1)
+    account.start(first)
+    told = {"phase": "training", "step": 50, "step_count": 100, "at": account.clock.now.isoformat()}
+    account.store.put(f"{account.sagemaker.work(first.job_name)}progress.json", json.dumps(told).encode(), "x")
+    account.sagemaker.move(first.job_name, "Training")
+    assert "step 50 of 100" in account.look_at_training(first)["message"]
+    account.sagemaker.end(first.job_name, "Stopped")
+    account.look_at_training(first)
+    account.clock.forward(minutes=1)
+    second = account.plan(2)
+    account.start(second)
+    account.sagemaker.move(second.job_name, "Training")
+    assert account.look_at_training(second)["message"] == f"{second.job_name}: working"
+
+
 def test_who_follows_a_stopped_job_trains_itself(account: Account) -> None:
     first, second = account.plan(1), account.plan(2)
     account.start(first)
@@ -572,7 +627,8 @@ def test_the_drawing_job_is_told_of_all_panels_of_both_models(account: Account) 
     assert {one.inference_steps for one in job.panels} == {40}, "premium"
     order = account.sagemaker.orders[plan.hosting_name]
     folder = f"s3://media/runs/{RUN}/training/{plan.training_id}/{plan.session_id}"
-    assert order.prefixes == {"job": f"{folder}/job-draw/", "adapter": f"{folder}/work-train/adapter/"}
+    adapter = f"s3://media/runs/{RUN}/training/{plan.training_id}/work-train/adapter/"
+    assert order.prefixes == {"job": f"{folder}/job-draw/", "adapter": adapter}
     assert (order.manifests, order.work_uri, order.arguments) == ({}, f"{folder}/work-draw/", ("draw",))
     assert order.max_run_s == 3600
     row = row_of(account, plan.hosting_name)

@@ -172,7 +172,7 @@ def test_an_adapter_is_told_with_its_losses_its_licence_and_how_to_load_it(told:
     assert lines["start_training"]["usd"] == pytest.approx(1260 / 3600 * 1.408, abs=1e-5)
     assert lines["provision_model"]["usd"] == pytest.approx(540 / 3600 * 1.408, abs=1e-5)
     assert (lines["start_training"]["at_most"], lines["provision_model"]["at_most"]) == (False, True)
-    work = keys.training_work(told.run_id, TRAINING, SESSION, "train")
+    work = keys.training_work(told.run_id, TRAINING)
     for text in (
         "t0123abcd on stabilityai/stable-diffusion-xl-base-1.0",
         "Rank 16 Resolution 1024 px Instance ml.g5.xlarge, spot capacity",
@@ -216,7 +216,7 @@ def test_whatever_of_a_jobs_work_is_missing_or_broken_the_report_comes_out(
     told: Told, gone: str, broken: bytes | None
 ) -> None:
     trained_adapter(told)
-    key = keys.training_work(told.run_id, TRAINING, SESSION, "train") + gone
+    key = keys.training_work(told.run_id, TRAINING) + gone
     told.store.delete(key)
     if broken is not None:
         told.store.put(key, broken, "application/json")

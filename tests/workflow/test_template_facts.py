@@ -395,13 +395,16 @@ def test_sagemakers_jobs_read_datasets_and_weights_and_write_into_their_own_fold
             "models/*",
         )
     }
-    assert by_sid["WriteWhatComesOfIt"]["Resource"] == {"Fn::Sub": "${MediaBucket.Arn}/runs/*/training/*"}
+    assert {resource["Fn::Sub"] for resource in by_sid["WriteWhatComesOfIt"]["Resource"]} == {
+        "${MediaBucket.Arn}/runs/*/training/*/work-*",
+        "${MediaBucket.Arn}/runs/*/training/*/output/*",
+    }, "what a job is told, and the session's plan, are not for it to change"
     assert by_sid["FetchTheImage"]["Resource"] == {"Fn::GetAtt": ["TrainingRepository", "Arn"]}
     assert by_sid["WriteItsLog"]["Resource"]["Fn::Sub"].endswith(f":log-group:{LOG_GROUP}*")
     assert by_sid["WriteItsMetrics"]["Condition"] == {"StringEquals": {"cloudwatch:namespace": LOG_GROUP}}
     writing = {sid for sid, one in by_sid.items() if "s3:PutObject" in _list(one["Action"])}
     assert writing == {"WriteWhatComesOfIt"}
-    old = {"Fn::Sub": "${MediaBucket.Arn}/runs/*/training/*/*/work-*"}
+    old = {"Fn::Sub": "${MediaBucket.Arn}/runs/*/training/*/work-*"}
     assert {sid: one["Resource"] for sid, one in by_sid.items() if "s3:DeleteObject" in _list(one["Action"])} == {
         "RemoveOldCheckpoints": old
     }
@@ -428,7 +431,7 @@ def test_the_trainers_images_stay_what_they_are() -> None:
 
 def test_what_is_deleted_of_a_model_is_in_its_own_folder() -> None:
     by_sid = {one["Sid"]: one for one in _statements(FUNCTIONS["DeleteModelFunction"])}
-    folder = keys.training_work("*", "*", "*", "train")
+    folder = keys.training_work("*", "*")
     assert {"Fn::Sub": f"${{MediaBucket.Arn}}/{folder}*"} in by_sid["ForgetModels"]["Resource"]
 
 

@@ -55,7 +55,7 @@ def overdue_words(secondary: str, row: Billed, setting: str, asked_hours: float)
         return (
             f"The job {row.name} did not come to its end within {bound}: there was no spot capacity of "
             f"{row.instance_type}, or not for long enough. Set training.lora.spot: false, name another "
-            f"training.lora.instance_type, or raise {setting}."
+            f"training.lora.instance_type, or raise {setting}; and start again."
         )
     ran = f"The job {row.name} ran for {row.max_run_s / 60:,.0f} minutes, the most it might, and was ended by AWS"
     if row.max_run_s < int(asked_hours * 3600):

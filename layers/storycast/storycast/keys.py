@@ -146,9 +146,14 @@ def training_job(run_id: str, training_id: str, session_id: str, task: str) -> s
     return run_file(run_id, f"training/{training_id}/{session_id}/job-{task}/")
 
 
-def training_work(run_id: str, training_id: str, session_id: str, task: str) -> str:
-    """Prefix of the work folder of a container job, which is ``train`` or ``draw``: all that it gives back."""
-    return run_file(run_id, f"training/{training_id}/{session_id}/work-{task}/")
+def training_work(run_id: str, training_id: str) -> str:
+    """Prefix of a training's work folder, all that its jobs give back: a session goes on where the last one ended."""
+    return run_file(run_id, f"training/{training_id}/work-train/")
+
+
+def drawing_work(run_id: str, training_id: str, session_id: str) -> str:
+    """Prefix of the work folder of a session's drawing job: all that it gives back."""
+    return run_file(run_id, f"training/{training_id}/{session_id}/work-draw/")
 
 
 def trained_models(project: str) -> str:

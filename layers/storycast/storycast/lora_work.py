@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from storycast import keys
 from storycast.billing import Billed
@@ -33,6 +33,8 @@ class JobProgress(_Written):
     loss: float | None = None
     held_out_loss: float | None = None
     eta_s: float | None = None
+    at: AwareDatetime | None = None
+    """When it was written."""
 
     @property
     def words(self) -> str:
@@ -65,8 +67,14 @@ class DrawnPanels(_Written):
 
 
 def work_folder(plan: TrainingPlan | Billed, task: Task) -> str:
-    """Return the prefix of the work folder of a session's job."""
-    return keys.training_work(plan.run_id, plan.training_id, plan.session_id, task)
+    """Return the prefix of the work folder of a session's job.
+
+    That of a training is the run's, whichever session trains: its claim lets one at a time, and the trainer goes
+    on from a state that is of the same job. A drawing goes on from nothing: what is drawn is asked of no other job.
+    """
+    if task == "train":
+        return keys.training_work(plan.run_id, plan.training_id)
+    return keys.drawing_work(plan.run_id, plan.training_id, plan.session_id)
 
 
 def read_work[F: _Written](store: "ObjectStore", key: str, kind: type[F]) -> F | None:

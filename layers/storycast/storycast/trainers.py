@@ -337,7 +337,8 @@ def progress_words(store: ObjectStore, row: Billed, job: JobFacts, task: Task) -
         return "waiting for spot capacity"
     if job.secondary == "Training":
         told = read_work(store, f"{work_folder(row, task)}progress.json", JobProgress)
-        if told is not None:
+        # An older one is of the session before, whose folder this job goes on in.
+        if told is not None and (told.at is None or told.at >= job.created_at):
             return told.words
     return _WORDS.get(job.secondary, job.secondary)
 

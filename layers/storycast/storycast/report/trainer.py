@@ -81,9 +81,8 @@ def read_work(reader: Reads, plan: TrainingPlan, model: TrainedModel | None) -> 
     """Return what the job left that trained for a session, whichever session's it was; None for other targets."""
     if plan.settings.training.target != "sagemaker":
         return None
-    source = model or plan
-    run_id = model.trained_by if model else plan.run_id
-    folder = keys.training_work(run_id, source.training_id, source.session_id, "train")
+    run_id, training_id = (model.trained_by, model.training_id) if model else (plan.run_id, plan.training_id)
+    folder = keys.training_work(run_id, training_id)
     return TrainerWork(
         reader.read(f"{folder}progress.json", TrainerProgress.model_validate_json) or TrainerProgress(),
         reader.read(f"{folder}held_out.json", HeldOutLosses.model_validate_json) or HeldOutLosses(),

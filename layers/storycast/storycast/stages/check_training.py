@@ -6,6 +6,7 @@ from typing import Any
 from storycast import keys
 from storycast.billing import Billed
 from storycast.job_time import OVERDUE, overdue_words
+from storycast.lora_work import work_folder
 from storycast.ports import BillingBook, Claims, JobFacts, ObjectStore
 from storycast.stages.billing_copy import copy_rows
 from storycast.stages.reading import read_record
@@ -37,7 +38,7 @@ def check_training(
     if own is not None and not own.is_open:
         # An attempt before this one, or a teardown, has closed the job.
         job = trainer.find(own)
-        return _ended(plan, own, job, has_model=model is not None) if job else _gone(own)
+        return _ended(plan, own, job, has_model=model is not None) if job else _gone(plan, own)
     holder = holder_of(plan, store=store, claims=claims, book=book)
     if holder is None and (own is None or own.arn is None):
         return {"status": "Vanished", "message": "the session that trained this has given up"}
@@ -76,7 +77,7 @@ def _of_its_own(
         reason = job.failure or job.secondary or job.status
         book.ended(row.name, job.ended_at or now, reason, job.billable_s)
     copy_rows(store, book, plan.run_id)
-    return _ended(plan, row, job, has_model=model is not None) if job else _gone(row)
+    return _ended(plan, row, job, has_model=model is not None) if job else _gone(plan, row)
 
 
 def _of_another(plan: TrainingPlan, now: datetime, job: JobFacts) -> dict[str, Any]:
@@ -107,16 +108,23 @@ def _ended(plan: TrainingPlan, row: Billed, job: JobFacts, *, has_model: bool) -
         loss = f", loss {job.training_loss:.4f}" if job.training_loss else ""
         return {"status": "Completed", "message": f"{job.name} is trained{loss}"}
     if job.status == "Completed":
-        folder = keys.training_work(plan.run_id, plan.training_id, plan.session_id, "train")
+        folder = work_folder(plan, "train")
         told = f"The job {job.name} came to its end and left no adapter in {folder}adapter/. {log_words(job.name)}"
         return {"status": "Failed", "message": told}
     if job.status == "Stopped" and job.secondary in OVERDUE:
         told = overdue_words(job.secondary, row, "training.max_hours", plan.settings.training.max_hours)
-        return {"status": "Overdue", "message": told}
+        return {"status": "Overdue", "message": f"{told} It goes on from its last checkpoint."}
     if job.status == "Stopped":
-        told = f"The job {job.name} was stopped before its end. Start the training again when it shall go on."
+        told = f"The job {job.name} was stopped before its end. {_again(plan)}"
         return {"status": "Stopped", "message": told}
     return {"status": job.status, "message": _failed(plan, job)}
+
+
+def _again(plan: TrainingPlan) -> str:
+    """Return what becomes of a training that was stopped: SageMaker's jobs keep checkpoints, Bedrock's do not."""
+    if plan.target == "sagemaker":
+        return "Start the training again, and it goes on from its last checkpoint."
+    return "Start the training again when it shall go on."
 
 
 def _failed(plan: TrainingPlan, job: JobFacts) -> str:
@@ -124,7 +132,7 @@ def _failed(plan: TrainingPlan, job: JobFacts) -> str:
     return f"{told}. {log_words(job.name)}" if plan.target == "sagemaker" else told
 
 
-def _gone(row: Billed) -> dict[str, Any]:
+def _gone(plan: TrainingPlan, row: Billed) -> dict[str, Any]:
     why = row.reason or "somebody deleted it"
-    told = f"The job {row.name} is not there any more: {why}. Start the training again when it shall go on."
+    told = f"The job {row.name} is not there any more: {why}. {_again(plan)}"
     return {"status": "Stopped", "message": told}
