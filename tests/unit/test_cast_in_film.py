@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as arrays
 from storycast import duplicates
 from storycast.cast import Cast, CastMember, Reference
 from storycast.clusters import complete_linkage
-from storycast.curation import CuratedImage, Verdict, curate
+from storycast.curation import CuratedImage, Verdict, curate, curated_image
 from storycast.cuts import TRAINING_SIDE_PX
 from storycast.discovery import MIN_SIGHTINGS, Cluster, discover, find_clusters, told_by_people, unknown_clusters
 from storycast.duplicates import find_duplicates
@@ -636,6 +636,25 @@ def test_a_small_box_grows_with_its_surroundings_and_a_small_frame_is_marked() -
     tiny = seen(1, character="Mara", width_px=400, height_px=300, footage_id="g")
     images, _ = curated([small, tiny], [0, 90])
     assert [(image.side_px, image.enlarged) for image in images] == [(TRAINING_SIDE_PX, False), (300, True)]
+
+
+@given(
+    st.integers(64, 2000),
+    st.integers(64, 2000),
+    st.floats(0, 0.9),
+    st.floats(0, 0.9),
+    st.floats(0.01, 1),
+    st.floats(0, 1),
+)
+def test_a_picture_is_a_square_in_the_frame_of_512_px_at_least_or_marked(
+    width_px: int, height_px: int, left: float, top: float, size: float, padding: float
+) -> None:
+    one = seen(0, width_px=width_px, height_px=height_px, left=left, top=top, width=size, height=size)
+    image = curated_image(one.model_copy(update={"character": "Mara"}), [], padding, [])
+    assert 0 <= image.left_px <= width_px - image.side_px
+    assert 0 <= image.top_px <= height_px - image.side_px
+    assert image.enlarged == (image.side_px < TRAINING_SIDE_PX)
+    assert image.side_px >= min(TRAINING_SIDE_PX, width_px, height_px)
 
 
 def test_all_who_are_in_the_picture_are_named_whom_it_is_of_first() -> None:

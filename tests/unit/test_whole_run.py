@@ -36,6 +36,8 @@ from storycast.ledger import FINAL_OUTCOMES
 from storycast.plan import RunPlan, read_plan
 from storycast.ports import Answer
 from storycast.runs import change_run
+from storycast.sightings import Sighting
+from storycast.stages.cluster_sheets import ListedCluster
 from storycast.stages.prepare_run import prepare_run
 from storycast.stages.record_failure import record_failure
 from tests.fakes.custom_labels import ARN
@@ -431,6 +433,39 @@ def test_a_caption_says_who_paid_for_it() -> None:
 
 
 # ---- ends that a user should expect -----------------------------------------------------------------
+
+
+def test_who_was_discovered_is_named_merged_and_dropped_in_the_project_file_and_nothing_is_paid_again() -> None:
+    bare = "sampling: {frames_per_second: 2, pick: fixed}\nduplicates: {threshold: 0.995}\n"
+    one = world(bare)
+    first = one.run(REQUEST)
+    clusters = from_json_lines(one.store.get(keys.run_file(first.run_id, "cast/clusters.jsonl")), ListedCluster)
+    assert [cluster.character for cluster in clusters] == ["Character 1", "Character 2"]
+    for cluster in clusters:
+        sheet = Image.open(
+            io.BytesIO(one.store.get(keys.run_file(first.run_id, f"cast/{cluster.cluster_id}.jpg")))
+        )
+        assert (sheet.format, sheet.width > 400) == ("JPEG", True)
+    assert one.record(first.run_id).counts["clusters"] == 2
+    looked, embedded, _ = one.paid
+    red, blue = (cluster.cluster_id for cluster in clusters)
+    told = f"characters: [{{name: Zoë 🐰, clusters: [{red}]}}]\ndetection: {{drop: [{blue}, c-00000000]}}\n"
+    one.store.put("projects/p/project.yaml", (bare + told).encode(), "application/yaml")
+    second = one.run(REQUEST, number=2)
+    assert one.paid[:2] == (looked, embedded)
+    sightings = from_json_lines(one.store.get(keys.run_file(second.run_id, "sightings.jsonl")), Sighting)
+    assert {(sighting.cluster, sighting.character) for sighting in sightings} == {(red, "Zoë 🐰"), (blue, "")}
+    assert outcomes(one, second.run_id, "crop")["dropped"] == sum(one.cluster == blue for one in sightings)
+    assert (
+        "detection.drop names the cluster c-00000000, which this run does not have"
+        in one.record(second.run_id).warnings
+    )
+    merged = f"characters: [{{name: Both, clusters: [{blue}, {red}]}}]\n"
+    one.store.put("projects/p/project.yaml", (bare + merged).encode(), "application/yaml")
+    third = one.run(REQUEST, number=3)
+    assert one.paid[:2] == (looked, embedded)
+    sightings = from_json_lines(one.store.get(keys.run_file(third.run_id, "sightings.jsonl")), Sighting)
+    assert {sighting.character for sighting in sightings if sighting.outcome == "named"} == {"Both"}
 
 
 def test_economy_spares_paid_calls_for_frames_in_which_nothing_moves() -> None:
