@@ -22,7 +22,7 @@ from storycast.footage import FootageSource
 from storycast.frames import KeptFrame
 from storycast.images import Picture, cut_rectangle, fitted, open_picture, padded_square, pixels, to_jpeg
 from storycast.looks import COLOURS_SIDE_PX, colours, looks
-from storycast.plan import RunPlan, make_plan
+from storycast.plan import CROPS_VERSION, RunPlan, make_plan
 from storycast.settings import Settings
 from storycast.sightings import Sighting, link_tracks, sighting
 from storycast.stages.crop_characters import crop_characters
@@ -76,7 +76,7 @@ def _crops(plan: RunPlan, frame: KeptFrame, store: _FrameStore, answers: Answers
     )
     boxes = [detection.model_dump(mode="json") for detection in detections.detections]
     content = hashlib.sha256(Path(frame.key).read_bytes()).hexdigest()
-    question = ["CropCharacters", content, frame.frame_id, footage.crops, boxes]
+    question = ["CropCharacters", CROPS_VERSION, content, frame.frame_id, plan.settings.crop.model_dump(), boxes]
 
     def ask() -> str:
         crop_characters(plan, frame, store=store, embedder=embedder(answers))
