@@ -14,6 +14,7 @@ from storycast.detections import Detection, FoundLabels
 from storycast.detector_preflight import detection_most_usd, detector_findings
 from storycast.errors import BillingClosedError, BudgetExceededError, ModelNotAvailableError
 from storycast.estimate import estimate, frames_usd
+from storycast.footage import FootageSource
 from storycast.frames import from_json_lines
 from storycast.plan import RunPlan, make_plan, read_plan, write_plan
 from storycast.preflight import refuse_problems
@@ -24,7 +25,7 @@ from storycast.stages.release_detector import PATIENCE, release_detector
 from storycast.stages.start_detector import start_detector
 from tests.fakes.aws_training import START
 from tests.fakes.custom_labels import ARN, FakeVersions, SaysLabels
-from tests.fakes.film import film
+from tests.fakes.film import encoded, film
 from tests.fakes.trainings import Account
 from tests.fakes.workflow import RED, World, scene
 
@@ -349,3 +350,52 @@ def test_the_estimate_has_the_methods_that_are_asked_for() -> None:
     assert capped["start_detector", "hours of inference units"][1] == 4.0
     both = {"methods": ["labels", "faces"]}
     assert frames_usd(Settings.model_validate({"detection": both}), 100) > frames_usd(Settings(), 100)
+
+
+# ---- a method more pays for that method alone -----------------------------------------------------
+
+
+def test_each_methods_calls_hang_on_their_own_settings() -> None:
+    source = FootageSource(footage_id="f", name="f.mp4", key="f", size_bytes=1, etag="e")
+
+    def marks(**detection: Any) -> tuple[str, str, str]:
+        made = make_plan("r", "p", Settings.model_validate({"detection": detection}), [source]).footage[0]
+        return made.labels, made.faces, made.custom_labels
+
+    everything = {"methods": ["labels", "faces", "custom_labels"], "custom_labels_model": ARN}
+    labels, faces, custom = marks(**everything)
+    assert all((labels, faces, custom))
+    assert marks() == (labels, "", "")
+    assert marks(methods=["faces"]) == ("", faces, "")
+    assert marks(methods=["custom_labels"], custom_labels_model=ARN) == ("", "", custom)
+    assert marks(**everything, min_confidence=10)[1:] == (faces, custom)
+    assert marks(**everything, thresholds={"faces": 10, "references": 0.3}) == (labels, faces, custom)
+    other = ARN.replace("/v1/", "/v2/")
+    assert marks(**{**everything, "custom_labels_model": other})[:2] == (labels, faces)
+    assert marks(**{**everything, "custom_labels_model": other})[2] != custom
+    assert marks(**everything, thresholds={"custom_labels": 10})[2] != custom
+
+
+def test_faces_beside_labels_pay_for_no_label_again() -> None:
+    one = World()
+    one.store.put(
+        "incoming/a/film.mp4", film([scene(n, ground=90, shapes={RED: 40}) for n in range(24)]), "video/mp4"
+    )
+    reference = scene(0, ground=100, shapes={RED: 100})[60:180, 75:195]
+    one.store.put("projects/p/cast/rosso.png", encoded(reference, "PNG"), "image/png")
+    project = (
+        "characters: [{name: Rosso, references: [cast/rosso.png]}]\n"
+        "sampling: {frames_per_second: 2, pick: fixed}\nreview: {mode: auto}\n"
+    )
+    run_ids = []
+    for number, methods in enumerate(("[references]", "[references, faces]"), 1):
+        text = f"{project}detection: {{methods: {methods}, economy: false}}\n"
+        one.store.put("projects/p/project.yaml", text.encode(), "application/yaml")
+        end = one.run({"project": "p", "footage": ["incoming/a/film.mp4"]}, number=number)
+        run_ids.append(end.run_id)
+    run = read_run(one.store, run_ids[-1])
+    frames = run.counts["frames_kept"]
+    assert one.detector.answered == frames
+    assert run.counts["paid_face_detections"] == frames
+    assert run.counts["paid_detections"] == 0
+    assert "Rosso has no face reference" in run.warnings[0]
