@@ -37,10 +37,10 @@ class Thresholds:
 
 
 THRESHOLDS: dict[str, Thresholds] = {
-    "amazon.titan-embed-image-v1": Thresholds(0.93, 0.53, 0.5, 0.45, 0.7, measured=False),
-    "amazon.nova-2-multimodal-embeddings-v1:0": Thresholds(0.93, 0.53, 0.5, 0.45, 0.7, measured=False),
+    "amazon.titan-embed-image-v1": Thresholds(0.93, 0.53, 0.5, 0.45, 0.52, measured=False),
+    "amazon.nova-2-multimodal-embeddings-v1:0": Thresholds(0.93, 0.53, 0.5, 0.45, 0.52, measured=False),
 }
-DEFAULT_THRESHOLDS = Thresholds(0.93, 0.53, 0.5, 0.45, 0.7, measured=False)
+DEFAULT_THRESHOLDS = Thresholds(0.93, 0.53, 0.5, 0.45, 0.52, measured=False)
 
 MIN_CALIBRATION_PAIRS = 12
 """Fewer neighbour or stranger pairs than this tell nothing; the model's table value is taken."""
