@@ -30,7 +30,7 @@ class InputUnavailableError(Exception):
 
 
 def lay_out(root: Path, job: TrainingJob, role: JobRole) -> None:
-    """Fetch the channels of a job as its role.
+    """Fetch the channels of a job as its role, and say on which machine it is.
 
     With ``S3Prefix`` what follows the prefix is kept as the path; with ``ManifestFile`` what is written in the
     manifest after its prefix.
@@ -39,6 +39,7 @@ def lay_out(root: Path, job: TrainingJob, role: JobRole) -> None:
         InputUnavailableError: A manifest is none, or nothing is there.
         RoleRefusedError: The role may not read an object, or it is not there.
     """
+    _tell_machine(root / "input/config", job.request["ResourceConfig"]["InstanceType"])
     for channel in job.request.get("InputDataConfig", ()):
         folder = root / "input/data" / channel["ChannelName"]
         source = channel["DataSource"]["S3DataSource"]
@@ -51,6 +52,21 @@ def lay_out(root: Path, job: TrainingJob, role: JobRole) -> None:
             place.write_bytes(role.read(uri))
         if not count:
             raise InputUnavailableError(nothing_there(source["S3Uri"], job.request["RoleArn"]))
+
+
+def _tell_machine(folder: Path, instance_type: str) -> None:
+    """Write what a container is told of its machine; there is one of it."""
+    group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": ["algo-1"]}
+    told = {
+        "current_host": "algo-1",
+        "current_instance_type": instance_type,
+        "current_group_name": "homogeneousCluster",
+        "hosts": ["algo-1"],
+        "instance_groups": [group],
+        "network_interface_name": "eth0",
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "resourceconfig.json").write_text(json.dumps(told), "utf-8")
 
 
 def _below(role: JobRole, uri: str) -> Iterator[tuple[PurePosixPath, str]]:

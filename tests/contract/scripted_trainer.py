@@ -42,6 +42,7 @@ def train(root: Path) -> int:
         "files": files,
         "job": job,
         "mark": mark.read_text() if mark.exists() else "",
+        "machine": json.loads((root / "input/config/resourceconfig.json").read_text()),
         "arguments": sys.argv[1:],
         "cwd": str(Path.cwd()),
     }

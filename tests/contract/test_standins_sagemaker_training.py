@@ -216,7 +216,10 @@ def test_the_root_is_laid_out_as_sagemaker_does_with_a_small_model_in_the_large_
         f"{data}/adapter/deep/er.bin",
         f"{data}/weights/model_index.json",
         f"{data}/weights/STAND-IN.txt",
+        "input/config/resourceconfig.json",
     }
+    machine = seen["machine"]
+    assert (machine["current_instance_type"], machine["hosts"]) == ("ml.g5.xlarge", ["algo-1"])
     assert seen["job"]["base_model"] == {"source": "folder", "id": JOB["base_model"]["id"]}
     assert seen["job"]["values"] == {"step_count": 60, "batch_size": 1, "resolution": 128}
     assert seen["job"]["panels"] == [{"width_px": 128, "height_px": 64, "inference_steps": 4}] * 2

@@ -86,6 +86,10 @@ def trained(**training: Any) -> dict[str, Any]:
     return {"training": {"target": "sagemaker", **training}}
 
 
+def on(instance_type: str) -> dict[str, Any]:
+    return {**trained(lora={"instance_type": instance_type}), "budget_usd": 1000}
+
+
 def of(found: list[Finding], level: str) -> list[Finding]:
     return [one for one in found if one.level == level]
 
@@ -126,6 +130,9 @@ def test_no_model_of_bedrock_is_asked_about() -> None:
         (trained(base_model=f"s3://{BUCKET}/runs/w/"), {}, TrainingAccessError, f"s3://{BUCKET}/models/"),
         (trained(base_model=f"s3://{BUCKET}/models/w/"), {}, TrainingPlanInvalidError, "model_index.json"),
         (trained(lora={"volume_gb": 300}), {}, TrainingPlanInvalidError, "250 GB disk of ml.g5.xlarge"),
+        (on("ml.m5.xlarge"), {}, TrainingPlanInvalidError, "ml.m5.xlarge has no GPU"),
+        (on("ml.p3.2xlarge"), {}, TrainingPlanInvalidError, "Turing or later"),
+        (on("ml.trn1.2xlarge"), {}, TrainingPlanInvalidError, "of ml.g4dn, "),
         (trained(step_count=20_000, max_hours=2), {"record_count": 600}, TrainingPlanInvalidError, "max_hours: 2"),
         ({"budget_usd": 0}, {}, TrainingPlanInvalidError, "above 0"),
         ({"budget_usd": 2}, {}, BudgetExceededError, "before AWS ends it after hosting.hours: 2"),
@@ -146,7 +153,7 @@ def test_what_stands_against_a_training(
     ("changes", "given", "subject", "said"),
     [
         (trained(base_model="someone/model"), {}, "licence", "not known to this release"),
-        (trained(lora={"instance_type": "ml.m5.xlarge"}), {}, "instance", "dearest"),
+        (trained(lora={"instance_type": "ml.g99.xlarge"}), {}, "instance", "dearest"),
         (trained(lora={"instance_type": "ml.g4dn.xlarge"}, batch_size=2), {}, "instance", "16 GB may not hold"),
         (trained(lora={"instance_type": "ml.g5.12xlarge"}), {}, "instance", "one of the 4 GPUs"),
         (trained(max_hours=1), {}, "length", "AWS ends the job"),

@@ -1,10 +1,14 @@
 """What is picked for which GPU."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
+from trainer.errors import GpuUnusableError
 from trainer.job import Values
-from trainer.memory import Device, Options, as_memory_error, needed_gb, pick, usable_gb
+from trainer.memory import Device, Options, as_memory_error, needed_gb, pick, refuse_unused_gpu, usable_gb
 
 VALUES = Values(step_count=1, batch_size=2, learning_rate=1.0, rank=16, resolution=1024, seed=1)
 
@@ -67,3 +71,26 @@ def test_out_of_memory_says_what_to_lower() -> None:
         "instance_type",
     ):
         assert words in said
+
+
+CPU = Device("cpu", "CPU", 0.0, False, False)
+
+
+@pytest.mark.parametrize("kind", ["ml.g4dn.xlarge", "ml.g5.12xlarge", "ml.p4d.24xlarge", "ml.p6-b200.48xlarge"])
+def test_a_gpu_that_is_paid_for_and_can_not_be_used_ends_the_job(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "resourceconfig.json"
+    file.write_text(json.dumps({"current_host": "algo-1", "current_instance_type": kind, "hosts": ["algo-1"]}))
+    with pytest.raises(GpuUnusableError, match=rf"^{kind} has an NVIDIA GPU that .* can't use: \S.*new tag"):
+        refuse_unused_gpu(CPU, file)
+    refuse_unused_gpu(Device("cuda", "NVIDIA A10G", 22.0, True, True), file)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [None, "", "{", "[]", "{}", '{"current_instance_type": "ml.m5.xlarge"}', '{"current_instance_type": 5}'],
+)
+def test_elsewhere_a_cpu_is_a_machine_like_others(tmp_path: Path, told: str | None) -> None:
+    file = tmp_path / "resourceconfig.json"
+    if told is not None:
+        file.write_text(told)
+    refuse_unused_gpu(CPU, file)

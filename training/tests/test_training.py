@@ -20,7 +20,8 @@ from safetensors.torch import load_file
 
 from cases import CAST, FOUR, TWO_HELD_OUT, VALUES, Case, picture, same
 from trainer import held_out, train
-from trainer.dataset import encode
+from trainer.__main__ import main
+from trainer.dataset import encode, fingerprint
 from trainer.families import find_family
 from trainer.held_out import HeldOut
 from trainer.job import read_job
@@ -29,10 +30,22 @@ from trainer.order import Order
 from trainer.pictures import check
 from trainer.places import ADAPTER_FILE, OTHER_PROGRAMS_FILE
 from trainer.stopping import EXIT_CODE
-from trainer.weights import find_weights
+from trainer.weights import STAND_IN_FILE, find_weights
 
 CPU = pick(0, supports_bf16=False, has_bitsandbytes=False, resolution=64, batch_size=1)
 FORTY = {"step_count": 40}
+PANEL = {
+    "fingerprint": "0123456789ab",
+    "drawn_by": "base",
+    "prompt": "A meadow",
+    "negative_prompt": "",
+    "image_count": 1,
+    "width_px": 64,
+    "height_px": 64,
+    "inference_steps": 1,
+    "cfg_scale": 8.0,
+    "seed": 1,
+}
 
 
 def test_the_loss_falls_on_four_pictures(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,8 +169,55 @@ def test_other_pictures_begin_anew(case: Case, uninterrupted: Case) -> None:
     shutil.copytree(uninterrupted.places.work, case.places.work)
     case.ask([*FOUR[:3], *TWO_HELD_OUT], FORTY | {"step_count": 3})
     assert case.run() == 0
-    assert any("other pictures or values" in warning for warning in case.progress()["warnings"])
+    assert any("are not this job's" in warning for warning in case.progress()["warnings"])
     assert [row["step_number"] for row in case.losses()] == ["1", "2", "3"]
+
+
+def test_a_state_of_another_optimiser_or_precision_is_not_read(
+    case: Case, uninterrupted: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another GPU others may be picked: what bitsandbytes saved, PyTorch's own AdamW can't go on from."""
+    case.ask(values=FORTY)
+    places, job = case.places, read_job(case.places)
+    items = check(places.pictures, job.pictures, 64)
+    marks = {
+        fingerprint(job, items, replace(CPU, **changed))
+        for changed in ({}, {"precision": "bf16"}, {"eight_bit_optimizer": True})
+    }
+    assert len(marks) == 3
+    assert fingerprint(job, items, replace(CPU, gradient_checkpointing=True, vae_tiling=True)) in marks
+    shutil.copytree(uninterrupted.places.work, places.work)
+    monkeypatch.setattr(train, "fingerprint", lambda job, items, options: "of another GPU")
+    case.ask(values=FORTY | {"step_count": 2})
+    assert case.run() == 0
+    assert any("memory options are not this job's" in warning for warning in case.progress()["warnings"])
+    assert [row["step_number"] for row in case.losses()] == ["1", "2"]
+
+
+def test_on_a_machine_whose_gpu_can_not_be_used_nothing_is_trained(
+    case: Case, weights: Path, tmp_path: Path
+) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    case.places.resources_file.parent.mkdir(parents=True)
+    case.places.resources_file.write_text(json.dumps({"current_instance_type": "ml.g5.xlarge"}))
+    case.ask(values={"step_count": 1})
+    assert case.run() == 0, "a stand-in's machine has none, and says so"
+    real = tmp_path / "real"
+    shutil.copytree(weights, real)
+    (real / STAND_IN_FILE).unlink()
+    case.places.weights.unlink()
+    case.places.weights.symlink_to(real)
+    for asked in ({"task": "train"}, {"task": "draw", "panels": [PANEL]}):
+        case.ask(**asked)
+        assert case.run() == 1
+        assert case.failure().startswith("GpuUnusableError: ml.g5.xlarge has an NVIDIA GPU"), case.failure()
+
+
+def test_whatever_sagemaker_adds_to_the_command_the_job_decides(case: Case) -> None:
+    case.ask(values={"step_count": 1})
+    assert main(["train", "draw", "--root", str(case.places.root)]) == 0
+    assert case.progress()["task"] == "train"
 
 
 def test_more_steps_go_on_where_it_ended(case: Case, uninterrupted: Case) -> None:

@@ -31,7 +31,7 @@ DONE, FAILED = 0, 1
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do the job; return the exit code."""
     parser = argparse.ArgumentParser(prog="trainer", description="Do the job that lies in a folder.")
-    parser.add_argument("task", nargs="?", choices=("train", "draw"), help="for people; job.json decides")
+    parser.add_argument("task", nargs="*", help="what SageMaker adds, for people; job.json decides")
     parser.add_argument("--root", type=Path, default=Path("/opt/ml"), help="the folder (default: %(default)s)")
     places = Places(parser.parse_args(arguments).root)
     stop = StopSignal()
@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         (places.model / "README.txt").write_text(MODEL_NOTE, encoding="utf-8")
         job = read_job(places)
         progress = Progress(places.progress_file, job.task)
+        # At once: what lies there may be of the job before, in whose folder this one goes on.
+        progress.phase("loading")
         if job.task == "train":
             train(places, job, progress, stop)
         else:

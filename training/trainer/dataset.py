@@ -9,6 +9,7 @@ import torch
 
 from trainer.families import Encoders, Example
 from trainer.job import Job
+from trainer.memory import Options
 from trainer.pictures import Item, pixels
 from trainer.progress import say
 
@@ -37,12 +38,14 @@ def encode(folder: Path, items: Sequence[Item], encoders: Encoders) -> tuple[Exa
     return tuple(examples)
 
 
-def fingerprint(job: Job, items: Sequence[Item]) -> str:
+def fingerprint(job: Job, items: Sequence[Item], options: Options) -> str:
     """Hash all that a state of the training depends on.
 
-    The number of steps is not part of it: with more, a training goes on where it ended.
+    The number of steps is not part of it: with more, a training goes on where it ended. The optimiser and the
+    precision are: on another GPU others may be picked, and an optimiser can't read another one's state.
     """
     values = job.training.model_dump(exclude={"step_count"})
     pictures = [[item.sha256, item.picture.model_dump(exclude={"file"})] for item in items]
-    content = [job.family, job.base_model.id, values, pictures]
+    picked = [options.precision, options.eight_bit_optimizer]
+    content = [job.family, job.base_model.id, values, pictures, picked]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

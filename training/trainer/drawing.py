@@ -16,11 +16,11 @@ from trainer.errors import AdapterMissingError, AdapterUnsuitableError
 from trainer.families import find_family
 from trainer.families.family import Family
 from trainer.job import Job, Panel
-from trainer.memory import find_device, pick_for
+from trainer.memory import find_device, pick_for, refuse_unused_gpu
 from trainer.picture_files import Origin, write_picture
 from trainer.places import ADAPTER_FILE, Places
 from trainer.progress import Progress, say, write_json
-from trainer.weights import Weights, find_weights
+from trainer.weights import Weights, find_weights, is_stand_in
 
 FORMAT = "storycast-panels-1"
 PLAIN_SPREAD = 0.02
@@ -99,6 +99,7 @@ def draw(places: Places, job: Job, progress: Progress) -> None:
     Raises:
         AdapterMissingError: Panels by the trained model are asked for, and there is no adapter.
         AdapterUnsuitableError: The adapter does not fit the base model.
+        GpuUnusableError: The machine is paid for its GPU, and PyTorch can't use it.
         WeightsMissingError: The base model is not there; so with ``WeightsRefusedError``.
     """
     open_panels = [panel for panel in _each_once(job.panels) if not is_recorded(places.panels, panel)]
@@ -106,6 +107,8 @@ def draw(places: Places, job: Job, progress: Progress) -> None:
         progress.phase("done")
         return
     device = find_device()
+    if not is_stand_in(places.weights):
+        refuse_unused_gpu(device, places.resources_file)
     area_px = max(panel.width_px * panel.height_px for panel in open_panels)
     options = pick_for(device, resolution=math.isqrt(area_px), batch_size=1)
     family = find_family(job.family)

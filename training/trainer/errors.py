@@ -32,6 +32,10 @@ class AdapterUnsuitableError(TrainerError):
     """The adapter was trained for another base model or family than the job names."""
 
 
+class GpuUnusableError(TrainerError):
+    """The machine has a GPU, and PyTorch can't use it."""
+
+
 class GpuMemoryError(TrainerError):
     """The GPU's memory does not hold what the job asks for."""
 

@@ -4,13 +4,16 @@ The sizes are reckoned from the model's shape and from what diffusers' documenta
 measured on a GPU. They err towards using less memory, which costs speed and never a result.
 """
 
+import json
+import re
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 import torch
 
-from trainer.errors import GpuMemoryError
+from trainer.errors import GpuMemoryError, GpuUnusableError
 from trainer.job import Values
 
 Precision = Literal["bf16", "fp16", "fp32"]
@@ -27,6 +30,8 @@ USABLE = 0.9
 """The rest of the memory is for CUDA itself, and for what fragments."""
 DRAWING_AT_EASE_GB = 20.0
 """From here on a picture of 1024 px is drawn and decoded in one piece."""
+_NVIDIA_INSTANCE = re.compile(r"ml\.[gp]\d[a-z0-9-]*\.[a-z0-9-]+")
+"""Instance types of SageMaker that have NVIDIA's GPUs, such as ``ml.g5.xlarge``."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,42 @@ def find_device() -> Device:
         supports_bf16=torch.cuda.is_bf16_supported(including_emulation=False),
         has_bitsandbytes=find_spec("bitsandbytes") is not None,
     )
+
+
+def refuse_unused_gpu(device: Device, resources_file: Path) -> None:
+    """Refuse to work on the CPU of a machine that is paid for its GPU.
+
+    Args:
+        device: What was found.
+        resources_file: SageMaker's own word on the machine; elsewhere there is none, and nothing is refused.
+
+    Raises:
+        GpuUnusableError: There is a GPU, and PyTorch can't use it.
+    """
+    instance_type = _instance_type(resources_file)
+    if device.kind == "cuda" or not _NVIDIA_INSTANCE.fullmatch(instance_type):
+        return
+    raise GpuUnusableError(
+        f"{instance_type} has an NVIDIA GPU that PyTorch {torch.__version__} can't use: {_cuda_fault()}. The job "
+        "ends here: on the CPU it would be paid for days. If the driver there is older than PyTorch's CUDA needs, "
+        "build the trainer's image with a PyTorch of an older CUDA, push it under a new tag and deploy the stack "
+        "with that TrainingImageTag; or name another training.lora.instance_type."
+    )
+
+
+def _instance_type(resources_file: Path) -> str:
+    try:
+        return str(json.loads(resources_file.read_text(encoding="utf-8"))["current_instance_type"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _cuda_fault() -> str:
+    try:
+        torch.zeros(1, device="cuda")
+    except (RuntimeError, AssertionError) as error:
+        return str(error).strip().split(". ")[0].rstrip(".")
+    return "it finds no device"
 
 
 def pick_for(device: Device, *, resolution: int, batch_size: int) -> Options:

@@ -20,6 +20,11 @@ class Places:
         return self.root / "input/data/job/job.json"
 
     @property
+    def resources_file(self) -> Path:
+        """On which machine the job is; SageMaker writes it, nobody else does."""
+        return self.root / "input/config/resourceconfig.json"
+
+    @property
     def pictures(self) -> Path:
         """The pictures, by the file names in the job."""
         return self.root / "input/data/pictures"

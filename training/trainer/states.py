@@ -63,7 +63,7 @@ class States:
                 continue
             loop = json.loads((folder / LOOP_FILE).read_text(encoding="utf-8"))
             if loop["job"] != self._job_fingerprint:
-                warn(f"{folder.name} is passed over: it is of other pictures or values than the job has now.")
+                warn(f"{folder.name} is passed over: its pictures, values or memory options are not this job's.")
             elif loop["step"] > most_steps:
                 warn(f"{folder.name} is passed over: the job asks for {most_steps} steps only.")
             else:

@@ -12,14 +12,14 @@ from trainer.families import find_family
 from trainer.held_out import HeldOut
 from trainer.job import Job
 from trainer.loop import Loop
-from trainer.memory import as_memory_error, find_device, needed_gb, pick_for, usable_gb
+from trainer.memory import as_memory_error, find_device, needed_gb, pick_for, refuse_unused_gpu, usable_gb
 from trainer.order import Order
 from trainer.pictures import check, say_fits
 from trainer.places import Places
 from trainer.progress import Progress, say
 from trainer.states import States
 from trainer.stopping import StopSignal
-from trainer.weights import Weights, find_weights
+from trainer.weights import Weights, find_weights, is_stand_in
 
 
 def train(places: Places, job: Job, progress: Progress, stop: StopSignal) -> None:
@@ -27,6 +27,7 @@ def train(places: Places, job: Job, progress: Progress, stop: StopSignal) -> Non
 
     Raises:
         GpuMemoryError: The GPU's memory does not hold it.
+        GpuUnusableError: The machine is paid for its GPU, and PyTorch can't use it.
         LossNotFiniteError: The training diverged.
         PicturesUnreadableError: Pictures are missing, or can't be read.
         Stopped: It was asked to end; the state is saved.
@@ -40,6 +41,9 @@ def train(places: Places, job: Job, progress: Progress, stop: StopSignal) -> Non
 
 def _train(places: Places, job: Job, progress: Progress, stop: StopSignal) -> None:
     values = job.training
+    device = find_device()
+    if not is_stand_in(places.weights):
+        refuse_unused_gpu(device, places.resources_file)
     items = check(places.pictures, job.pictures, values.resolution)
     learned = [item for item in items if not item.picture.held_out]
     kept_back = [item for item in items if item.picture.held_out]
@@ -50,7 +54,6 @@ def _train(places: Places, job: Job, progress: Progress, stop: StopSignal) -> No
         # So small a model is not worth sharing out among cores.
         torch.set_num_threads(1)
 
-    device = find_device()
     options = pick_for(device, resolution=values.resolution, batch_size=values.batch_size)
     progress.describe(device=device.words, options=options.training_words, stand_in=weights.stand_in)
     say(f"On {device.words}: {options.training_words}.")
@@ -91,7 +94,7 @@ def _train(places: Places, job: Job, progress: Progress, stop: StopSignal) -> No
         examples=examples,
         order=Order([item.fit.bucket for item in learned], balanced.repeats, values.batch_size, values.seed),
         held_out=HeldOut(denoiser, held_out_examples, [item.picture.shot for item in kept_back], values.seed),
-        states=States(places.work, fingerprint(job, items)),
+        states=States(places.work, fingerprint(job, items, options)),
         options=options,
         on_cpu=device.kind == "cpu",
         progress=progress,

@@ -66,6 +66,11 @@ class Weights:
     """What it says of itself where it is no real model; else empty."""
 
 
+def is_stand_in(folder: Path) -> bool:
+    """Whether the weights in a folder say that they are no real model."""
+    return (folder / STAND_IN_FILE).is_file()
+
+
 def find_weights(base: Base, parts: Sequence[Part], places: Places) -> Weights:
     """Find the base model, and load it from the hub if need be.
 
@@ -84,8 +89,9 @@ def find_weights(base: Base, parts: Sequence[Part], places: Places) -> Weights:
     else:
         folder = _load_from_hub(base, parts)
     variant = HALF if _has_halves(folder, parts) else None
-    marker = folder / STAND_IN_FILE
-    stand_in = marker.read_text(encoding="utf-8").strip().splitlines()[0] if marker.is_file() else ""
+    stand_in = ""
+    if is_stand_in(folder):
+        stand_in = (folder / STAND_IN_FILE).read_text(encoding="utf-8").strip().splitlines()[0]
     return Weights(base.id, folder, variant, _licence(base, folder), stand_in)
 
 

@@ -4,6 +4,7 @@ No time was measured on any of these GPUs here. Each follows from the makers' pe
 diffusers' own example scripts report, rounded up: a job is expected to take a third of it at the least.
 """
 
+import re
 from dataclasses import dataclass
 
 
@@ -22,13 +23,16 @@ SLOWEST = Gpu("an unknown GPU", 16, 6.0)
 
 FAMILIES: dict[str, Gpu] = {
     "ml.g4dn": Gpu("NVIDIA T4", 16, 6.0),
-    "ml.p3": Gpu("NVIDIA V100", 16, 3.0),
     "ml.g5": Gpu("NVIDIA A10G", 24, 2.4),
     "ml.g6": Gpu("NVIDIA L4", 24, 3.6),
     "ml.g6e": Gpu("NVIDIA L40S", 48, 1.2),
     "ml.p4d": Gpu("NVIDIA A100", 40, 1.2),
     "ml.p5": Gpu("NVIDIA H100", 80, 0.9),
 }
+
+_NVIDIA = re.compile(r"ml\.[gp]\d.*")
+_TOO_OLD = {"ml.p2", "ml.p3", "ml.p3dn"}
+"""Their GPUs, Kepler's and Volta's, CUDA 13 does not know any more, which the trainer's PyTorch brings."""
 
 LOCAL_DISK_GB: dict[str, int] = {
     "ml.g4dn.xlarge": 125,
@@ -59,11 +63,14 @@ _GPU_COUNTS = {
     "ml.g6e.12xlarge": 4,
     "ml.g6e.24xlarge": 4,
     "ml.g6e.48xlarge": 8,
-    "ml.p3.8xlarge": 4,
-    "ml.p3.16xlarge": 8,
     "ml.p4d.24xlarge": 8,
     "ml.p5.48xlarge": 8,
 }
+
+
+def has_gpu(instance_type: str) -> bool:
+    """Whether an instance type has a GPU that the trainer can use, as far as its name tells."""
+    return bool(_NVIDIA.fullmatch(instance_type)) and instance_type.rpartition(".")[0] not in _TOO_OLD
 
 
 def gpu_count(instance_type: str) -> int:

@@ -9,7 +9,7 @@ from storycast.advice import FEW_PICTURES
 from storycast.errors import BudgetExceededError, TrainingAccessError, TrainingPlanInvalidError
 from storycast.estimate import hosting_most_usd, training_hours, training_most_usd, training_usd
 from storycast.findings import Finding
-from storycast.instances import FAMILIES, LOCAL_DISK_GB, gpu, gpu_count
+from storycast.instances import FAMILIES, LOCAL_DISK_GB, gpu, gpu_count, has_gpu
 from storycast.licences import licence_of
 from storycast.ports import RoleInspector
 from storycast.prices import price_table, usd
@@ -188,10 +188,17 @@ def _licence(settings: Settings) -> Finding:
 def _instance(settings: Settings) -> Iterator[Finding]:
     lora, batch_size = settings.training.lora, settings.training.values.batch_size
     kind = lora.instance_type
+    if not has_gpu(kind):
+        message = (
+            f"{kind} has no GPU that the trainer can use: it needs one of NVIDIA's, of Turing or later, and would "
+            f"be paid for days without. Name a training.lora.instance_type of {', '.join(FAMILIES)}."
+        )
+        yield Finding("problem", "instance", message, TrainingPlanInvalidError)
+        return
     if kind.rpartition(".")[0] not in FAMILIES:
         message = (
             f"{kind} is no instance type that this release knows: it is counted as the dearest and slowest one. "
-            f"Known are those of {', '.join(FAMILIES)}; the trainer needs a GPU."
+            f"Known are those of {', '.join(FAMILIES)}."
         )
         yield Finding("warning", "instance", message)
         return

@@ -147,7 +147,7 @@ def training_job(run_id: str, training_id: str, session_id: str, task: str) -> s
 
 
 def training_work(run_id: str, training_id: str) -> str:
-    """Prefix of a training's work folder, all that its jobs give back: a session goes on where the last one ended."""
+    """Prefix of a training's work folder: all that its jobs give back, and where the next one goes on."""
     return run_file(run_id, f"training/{training_id}/work-train/")
 
 

@@ -70,7 +70,7 @@ def work_folder(plan: TrainingPlan | Billed, task: Task) -> str:
     """Return the prefix of the work folder of a session's job.
 
     That of a training is the run's, whichever session trains: its claim lets one at a time, and the trainer goes
-    on from a state that is of the same job. A drawing goes on from nothing: what is drawn is asked of no other job.
+    on from a state that is of the same job. A drawing has its own: what is drawn is asked of no other job.
     """
     if task == "train":
         return keys.training_work(plan.run_id, plan.training_id)
