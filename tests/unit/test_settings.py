@@ -120,6 +120,8 @@ def test_spaces_round_values_are_taken_off() -> None:
         ("characters: [{name: 'a<b'}]", "characters[0].name: a name must not hold"),
         ('characters: [{name: "a\\tb"}]', "characters[0].name: a name must not hold"),
         ("characters: [{name: A}, {name: a}]", "characters: two are called 'a'"),
+        ("characters: [{name: A, clusters: [c-1]}, {name: B, clusters: [c-1]}]", "characters: the cluster c-1 is"),
+        ("characters: [{name: A, clusters: [c-1]}]\ndetection: {drop: [c-1]}", "characters: the cluster c-1 is"),
         ("characters: [{name: A, references: [../x/*.jpg]}]", "characters[0].references: '../x/*.jpg' must be"),
         ("characters: [{name: A, references: [/etc/*]}]", "characters[0].references: "),
         ("characters: [{name: A, references: cast/*.jpg}]", "characters[0].references: "),

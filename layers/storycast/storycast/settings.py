@@ -382,6 +382,10 @@ class Settings(_Strict):
             if character.name.casefold() in seen:
                 raise ValueError(f"characters: two are called '{character.name}'")
             seen.add(character.name.casefold())
+        told = [one for character in self.characters for one in set(character.clusters)] + [*self.detection.drop]
+        for one in sorted(set(told)):
+            if told.count(one) > 1:
+                raise ValueError(f"characters: the cluster {one} is several characters, or is dropped as well")
         return self
 
     @property
