@@ -275,7 +275,7 @@ def test_a_job_that_is_not_there_is_none(jobs: SageMakerJobs, stubber: Stubber, 
 def test_a_look_that_is_refused_is_not_an_absence(jobs: SageMakerJobs, stubber: Stubber) -> None:
     """Else a teardown would take a job that it may not see for one that has ended."""
     stubber.add_client_error("describe_training_job", "AccessDeniedException", "not authorized")
-    with pytest.raises(TrainingAccessError):
+    with pytest.raises(TrainingAccessError, match="SageMakerTraining=off while jobs ran"):
         jobs.find(NAME)
     stubber.add_client_error("describe_training_job", "ValidationException", "1 validation error detected")
     with pytest.raises(ClientError):
@@ -291,7 +291,7 @@ def test_a_stop_that_comes_too_late_is_no_fault(jobs: SageMakerJobs, stubber: St
     stubber.add_client_error("stop_training_job", "ResourceNotFound", "x")
     jobs.stop(NAME)
     stubber.add_client_error("stop_training_job", "AccessDeniedException", "x")
-    with pytest.raises(TrainingAccessError):
+    with pytest.raises(TrainingAccessError, match="SageMakerTraining=off while jobs ran"):
         jobs.stop(NAME)
 
 

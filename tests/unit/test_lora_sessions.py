@@ -17,7 +17,7 @@ from storycast.errors import (
     TrainingAccessError,
     TrainingPlanInvalidError,
 )
-from storycast.estimate import job_hour_usd
+from storycast.estimate import hosting_most_usd, job_hour_usd
 from storycast.job_time import LEAST_HOURS
 from storycast.lora_job import LoraJob
 from storycast.ports import JobFacts
@@ -575,6 +575,20 @@ def test_a_job_that_still_saves_its_state_keeps_others_out_of_its_folder(account
     assert account.start(second)["is_own"] is True
 
 
+def test_two_trainings_of_a_run_at_once_share_its_budget(account: Account) -> None:
+    first = account.plan(1, training={"max_hours": 2}, budget_usd=8)
+    account.start(first)
+    second = account.plan(2, training={"step_count": 200, "max_hours": 72}, budget_usd=8)
+    account.start(second)
+    hour_usd = job_hour_usd(first.settings)
+    run_s = [account.sagemaker.orders[plan.job_name].max_run_s for plan in (first, second)]
+    assert run_s[0] == 2 * 3600
+    stop_s = 2 * 120
+    assert (sum(run_s) + stop_s) / 3600 * hour_usd + hosting_most_usd(second.settings) <= 8
+    with pytest.raises(BudgetExceededError):
+        account.plan(3, training={"step_count": 300}, budget_usd=8)
+
+
 def test_another_training_of_the_run_has_another_folder(account: Account) -> None:
     first, second = account.plan(1), account.plan(2, training={"step_count": 200})
     account.start(first)
@@ -761,6 +775,21 @@ def test_nothing_is_started_where_all_was_drawn_meanwhile(account: Account) -> N
     assert account.look_at_hosting(second)["status"] == "InService"
     assert account.sagemaker.made("create") == [first.job_name, first.hosting_name]
     assert drawn(account, second, 1)["pictures"] == 3
+
+
+def test_an_attempt_that_died_before_its_job_starts_none_where_all_was_drawn_meanwhile(account: Account) -> None:
+    first = trained(account)
+    second = account.plan(2)
+    with pytest.raises(DiedError):
+        account.provision(second, _dies_before_create)
+    assert row_of(account, second.hosting_name).state == "intended"
+    account.provision(first)
+    account.sagemaker.end(first.hosting_name)
+    account.look_at_hosting(first)
+    assert account.provision(second) == {"name": second.hosting_name}
+    assert account.look_at_hosting(second)["status"] == "InService"
+    assert account.sagemaker.made("create") == [first.job_name, first.hosting_name], "a job without panels fails"
+    assert account.torn_down(session_scope(second))["status"] == "ended"
 
 
 def test_drawing_without_a_model_or_after_the_teardown_is_refused(account: Account) -> None:

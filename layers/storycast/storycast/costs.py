@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from storycast.billing import Billed
@@ -21,6 +21,11 @@ BY_JOB = "drawn by the drawing job, which is billed by the hour"
 
 JOB_STAGES = {"training_job": "start_training", "drawing_job": "provision_model"}
 """Functions that start a SageMaker job, by the kind of its row."""
+
+STAND_IN_JOBS = (
+    "Its training jobs count as long as the stand-in's tiny model took; AWS's take longer and cost more, as the "
+    "estimate says."
+)
 
 COUNTED = (
     "detections",
@@ -74,6 +79,8 @@ class Costs:
     lines: tuple[CostLine, ...]
     charged: bool
     """False where local stand-ins answered, who charge nobody."""
+    has_jobs: bool = False
+    """Whether jobs are among them that are billed by the time that they take."""
 
     @property
     def total_usd(self) -> float:
@@ -86,7 +93,9 @@ class Costs:
         listed = f"At AWS's list prices of {self.as_of}"
         if self.charged:
             return f"{listed}, without free tiers, taxes and discounts; AWS's own bill is the truth."
-        return f"{listed}; this run used local stand-ins and nobody was charged."
+        nobody = f"{listed}; this run used local stand-ins and nobody was charged."
+        # A job's time is all that it costs, and a stand-in's says nothing of it.
+        return f"{nobody} {STAND_IN_JOBS}" if self.has_jobs else nobody
 
     def to_json(self) -> dict[str, Any]:
         """Return it as ``Run.cost`` holds it."""
@@ -144,6 +153,7 @@ def costs(
         as_of=price_table().as_of,
         lines=tuple(line for line in lines if line.count),
         charged=is_charged(run),
+        has_jobs=any(row.kind in JOB_STAGES for row in billing_rows),
     )
 
 
@@ -153,8 +163,20 @@ def is_charged(run: Run) -> bool:
 
 
 def spent_usd(run: Run, billing_rows: Sequence[Billed], now: datetime) -> float:
-    """Return what a run has cost so far, as :func:`costs` counts it: jobs in full, hosting by begun hours."""
-    return costs(run, billing_rows, now).total_usd
+    """Return what of the budget is gone: what a run has cost so far, as :func:`costs` counts it.
+
+    Jobs on Bedrock count in full, hosting by begun hours. A SageMaker job that runs counts with all that it may
+    yet cost before AWS's own clock ends it: another session's must not find that money again.
+    """
+    return costs(run, [_at_its_clocks_end(row) for row in billing_rows], now).total_usd
+
+
+def _at_its_clocks_end(row: Billed) -> Billed:
+    """Return the row of a SageMaker job as if it had run for as long as it may; others as they are."""
+    if row.kind not in JOB_STAGES or row.created_at is None or row.ended_at is not None or not row.max_run_s:
+        return row
+    most = timedelta(seconds=row.max_run_s, hours=JOB_STOP_HOURS)
+    return row.model_copy(update={"ended_at": row.created_at + most})
 
 
 def hosted_hours(row: Billed, now: datetime) -> int:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, get_args
 
 from botocore.exceptions import ClientError
@@ -34,6 +35,10 @@ _REFUSED: dict[str, type[StorycastError]] = {
     "ResourceInUse": DependencyUnavailableError,
 }
 _MAY_NOT_LOOK: dict[str, type[StorycastError]] = {"AccessDeniedException": TrainingAccessError}
+SWITCHED_OFF = (
+    "If the stack was deployed with SageMakerTraining=off while jobs ran, deploy it with it on until "
+    "they have ended. AWS's own clock ends them, too."
+)
 _ACCESS = re.compile(r"assume|role|repository|image|ecr|registry|not authorized|s3:ListBucket", re.IGNORECASE)
 """Words of the ValidationException that is about the role, the image or the bucket, not about the values."""
 _GONE = re.compile(r"not found|does not exist|could not find", re.IGNORECASE)
@@ -80,7 +85,7 @@ class SageMakerJobs:
 
     def find(self, name: str) -> JobFacts | None:
         """Return what is known of a job; None where there is none of this name."""
-        with translated(f"DescribeTrainingJob {name}", _MAY_NOT_LOOK):
+        with _allowed(f"DescribeTrainingJob {name}"):
             try:
                 return _facts(self._sagemaker.describe_training_job(TrainingJobName=name))
             except ClientError as error:
@@ -90,7 +95,7 @@ class SageMakerJobs:
 
     def stop(self, name: str) -> None:
         """Ask a job to stop; one that has ended already or is gone is no fault."""
-        with translated(f"StopTrainingJob {name}", _MAY_NOT_LOOK):
+        with _allowed(f"StopTrainingJob {name}"):
             try:
                 self._sagemaker.stop_training_job(TrainingJobName=name)
             except ClientError as error:
@@ -100,11 +105,21 @@ class SageMakerJobs:
 
     def under_way(self) -> Iterator[JobFacts]:
         """Yield every job of the account in this region that is in progress."""
-        with translated("ListTrainingJobs", _MAY_NOT_LOOK):
+        with _allowed("ListTrainingJobs"):
             pages = self._sagemaker.get_paginator("list_training_jobs").paginate(StatusEquals="InProgress")
             for page in pages:
                 for summary in page.get("TrainingJobSummaries", ()):
                     yield _facts(summary)
+
+
+@contextmanager
+def _allowed(what: str) -> Iterator[None]:
+    """Say what to do where the function may not even look; other faults as everywhere."""
+    try:
+        with translated(what, _MAY_NOT_LOOK):
+            yield
+    except TrainingAccessError as error:
+        raise TrainingAccessError(f"{error} {SWITCHED_OFF}") from error
 
 
 def _request(job: ContainerJob, role_arn: str, image_uri: str) -> dict[str, Any]:

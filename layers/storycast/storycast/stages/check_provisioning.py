@@ -24,9 +24,11 @@ def check_provisioning(
         ``message``, for people.
     """
     row = book.row(plan.hosting_name)
-    if row is None and panels_are_paid(store, plan):
-        return {"status": "InService", "message": "all panels are drawn already"}
     found = renderer.find(row) if row else None
+    # Also where an attempt meant to make it, and another session has drawn all before the next one.
+    was_made = found is not None or (row is not None and row.arn is not None)
+    if not was_made and panels_are_paid(store, plan):
+        return {"status": "InService", "message": "all panels are drawn already"}
     if row is not None and found is not None and found.ended_at is not None:
         return _ended(plan, row, found, store, book, renderer)
     if row is None or row.state in {"ending", "ended"} or found is None:

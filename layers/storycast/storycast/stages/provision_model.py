@@ -37,7 +37,9 @@ def provision_model(
         raise ModelMissingError(
             f"The training {plan.training_id} of {plan.run_id} has no model to draw with. Train it first."
         )
-    if book.row(plan.hosting_name) is None and panels_are_paid(store, plan):
+    planned = book.row(plan.hosting_name)
+    is_made = planned is not None and (planned.arn is not None or renderer.find(planned) is not None)
+    if not is_made and panels_are_paid(store, plan):
         return {"name": plan.hosting_name}
     left_usd = _left_usd(plan, store, book, now)
     row = book.intend(renderer.row(plan, now, lambda: left_usd))
