@@ -134,8 +134,10 @@ def test_references_match_as_they_do_in_the_bucket(project_file: Path, video: Pa
     ]
 
 
-def test_what_this_release_lacks_is_refused_before_an_upload(video: Path) -> None:
-    assert "training.target: sagemaker" in refused(video, "--train", "sagemaker")
+def test_what_this_release_lacks_is_refused_before_an_upload(project_file: Path, video: Path) -> None:
+    with project_file.open("a", encoding="utf-8") as file:
+        file.write("captions: {prompt: mine.txt}\n")
+    assert "captions.prompt" in refused(video, "--project", project_file)
 
 
 def test_a_training_needs_a_budget_where_the_project_file_is_here(project_file: Path, video: Path) -> None:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
+from local.standins import bedrock_world
 from tests.contract.trainings import CANVAS, image_body
 
 pytestmark = pytest.mark.usefixtures("role", "active")
@@ -129,8 +130,12 @@ def test_a_list_finds_names_that_contain_and_turns_pages(call, trained, host, cl
     assert failed["provisionedModelSummaries"] == []
 
 
-def test_hosting_is_renamed_and_given_another_model(call, hosted, trained, host, reaches, client, own):
+def test_hosting_is_renamed_and_given_another_model(
+    call, hosted, trained, host, reaches, client, own, monkeypatch
+):
     arn, model = hosted("first-model"), trained("second-model")
+    # A busy machine takes its time between these calls.
+    monkeypatch.setattr(bedrock_world, "DELETION_SECONDS", 600.0)
     before = call("bedrock", "GetProvisionedModelThroughput", provisionedModelId=arn)["modelArn"]
     update = {"provisionedModelId": arn, "desiredProvisionedModelName": "renamed", "desiredModelId": model}
     call("bedrock", "UpdateProvisionedModelThroughput", **update)
@@ -140,6 +145,7 @@ def test_hosting_is_renamed_and_given_another_model(call, hosted, trained, host,
     assert call("bedrock-runtime", "InvokeModel", modelId=arn, body=image_body("Mara"))["body"]
     with pytest.raises(client("bedrock").exceptions.ValidationException, match="Updating"):
         call("bedrock", "UpdateProvisionedModelThroughput", **update)
+    monkeypatch.setattr(bedrock_world, "DELETION_SECONDS", 0.0)
     assert reaches(arn, "InService")["modelArn"] == model
     host("taken", before)
     with pytest.raises(client("bedrock").exceptions.ValidationException, match="in use"):
