@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from storycast import keys
+from storycast.container_jobs import LOG_GROUP
 from storycast.stages.complete_human_review import ENDS
 from storycast.teardown import TearDownRequest
-from storycast.trainers import LOG_GROUP
 from tests.workflow.files import ROOT, resources, template
 from tests.workflow.test_state_machines import DISTRIBUTED, NESTED, TASKS, _function
 

@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from storycast.billing import Billed, BilledKind
-from storycast.job_time import OVERDUE, run_seconds
+from storycast.container_jobs import container_job, job_row, log_words, progress_words
+from storycast.job_time import OVERDUE
 from storycast.lora_job import LoraJob, base_model, job_panel
 from storycast.lora_work import Adapter, keep_panels, read_work
 from storycast.names import is_job_name
 from storycast.ports import ContainerJobs, JobFacts, ModelHost, ObjectStore, ThroughputFacts
 from storycast.storyboard import unpaid_orders
-from storycast.trainers import container_job, log_words, progress_words, tags
-from storycast.training import CLOCK_GRACE, Target, TrainedModel, TrainingPlan
+from storycast.training import Target, TrainedModel, TrainingPlan, resource_tags
 
 HOSTING_PATIENCE = timedelta(hours=2)
 """Hosting comes into service within minutes; after this long it is given up."""
@@ -112,7 +112,7 @@ class BedrockHosting:
 
     def start(self, plan: TrainingPlan, model: TrainedModel, row: Billed) -> str:
         """Begin to host the model."""
-        return self._host.create(row.name, model.model_arn, row.model_units, tags(plan))
+        return self._host.create(row.name, model.model_arn, row.model_units, resource_tags(plan))
 
     def find(self, row: Billed) -> RendererFacts | None:
         """Return what is known of a hosting, by its ARN where that is known."""
@@ -159,14 +159,7 @@ class SageMakerDrawing:
     def row(self, plan: TrainingPlan, now: datetime, left_usd: Callable[[], float]) -> Billed:
         """Return the row of a session's drawing job: it may run as long as the project and the budget allow."""
         hours = plan.settings.hosting.hours
-        return plan.billed(
-            self.kind,
-            plan.hosting_name,
-            now,
-            hours=hours + CLOCK_GRACE.total_seconds() / 3600,
-            instance_type=plan.settings.training.lora.instance_type,
-            max_run_s=run_seconds(plan.settings, left_usd(), hours, "drawing the storyboard"),
-        )
+        return job_row(plan, self.kind, plan.hosting_name, now, left_usd, hours, "drawing the storyboard")
 
     def start(self, plan: TrainingPlan, model: TrainedModel, row: Billed) -> str:
         """Tell a job which panels are not drawn yet, of both models, and start it."""

@@ -1,43 +1,24 @@
 """What trains, on Amazon Bedrock and on SageMaker, behind one interface: the stages know no target."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from storycast import keys
 from storycast.billing import Billed, BilledKind
+from storycast.container_jobs import container_job, job_row, progress_words
 from storycast.errors import TrainingPlanInvalidError
-from storycast.fingerprint import fingerprint
 from storycast.frames import from_json_lines
-from storycast.job_time import run_seconds, wait_seconds
-from storycast.lora_job import FORMAT, JobPicture, LoraJob, Task, base_model, job_values
-from storycast.lora_work import WEIGHTS, Adapter, JobProgress, read_work, work_folder
+from storycast.lora_job import JobPicture, LoraJob, base_model, job_values
+from storycast.lora_work import WEIGHTS, Adapter, read_work, work_folder
 from storycast.losses import read_losses
-from storycast.ports import ContainerJob, ContainerJobs, CustomizationJob, Customizer, JobFacts, ObjectStore
-from storycast.training import CLOCK_GRACE, Target, TrainedModel, TrainingPlan, hyperparameters
+from storycast.ports import ContainerJobs, CustomizationJob, Customizer, JobFacts, ObjectStore
+from storycast.training import Target, TrainedModel, TrainingPlan, hyperparameters, resource_tags
 
-LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 PICTURES = "pictures.jsonl"
 """File of a session: what an adapter is trained on, and what is held out of it."""
-
-_WAITING = {"Starting", "Pending", "LaunchingMLInstances"}
-_WORDS = {
-    "Starting": "starting",
-    "Pending": "waiting for capacity",
-    "LaunchingMLInstances": "starting a machine",
-    "PreparingTrainingStack": "starting a machine",
-    "DownloadingTrainingImage": "fetching the container's image",
-    "Downloading": "fetching its input",
-    "Training": "working",
-    "Uploading": "saving its results",
-    "Updating": "being changed",
-    "Interrupted": "interrupted: AWS took the machine back, it goes on from its last checkpoint",
-    "Restarting": "interrupted, restarts",
-    "Stopping": "stopping",
-}
-"""SageMaker's secondary statuses of a job that has not ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +110,7 @@ class BedrockTrainer:
                 manifest_uri=f"s3://{self._store.bucket}/{plan.manifest_key}",
                 output_uri=f"s3://{self._store.bucket}/{output}",
                 hyperparameters=hyperparameters(plan.settings.training),
-                tags=tags(plan),
+                tags=resource_tags(plan),
             )
         )
 
@@ -178,14 +159,7 @@ class SageMakerTrainer:
     def row(self, plan: TrainingPlan, now: datetime, left_usd: Callable[[], float]) -> Billed:
         """Return the row of a session's job: it may run as long as the project and the budget allow."""
         hours = plan.settings.training.max_hours
-        return plan.billed(
-            self.kind,
-            plan.job_name,
-            now,
-            hours=hours + CLOCK_GRACE.total_seconds() / 3600,
-            instance_type=plan.settings.training.lora.instance_type,
-            max_run_s=run_seconds(plan.settings, left_usd(), hours, "the training"),
-        )
+        return job_row(plan, self.kind, plan.job_name, now, left_usd, hours, "the training")
 
     def start(self, plan: TrainingPlan, row: Billed) -> str:
         """Write down what the job is told, and start it; see :meth:`Trainer.start`."""
@@ -196,7 +170,6 @@ class SageMakerTrainer:
             raise TrainingPlanInvalidError(f"There is no {key}. Start the training again.") from None
         training = plan.settings.training
         job = LoraJob(
-            format=FORMAT,
             name=row.name,
             task="train",
             project=plan.project,
@@ -269,78 +242,6 @@ class SageMakerTrainer:
         ours = f"s3://{self._store.bucket}/"
         folder = model.model_arn.removeprefix(ours)
         return folder if model.model_arn.startswith(ours) and folder.endswith("/adapter/") else None
-
-
-def tags(plan: TrainingPlan) -> dict[str, str]:
-    """Return what a session's resources are tagged with; a project's own name may hold what tags may not."""
-    return {
-        "storycast:run": plan.run_id,
-        "storycast:training": plan.training_id,
-        "storycast:project": fingerprint(project=plan.project),
-    }
-
-
-def container_job(
-    store: ObjectStore,
-    plan: TrainingPlan,
-    row: Billed,
-    job: LoraJob,
-    *,
-    asked_hours: float,
-    hyperparameters: Mapping[str, str],
-    manifests: Mapping[str, str] | None = None,
-    prefixes: Mapping[str, str] | None = None,
-) -> ContainerJob:
-    """Write a container job's ``job.json`` and return what the service is asked for.
-
-    Args:
-        store: The bucket.
-        plan: The session.
-        row: The job's row, which bounds how long it runs.
-        job: What it shall do.
-        asked_hours: How long it may take in all where it waits for spot capacity.
-        hyperparameters: What readers of the service's console see.
-        manifests: Input of its own that manifests name, by channel.
-        prefixes: Input of its own below a prefix, by channel.
-    """
-    bucket, lora = f"s3://{store.bucket}/", plan.settings.training.lora
-    folder = keys.training_job(plan.run_id, plan.training_id, plan.session_id, job.task)
-    store.put(f"{folder}job.json", job.model_dump_json(indent=1).encode() + b"\n", "application/json")
-    is_copied = job.base_model.source == "folder"
-    weights = {"weights": job.base_model.id} if is_copied else {}
-    return ContainerJob(
-        name=row.name,
-        arguments=(job.task,),
-        prefixes={"job": f"{bucket}{folder}", **weights, **(prefixes or {})},
-        manifests=manifests or {},
-        work_uri=f"{bucket}{work_folder(plan, job.task)}",
-        output_uri=f"{bucket}{keys.training_output(plan.run_id, plan.training_id, plan.session_id)}",
-        instance_type=row.instance_type,
-        volume_gb=lora.volume_gb,
-        max_run_s=row.max_run_s,
-        max_wait_s=wait_seconds(plan.settings, asked_hours, row.max_run_s),
-        # The model hub is on the internet; nothing else that a job needs is.
-        is_isolated=is_copied,
-        hyperparameters=hyperparameters,
-        tags=tags(plan),
-    )
-
-
-def log_words(job_name: str) -> str:
-    """Return where a container job's log is."""
-    return f"Its log: {LOG_GROUP}, streams {job_name}/, in CloudWatch."
-
-
-def progress_words(store: ObjectStore, row: Billed, job: JobFacts, task: Task) -> str:
-    """Return how far a container job is, by SageMaker's word and, while it is at work, by its own."""
-    if job.secondary in _WAITING and job.uses_spot:
-        return "waiting for spot capacity"
-    if job.secondary == "Training":
-        told = read_work(store, f"{work_folder(row, task)}progress.json", JobProgress)
-        # An older one is of the session before, whose folder this job goes on in.
-        if told is not None and (told.at is None or told.at >= job.created_at):
-            return told.words
-    return _WORDS.get(job.secondary, job.secondary)
 
 
 def _is_there(store: ObjectStore, key: str) -> bool:

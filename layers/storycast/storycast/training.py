@@ -253,6 +253,15 @@ def training_claim(plan: TrainingPlan) -> str:
     return f"training#{plan.project}#{plan.fingerprint}"
 
 
+def resource_tags(plan: TrainingPlan) -> dict[str, str]:
+    """Return what a session's resources are tagged with; a project's own name may hold what tags may not."""
+    return {
+        "storycast:run": plan.run_id,
+        "storycast:training": plan.training_id,
+        "storycast:project": fingerprint(project=plan.project),
+    }
+
+
 def write_training_plan(store: "ObjectStore", plan: TrainingPlan) -> None:
     """Write a session's plan."""
     key = keys.training_file(plan.run_id, plan.training_id, plan.session_id, "plan.json")

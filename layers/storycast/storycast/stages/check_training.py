@@ -5,6 +5,7 @@ from typing import Any
 
 from storycast import keys
 from storycast.billing import Billed
+from storycast.container_jobs import log_words
 from storycast.job_time import OVERDUE, overdue_words
 from storycast.lora_work import work_folder
 from storycast.ports import BillingBook, Claims, JobFacts, ObjectStore
@@ -12,7 +13,7 @@ from storycast.stages.billing_copy import copy_rows
 from storycast.stages.reading import read_record
 from storycast.stages.trained import record_model
 from storycast.stages.training_claims import holder_of
-from storycast.trainers import Trainer, log_words
+from storycast.trainers import Trainer
 from storycast.training import TrainedModel, TrainingPlan, training_claim
 
 
