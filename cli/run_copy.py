@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectTypeDef
 
 WORKERS = 8
+NOT_FOR_PEOPLE = re.compile(r"training/.+/work-train/state-\d+/")
+"""States that a training job goes on from: hundreds of MB that are of use to the trainer alone."""
 Outcome = Literal["copied", "unchanged"]
 
 
@@ -59,7 +62,8 @@ def copy_run(
     """Copy ``runs/<run_id>/`` to ``out/<run_id>/``.
 
     Files that are the same already stay untouched; files of the folder that are not in the bucket stay, too.
-    Nothing is ever written outside of ``out/<run_id>``, whatever the keys say and wherever links lead.
+    Nothing is ever written outside of ``out/<run_id>``, whatever the keys say and wherever links lead. The states
+    that a training job goes on from are not copied.
 
     Args:
         s3: The client.
@@ -82,7 +86,7 @@ def copy_run(
         below = stored["Key"].removeprefix(keys.run_folder(run_id))
         if below.endswith("/") and not stored["Size"]:
             continue  # what the console writes as a folder
-        if not below.startswith(only):
+        if not below.startswith(only) or NOT_FOR_PEOPLE.match(below):
             continue
         try:
             jobs.append((stored, safe_path(folder, below)))

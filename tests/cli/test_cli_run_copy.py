@@ -33,6 +33,22 @@ def test_a_run_is_laid_out_as_in_the_bucket(target: Target, tmp_path: Path, scre
     assert (tmp_path / "out" / RUN / "grüße.txt").read_text() == "grüße.txt"
 
 
+def test_what_only_the_trainer_goes_on_from_stays_in_the_bucket(
+    target: Target, tmp_path: Path, screen: Screen
+) -> None:
+    work = "training/t0a1b2c3d/work-train/"
+    for name in ("state-000250/optimizer.bin", "state-000250/complete.json", "metrics.csv", "adapter/README.md"):
+        put(target, work + name)
+    put(target, "dataset/images/state-000250/x.png")
+    copy = copy_run(target.s3, target.bucket, RUN, tmp_path, screen)
+    assert copy.left_out == ()
+    assert everything_below(tmp_path / RUN) == {
+        f"{work}metrics.csv",
+        f"{work}adapter/README.md",
+        "dataset/images/state-000250/x.png",
+    }
+
+
 def test_repeating_a_copy_sends_only_what_changed(target: Target, tmp_path: Path, screen: Screen) -> None:
     for name in ("a", "b", "c"):
         put(target, name)
