@@ -106,7 +106,7 @@ def _table(made: Estimate) -> Table:
     table.add_column("What")
     table.add_column("Count", justify="right")
     table.add_column("Price each", justify="right")
-    table.add_column("Cost", justify="right", footer=_amounts(made.total), no_wrap=True)
+    table.add_column("Cost", justify="right", footer=amounts(made.total), no_wrap=True)
     for line in made.lines:
         each = "by formula" if line.unit_usd is None else _price(line.unit_usd)
         if not line.price_known:
@@ -114,7 +114,7 @@ def _table(made: Estimate) -> Table:
         elif not line.price_confirmed:
             each += " unconfirmed"
         counted = "" if line.unit_usd is None else _counts(line.count)
-        cells = (line.stage.replace("_", " "), line.what, counted, each, _amounts(line.usd))
+        cells = (line.stage.replace("_", " "), line.what, counted, each, amounts(line.usd))
         table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
 
@@ -135,6 +135,7 @@ def _count(number: float) -> str:
     return f"{number:,.0f}" if number >= 10 or number == round(number) else f"{number:.2f}"
 
 
-def _amounts(amount: Range) -> str:
+def amounts(amount: Range) -> str:
+    """Return a range of dollars, or one amount where both ends read the same."""
     low, high = usd(amount.low), usd(amount.high)
     return high if low == high else f"{low} to {high}"

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from cli.claims import StartedRun
 from cli.consent import agreed
 from cli.ending import see_through
+from cli.estimating import amounts
 from cli.objects import read
 from cli.problems import DONE, InputRefusedError, TargetUnusableError
 from cli.run_copy import check_out
@@ -213,10 +214,10 @@ def _tell_cost(target: Target, settings: Settings, session: Session, screen: Scr
         graded = "grading the panels" if by_job else "the base model's panels"
         parts[f"{graded} of {prompts} {'prompt' if prompts == 1 else 'prompts'}"] = storyboard_usd(settings)
     cost = sum(parts.values(), NOTHING)
-    said = "; ".join(f"{part}: {_range(amount)}" for part, amount in parts.items() if amount.high)
+    said = "; ".join(f"{part}: {amounts(amount)}" for part, amount in parts.items() if amount.high)
     would = "It costs" if target.kind == "aws" else "AWS would charge"
     screen.say(
-        f"{would} {_range(cost)} at list prices of {price_table().as_of}"
+        f"{would} {amounts(cost)} at list prices of {price_table().as_of}"
         + (f" ({said})." if said else ".")
         + (" What was paid before is not paid again." if cost.high else "")
         + ("" if target.kind == "aws" else " On this machine it costs nothing.")
@@ -235,10 +236,6 @@ def _tell_job(settings: Settings, screen: Screen) -> None:
     said = f"{cheaper}AWS's own clock ends the training at {most} at the latest ({hours}, and the budget)."
     screen.say(said[0].upper() + said[1:])
     screen.say(f"Base model {licence_of(training.model_id).words}")
-
-
-def _range(amount: Range) -> str:
-    return usd(amount.low) if amount.low == amount.high else f"{usd(amount.low)} to {usd(amount.high)}"
 
 
 def _agreed(cost: Range, session: Session, screen: Screen, *, yes: bool) -> bool:

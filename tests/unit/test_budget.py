@@ -232,6 +232,8 @@ def test_nobody_is_charged_for_what_stand_ins_did() -> None:
     assert not here.charged
     assert "nobody was charged" in here.statement
     assert here.total_usd > 0
+    assert "tiny model" not in here.statement, "no job took its time"
+    assert "tiny model" in costs(run("Storycast local stand-in"), [container_job()], NOW).statement
     there = costs(run(paid_detections=5), (), NOW)
     assert there.charged
     assert there.as_of in there.statement

@@ -399,11 +399,11 @@ def test_a_training_picture_that_is_not_in_the_dataset_is_passed_over() -> None:
     assert world.grade()[0].verdict != "copy"
 
 
-def test_a_composite_is_not_graded_and_costs_nothing() -> None:
+def test_what_a_stand_in_drew_is_not_graded_and_costs_nothing() -> None:
     world = _World(["Mara walks"])
     world.draw(_bytes(_panel(RED), COMPOSITE_MARK))
     (grade,) = world.grade()
-    assert (grade.verdict, grade.reason, grade.missing) == ("not graded", "composite", ())
+    assert (grade.verdict, grade.reason, grade.missing) == ("not graded", "a local stand-in drew it", ())
     assert (world.detector.calls, world.embedder.calls) == (0, 0)
 
 

@@ -191,7 +191,7 @@ def _tiles(
         (duration(worked) if worked else "", "of jobs that train and draw"),
         (
             costs.actual if costs else "",
-            "at list prices" if not costs or costs.charged else "on AWS; nobody was charged",
+            "at list prices" if not costs or costs.charged else "at list prices; nobody was charged",
         ),
     ]
     return [Tile(value, label) for value, label in shown if value]

@@ -45,6 +45,7 @@ from storycast.training import TrainingPlan
 
 SHORTLIST = 12
 """Training pictures, the likest by embedding, whose pixels are compared; the rest can't be what it repeats."""
+STAND_IN_REASON = "a local stand-in drew it"
 WORKERS = 4
 """Panels that are looked at at once; new accounts have small quotas."""
 
@@ -76,8 +77,8 @@ def grade_storyboard(
 ) -> dict[str, Any]:
     """Grade a session's panels and write ``grades.json``, once for the session and once for the run's storyboard.
 
-    A panel is looked at once, whichever session asks; composites are never looked at. The run gets its copy of the
-    panels here too, for a session whose panels were all paid before draws nothing.
+    A panel is looked at once, whichever session asks; what stand-ins drew is never looked at. The run gets its copy
+    of the panels here too, for a session whose panels were all paid before draws nothing.
 
     Returns:
         How many pictures have which verdict.
@@ -186,7 +187,7 @@ def _grade(
 ) -> tuple[Grade, PanelLook | None]:
     expected = names_in(one.panels.request.prompt, known.names)
     if one.panels.composite:
-        return _graded(one, known, expected, "not graded", "composite"), None
+        return _graded(one, known, expected, "not graded", STAND_IN_REASON), None
     if not known.references.vectors and not known.trained.crop_ids:
         reason = "there are neither held-out nor reference pictures to compare it with"
         return _graded(one, known, expected, "not graded", reason), None
