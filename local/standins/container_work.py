@@ -214,11 +214,13 @@ class ContainerWork:
         phase, step = _progress(root)
         if phase not in {"training", "drawing"}:
             return None
-        if self._asked.exceed:
-            return "MaxRuntimeExceeded"
         # The file is written every two seconds, in which the small model makes all its steps; a line comes sooner.
         printed = _STEP.findall(self._log_file.read_text("utf-8", "replace"))
-        if max(step, *map(int, printed), 0) >= (self._asked.interrupt_after_step or 0):
+        done = max(step, *map(int, printed), 0)
+        if self._asked.exceed:
+            # Of a training after some steps, so that there is something to go on from.
+            return "MaxRuntimeExceeded" if done or phase == "drawing" else None
+        if done >= (self._asked.interrupt_after_step or 0):
             self._may_interrupt = False
             return "interrupted"
         return None

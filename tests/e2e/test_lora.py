@@ -273,15 +273,27 @@ def test_a_job_that_somebody_stops_ends_the_session(stack: Stack, whole: Ended) 
     assert_rows_are_closed(stack)
 
 
-def test_a_job_that_aws_s_own_clock_ends_is_overdue(stack: Stack, whole: Ended) -> None:
+def test_a_job_that_aws_s_own_clock_ends_is_overdue_and_goes_on_in_the_next_session(
+    stack: Stack, whole: Ended
+) -> None:
     mark = stack.calls_so_far()
     stack.standins("outcomes", {"training_job": {"exceed": True}})
-    ended = torn_down(stack, train(stack, 24, training={"lora": {"spot": False}}))
+    ended = torn_down(stack, train(stack, 60, training={"lora": {"spot": False}}))
     assert (ended.status, ended.error) == ("FAILED", "TrainingOverdueError")
     (job,) = jobs_of(stack, mark)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert not job["EnableManagedSpotTraining"]
     assert "budget_usd" in ended.cause or "max_hours" in ended.cause
+    assert "goes on from its last checkpoint" in ended.cause
+    assert_rows_are_closed(stack)
+    again = torn_down(stack, train(stack, 60))
+    assert again.status == "SUCCEEDED", (again.error, again.cause)
+    first, second = jobs_of(stack, mark)
+    assert first["CheckpointConfig"] == second["CheckpointConfig"]
+    assert "Going on from state-" not in log_of(stack, first)
+    log = log_of(stack, second)
+    assert log.index("Going on from state-") < log.index("step=60/60")
+    assert "passed over" not in log
     assert_rows_are_closed(stack)
 
 
