@@ -65,7 +65,7 @@ class TrainingJobOutcome(_Asked):
     seconds: Seconds = 0.0
     #: Step after which its spot capacity is taken away, once; None means never.
     interrupt_after_step: Annotated[int, Field(ge=0)] | None = None
-    #: Whether its time is over as soon as it trains or draws.
+    #: Whether its time is over as soon as it has trained some steps, or draws.
     exceed: bool = False
     #: Whether the time that it may wait for spot capacity is over, as soon as it has waited ``seconds``.
     exceed_wait: bool = False
