@@ -218,7 +218,7 @@ def trained_adapter(told: Told, *, stand_in: str = "") -> Told:
         "device": "NVIDIA A10G, 22 GB",
         "options": "bf16, gradient checkpointing",
         "stand_in": stand_in,
-        "warnings": ["2 of 9 captions are longer than the 77 tokens that the model reads"],
+        "warnings": ["2 of 9 pictures lose more than a tenth of themselves"],
     }
     told.store.put(f"{work}progress.json", json.dumps(progress).encode(), "application/json")
     licence = {"name": "CreativeML Open RAIL++-M", "link": "https://example.com/LICENSE.md", "file": "LICENSE.md"}

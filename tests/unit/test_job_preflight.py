@@ -160,7 +160,6 @@ def test_what_stands_against_a_training(
         ({"budget_usd": 3}, {}, "budget", "refused unless the model is there"),
         ({}, {"region": "eu-central-1"}, "prices", "us-east-1"),
         ({}, {"record_count": 4}, "dataset", "few"),
-        ({"captions": {"words": [20, 90]}}, {}, "captions", "57 words"),
         ({"storyboard": {"prompts": ["a"], "width": 512, "height": 512}}, {}, "size", "512 x 512"),
         ({"storyboard": {"prompts": ["A street without cars"]}}, {}, "prompts", "Image models tend"),
         ({"storyboard": {}}, {}, "prompts", "nothing is drawn"),

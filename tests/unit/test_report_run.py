@@ -182,7 +182,7 @@ def test_an_adapter_is_told_with_its_losses_its_licence_and_how_to_load_it(told:
         "On held-out pictures, 0.1405 to 0.1313",
         "film.mp4, shot 2 2 0.1810 0.1330 -26.5%",
         "unknown 1 0.2000 0.2050 +2.5%",
-        "The trainer: 2 of 9 captions are longer",
+        "The trainer: 2 of 9 pictures lose more",
         'pipeline.load_lora_weights("adapter")',
         "licence CreativeML Open RAIL++-M. It allows commercial use",
         "Its text: https://example.com/LICENSE.md. It lies with the adapter.",

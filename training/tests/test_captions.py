@@ -2,7 +2,7 @@
 
 import pytest
 
-from trainer.captions import find_triggers, say_cut, say_triggers
+from trainer.captions import find_triggers, say_triggers
 from trainer.job import Picture
 
 
@@ -41,12 +41,3 @@ def test_names_that_a_prompt_cannot_call_are_told() -> None:
     few, missing = say_triggers(find_triggers(["Bunny", "Frank", "Rinky"], pictures))
     assert few.startswith("Only 1 of 3 captions of Frank say its name")
     assert missing.startswith("Rinky is in no picture")
-
-
-def test_captions_longer_than_what_is_read_are_told() -> None:
-    pictures = [picture("a.png", "a b c"), picture("b.png", "a b c d e")]
-    said, cut = say_cut(pictures, lambda caption: len(caption.split()), 4)
-    assert cut == {"b.png": 5}
-    assert said[0].startswith("1 of 2 captions are longer than the 4 tokens")
-    assert "b.png" in said[0]
-    assert say_cut(pictures[:1], lambda caption: len(caption.split()), 4) == ([], {})

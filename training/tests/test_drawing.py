@@ -217,7 +217,7 @@ def test_a_prompt_that_fits_is_read_as_the_pipeline_reads_it(pipeline: Any, nega
     "prompt", [LONG, "ein Hase " * 80, "兎が丘の上に座って夕日を見ている。" * 12, "Bunny", ""]
 )
 def test_long_prompts_are_split_into_parts_that_fit_and_nothing_is_lost(pipeline: Any, prompt: str) -> None:
-    parts = split_prompt(pipeline, prompt)
+    parts = split_prompt([pipeline.tokenizer, pipeline.tokenizer_2], prompt)
     assert "".join("".join(parts).split()) == "".join(prompt.split())
     for part in parts:
         assert len(pipeline.tokenizer(part).input_ids) <= 77
@@ -236,7 +236,8 @@ def test_the_end_of_a_long_prompt_is_seen(pipeline: Any) -> None:
     assert np.abs(one - other).max() > 1e-4
     values = prompt_values(pipeline, LONG, "rain")
     assert values["prompt_embeds"].shape == values["negative_prompt_embeds"].shape
-    assert values["prompt_embeds"].shape[1] == 77 * len(split_prompt(pipeline, LONG))
+    tokenizers = [pipeline.tokenizer, pipeline.tokenizer_2]
+    assert values["prompt_embeds"].shape[1] == 77 * len(split_prompt(tokenizers, LONG))
     longer = prompt_values(pipeline, "Bunny", LONG)
     assert longer["prompt_embeds"].shape == longer["negative_prompt_embeds"].shape
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from trainer.families import Example, find_family
 from trainer.families.sdxl import MIN_SNR_GAMMA
+from trainer.families.sdxl_prompts import prompt_values
 from trainer.job import Base
 from trainer.memory import pick
 from trainer.order import draws_and_noise
@@ -37,7 +39,7 @@ def found(weights: Path, tmp_path: Path) -> Weights:
     return find(weights, tmp_path)
 
 
-@pytest.mark.parametrize("caption", [CAPTION, "", "Bunny " * 200])
+@pytest.mark.parametrize("caption", [CAPTION, ""])
 def test_captions_are_encoded_as_the_pipeline_does(found: Weights, caption: str) -> None:
     pipeline = StableDiffusionXLPipeline.from_pretrained(found.folder)
     hidden, _, pooled, _ = pipeline.encode_prompt(caption, do_classifier_free_guidance=False)
@@ -57,11 +59,28 @@ def test_pictures_are_encoded_as_the_vae_does(found: Weights) -> None:
     assert torch.equal(moments[1], expected.std[0])
 
 
-def test_tokens_are_counted_to_the_end(found: Weights) -> None:
+def test_long_captions_are_encoded_as_long_prompts_are(found: Weights) -> None:
+    caption = f"{'Bunny runs over a hill. ' * 20} It snows"
+    pipeline = StableDiffusionXLPipeline.from_pretrained(found.folder)
+    drawn = prompt_values(pipeline, caption, "")
+    encoded = SDXL.load_encoders(found, CPU, DEVICE).encode_caption(caption)
+    assert len(encoded["hidden"]) > 77
+    assert torch.equal(encoded["hidden"], drawn["prompt_embeds"][0])
+    assert torch.equal(encoded["pooled"], drawn["pooled_prompt_embeds"][0])
+
+
+def test_a_short_caption_beside_a_long_one_is_filled_up_with_nothing(found: Weights) -> None:
     encoders = SDXL.load_encoders(found, CPU, DEVICE)
-    assert encoders.token_limit == 77
-    assert encoders.token_count("") == 2
-    assert encoders.token_count("a " * 100) == 102
+    short, long = (encoders.encode_caption(caption) for caption in ("Bunny", "Bunny " * 100))
+    shown = [replace(one, conditions=two) for one, two in zip(examples(2), (short, long), strict=True)]
+    network = Says()
+    draws, noise = draws_and_noise(1, "noise", 0, 2, (4, 8, 8))
+    SDXL.load_denoiser(found, CPU, DEVICE, rank=4, seed=1).losses(network, shown, draws, noise)
+    nothing = encoders.encode_caption("")["hidden"]
+    parts = len(long["hidden"]) // 77
+    assert parts > 1
+    assert torch.equal(network.hidden[0], torch.cat([short["hidden"], *[nothing] * (parts - 1)]))
+    assert torch.equal(network.hidden[1], long["hidden"])
 
 
 def test_tokenizers_in_the_form_of_the_real_ones_read_the_same(found: Weights) -> None:
@@ -88,12 +107,12 @@ class Says(nn.Module):
     """A network that predicts zero, and notes what it was told."""
 
     def forward(self, noisy: Tensor, steps: Tensor, hidden: Tensor, **given: Any) -> tuple[Tensor]:
-        self.steps, self.given = steps, given
+        self.steps, self.hidden, self.given = steps, hidden, given
         return (torch.zeros_like(noisy),)
 
 
 def examples(count: int) -> list[Example]:
-    conditions = {"hidden": torch.zeros(77, 64), "pooled": torch.zeros(32)}
+    conditions = {"hidden": torch.zeros(77, 64), "pooled": torch.zeros(32), "nothing": torch.zeros(77, 64)}
     sizes = torch.tensor([500.0, 1000.0, 16.0, 0.0, 64.0, 64.0])
     return [Example(torch.rand(2, 4, 8, 8), conditions, sizes) for _ in range(count)]
 

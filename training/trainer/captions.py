@@ -1,7 +1,7 @@
-"""What captions have to say for a training: the names, within the length that is read."""
+"""What captions have to say for a training: the names."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trainer.job import Picture
@@ -42,22 +42,3 @@ def say_triggers(triggers: Sequence[Trigger]) -> list[str]:
                 "may not call it. Put the name into the captions in the review."
             )
     return said
-
-
-def say_cut(
-    pictures: Sequence[Picture], count_tokens: Callable[[str], int], token_limit: int
-) -> tuple[list[str], Mapping[str, int]]:
-    """Tell which captions are longer than the model reads.
-
-    Returns:
-        What to tell, and the length of each such caption in tokens, by file.
-    """
-    lengths = {picture.file: count_tokens(picture.caption) for picture in pictures}
-    cut = {file: length for file, length in lengths.items() if length > token_limit}
-    if not cut:
-        return [], cut
-    longest = max(cut, key=lambda file: cut[file])
-    return [
-        f"{len(cut)} of {len(pictures)} captions are longer than the {token_limit} tokens that the model reads; "
-        f"what comes after is not seen. The longest has {cut[longest]} ({longest}). Shorten them in the review."
-    ], cut

@@ -30,8 +30,6 @@ class Told:
     items: Sequence[Item]
     held_out_before: Mapping[str, float]
     held_out_after: Mapping[str, float]
-    cut_captions: Mapping[str, int]
-    """By file: length in tokens, of captions that were not read to the end."""
     warnings: Sequence[str]
 
 
@@ -75,7 +73,7 @@ def _head(told: Told) -> str:
     if weights.stand_in:
         lines += [f"> **{weights.stand_in}** Nothing in this folder shows what a real training achieves.", ""]
     people = ", ".join(job.characters) or "nobody by name"
-    lines.append(f"It draws {people}. Storycast trained it on pictures that people reviewed.")
+    lines.append(f"It draws {people}. It was trained by Storycast.")
     return "\n".join(lines)
 
 
@@ -128,9 +126,6 @@ def _dataset(told: Told) -> str:
         f"As they were trained on: {sizes}. "
         f"{sum(item.fit.is_enlarged for item in told.items)} were enlarged for it.",
     ]
-    if told.cut_captions:
-        lines += ["", "Captions that the model did not read to the end, and their length in tokens:", ""]
-        lines += [f"- {file}: {length}" for file, length in sorted(told.cut_captions.items())]
     if told.warnings:
         lines += ["", "Mind:", "", *(f"- {warning}" for warning in told.warnings)]
     return "\n".join(lines)

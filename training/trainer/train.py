@@ -5,7 +5,7 @@ import gc
 import torch
 
 from trainer.balance import balance
-from trainer.captions import find_triggers, say_cut, say_triggers
+from trainer.captions import find_triggers, say_triggers
 from trainer.card import Told, write_card
 from trainer.dataset import encode, fingerprint
 from trainer.families import find_family
@@ -74,9 +74,6 @@ def _train(places: Places, job: Job, progress: Progress, stop: StopSignal) -> No
     progress.phase("encoding")
     torch_device = torch.device(device.kind)
     encoders = family.load_encoders(weights, options, torch_device)
-    cut, cut_captions = say_cut([item.picture for item in items], encoders.token_count, encoders.token_limit)
-    for warning in cut:
-        progress.warn(warning)
     examples = encode(places.pictures, learned, encoders)
     held_out_examples = encode(places.pictures, kept_back, encoders)
     # The GPU's memory is for the denoiser now.
@@ -116,7 +113,6 @@ def _train(places: Places, job: Job, progress: Progress, stop: StopSignal) -> No
             items=items,
             held_out_before=ended.held_out_before,
             held_out_after=ended.held_out_after,
-            cut_captions=cut_captions,
             warnings=progress.warnings,
         ),
     )

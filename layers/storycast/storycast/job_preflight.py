@@ -31,11 +31,6 @@ MODEL_FOLDERS = ("unet", "vae", "text_encoder", "text_encoder_2")
 NEEDED_FILES = ("model_index.json", "scheduler/scheduler_config.json", "tokenizer/", "tokenizer_2/")
 """Beside these; of folders any file will do."""
 
-MOST_TOKENS = 75
-"""That SDXL's text encoders read of a caption, begin and end not counted. Longer prompts are read in parts."""
-TOKENS_PER_WORD = 1.3
-"""About; the tokenizer alone knows, and it comes with the weights."""
-
 SMALL_GPU_GB = 16
 FAVOURED_PIXELS = (700_000, 1_500_000)
 """Sizes of a panel that SDXL, trained at about 1,024 x 1,024 px, draws well."""
@@ -100,7 +95,7 @@ def job_findings(
     yield from _prices(settings, region)
     yield from _dataset(record_count)
     yield _quota(settings, site)
-    yield from _texts(settings)
+    yield from _size(settings)
 
 
 def _image(site: JobSite) -> Iterator[Finding]:
@@ -317,16 +312,9 @@ def quota_name(settings: Settings) -> str:
     return f"{lora.instance_type} for {'spot ' if lora.spot else ''}training job usage"
 
 
-def _texts(settings: Settings) -> Iterator[Finding]:
-    """Yield what the text encoders would not read of captions, and sizes that the model draws badly."""
+def _size(settings: Settings) -> Iterator[Finding]:
+    """Yield sizes that the model draws badly."""
     board = settings.storyboard
-    words = settings.captions.words[1]
-    if words * TOKENS_PER_WORD > MOST_TOKENS:
-        message = (
-            f"captions.words: up to {words} are more than the {MOST_TOKENS} tokens that the model reads of a "
-            f"caption. {int(MOST_TOKENS / TOKENS_PER_WORD)} words are read whole."
-        )
-        yield Finding("warning", "captions", message)
     least, most = FAVOURED_PIXELS
     if board.prompts and not least <= board.width * board.height <= most:
         message = (

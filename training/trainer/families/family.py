@@ -29,13 +29,6 @@ class Example:
 class Encoders(ABC):
     """What turns pictures and captions into tensors; needed at the beginning alone."""
 
-    token_limit: int
-    """Tokens of a caption that are read; the rest is not seen."""
-
-    @abstractmethod
-    def token_count(self, caption: str) -> int:
-        """Count a caption's tokens, start and end included, as if there were no limit."""
-
     @abstractmethod
     def encode_picture(self, pixels: Tensor) -> Tensor:
         """Encode one picture.
@@ -49,7 +42,7 @@ class Encoders(ABC):
 
     @abstractmethod
     def encode_caption(self, caption: str) -> dict[str, Tensor]:
-        """Encode one caption; no batch dimension, in main memory."""
+        """Encode one caption, however long it is; no batch dimension, in main memory."""
 
 
 class Denoiser(ABC):

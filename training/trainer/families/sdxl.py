@@ -49,23 +49,30 @@ class SdxlEncoders(Encoders):
             kind.from_pretrained(folder, subfolder=name, variant=variant, dtype=options.dtype).to(device).eval()
             for kind, name in ((CLIPTextModel, "text_encoder"), (CLIPTextModelWithProjection, "text_encoder_2"))
         ]
-        self.token_limit = min(int(tokenizer.model_max_length) for tokenizer in self._tokenizers)
-
-    def token_count(self, caption: str) -> int:  # noqa: D102
-        return max(len(tokenizer(caption, verbose=False).input_ids) for tokenizer in self._tokenizers)
+        self._nothing, _ = self._encode("")
 
     @torch.no_grad()
     def encode_picture(self, pixels: Tensor) -> Tensor:  # noqa: D102
         found = self._vae.encode(pixels[None].to(self._device, torch.float32)).latent_dist
         return torch.cat([found.mean, found.std]).cpu()
 
-    @torch.no_grad()
     def encode_caption(self, caption: str) -> dict[str, Tensor]:  # noqa: D102
+        parts = [self._encode(part) for part in sdxl_prompts.split_prompt(self._tokenizers, caption)]
+        return {
+            "hidden": torch.cat([hidden for hidden, _ in parts]),
+            # Of the first part alone, and shorter ones filled up with nothing: as prompts are encoded for drawing.
+            "pooled": parts[0][1],
+            "nothing": self._nothing,
+        }
+
+    @torch.no_grad()
+    def _encode(self, text: str) -> tuple[Tensor, Tensor]:
+        """Encode what the encoders read at once: hidden states, [tokens, width], and the pooled output."""
         hidden: list[Tensor] = []
         pooled: Tensor | None = None
         for tokenizer, encoder in zip(self._tokenizers, self._encoders, strict=True):
             tokens = tokenizer(
-                caption,
+                text,
                 padding="max_length",
                 max_length=tokenizer.model_max_length,
                 truncation=True,
@@ -76,7 +83,7 @@ class SdxlEncoders(Encoders):
             hidden.append(said.hidden_states[-2])
             pooled = said[0]
         assert pooled is not None  # noqa: S101 - for the type checker
-        return {"hidden": torch.cat(hidden, dim=-1)[0].cpu(), "pooled": pooled[0].cpu()}
+        return torch.cat(hidden, dim=-1)[0].cpu(), pooled[0].cpu()
 
 
 class SdxlDenoiser(Denoiser):
@@ -117,7 +124,7 @@ class SdxlDenoiser(Denoiser):
         predicted = network(
             noisy.to(dtype),
             steps,
-            torch.stack([example.conditions["hidden"] for example in examples]).to(device, dtype),
+            _captions(examples).to(device, dtype),
             added_cond_kwargs={
                 "text_embeds": torch.stack([example.conditions["pooled"] for example in examples]).to(
                     device, dtype
@@ -149,6 +156,17 @@ class SdxlDenoiser(Denoiser):
         StableDiffusionXLPipeline.save_lora_weights(folder, unet_lora_layers=layers, weight_name=ADAPTER_FILE)
         prefixed = {f"unet.{name}": tensor for name, tensor in self.adapter_state().items()}
         save_file(convert_state_dict_to_kohya(prefixed), folder / OTHER_PROGRAMS_FILE)
+
+
+def _captions(examples: Sequence[Example]) -> Tensor:
+    """Stack the hidden states of a batch's captions, all as long as the longest: [batch, tokens, width]."""
+    captions = [example.conditions["hidden"] for example in examples]
+    longest = max(len(caption) for caption in captions)
+    filled = []
+    for caption, example in zip(captions, examples, strict=True):
+        nothing = example.conditions["nothing"]
+        filled.append(torch.cat([caption, *[nothing] * ((longest - len(caption)) // len(nothing))]))
+    return torch.stack(filled)
 
 
 class Sdxl(Family):

@@ -1,7 +1,7 @@
-"""Prompts of any length for SDXL, whose text encoders read 77 tokens at once: encoded part by part, and joined.
+"""Prompts and captions of any length for SDXL: encoded part by part, and joined.
 
-It is how most programs that draw with SDXL read long prompts. A prompt that fits is encoded as the pipeline does
-it.
+Its text encoders read 77 tokens at once. It is how most programs that draw with SDXL or train it read long ones;
+what fits is encoded as the pipeline does it.
 """
 
 from collections.abc import Sequence
@@ -9,12 +9,14 @@ from collections.abc import Sequence
 import torch
 from diffusers import StableDiffusionXLPipeline
 from torch import Tensor
+from transformers import CLIPTokenizer
 
 
 def prompt_values(pipeline: StableDiffusionXLPipeline, prompt: str, negative_prompt: str) -> dict[str, Tensor]:
     """Encode a prompt and what shall not be in the picture, whole, as a call of the pipeline takes them."""
-    parts = split_prompt(pipeline, prompt)
-    negative_parts = split_prompt(pipeline, negative_prompt)
+    tokenizers = [pipeline.tokenizer, pipeline.tokenizer_2]
+    parts = split_prompt(tokenizers, prompt)
+    negative_parts = split_prompt(tokenizers, negative_prompt)
     count = max(len(parts), len(negative_parts))
     # Without a negative prompt SDXL takes zeros, which is not the same as an empty one.
     negatives: Sequence[str | None] = [None] * count
@@ -34,12 +36,11 @@ def prompt_values(pipeline: StableDiffusionXLPipeline, prompt: str, negative_pro
     }
 
 
-def split_prompt(pipeline: StableDiffusionXLPipeline, prompt: str) -> list[str]:
-    """Split a prompt between words into parts that each fit; one part where all of it fits.
+def split_prompt(tokenizers: Sequence[CLIPTokenizer], prompt: str) -> list[str]:
+    """Split a prompt or a caption between words into parts that each fit; one part where all of it fits.
 
     A word that is too long alone, as whole sentences are in scripts without spaces, is split between letters.
     """
-    tokenizers = [pipeline.tokenizer, pipeline.tokenizer_2]
 
     def fits(text: str) -> bool:
         return all(
