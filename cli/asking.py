@@ -1,7 +1,6 @@
 """What `storycast status` does: list runs, show one, follow one."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,8 +23,6 @@ from storycast.billing import Billed
 from storycast.runs import Run
 
 LIMIT = 20
-STAND_IN_LABEL = "STAND-IN: "
-"""Begins what the trainer says of weights that are no model."""
 
 
 def list_runs(choice: TargetChoice, screen: Screen, *, as_json: bool) -> int:
@@ -108,8 +105,6 @@ def tell_run(
         if session:
             screen.say(f"  Training session: {session.status.lower()}, {clock(session.seconds)}")
             _tell_stages(session, screen)
-        for line in _training_lines(target, run):
-            screen.say(f"  {line}")
         error, cause = unwrapped(run.error or "", run.cause or "")
         cause = cause or (snapshot.cause if snapshot else "")
         if cause:
@@ -141,26 +136,6 @@ def _session(target: Target, run: Run, snapshot: Snapshot | None) -> Snapshot | 
     if arn is None or arn == run.execution_arn or (snapshot and any(one.inside for one in snapshot.stages)):
         return None
     return _snapshot(target, run.run_id, arn)
-
-
-def _training_lines(target: Target, run: Run) -> Iterator[str]:
-    """Yield what is known of a run's trainings: their models, and how well they learned."""
-    if not run.training_ids:
-        return
-    for model in trained_models(target, run.project):
-        if model.training_id in run.training_ids:
-            yield (
-                f"Model {model.training_id}: {model.step_count:,} steps of {model.batch_size} at "
-                f"{model.learning_rate:g} on {model.record_count:,} pictures of {model.base_model}"
-                + (f", rank {model.rank}" if model.rank is not None else "")
-                + (f", loss {model.final_loss:.4g} at the end" if model.final_loss is not None else "")
-                + (f", {model.held_out_loss:.4g} on held-out pictures" if model.held_out_loss is not None else "")
-                + ("" if model.trained_by == run.run_id else f", paid for by run {model.trained_by}")
-            )
-            if model.target == "sagemaker":
-                yield f"Adapter {model.training_id}: {model.model_arn}"
-            if model.stand_in:
-                yield f"Stand-in: {model.stand_in.removeprefix(STAND_IN_LABEL)}"
 
 
 def _training_json(target: Target, run: Run, session: Snapshot | None) -> dict[str, object]:

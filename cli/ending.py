@@ -89,6 +89,8 @@ def bring_home(target: Target, run_id: str, out: Path, screen: Screen) -> None:
     sheet = copy.folder / "dataset" / "contact_sheet.jpg"
     if sheet.exists():
         screen.say(f"All pictures at a glance: {sheet}")
+    for card in sorted(copy.folder.glob("training/**/work-train/adapter/README.md")):
+        screen.say(f"An adapter, with how to use it: {card}")
     report = copy.folder / REPORT
     if report.exists():
         screen.say(f"The report: {report}")

@@ -1,6 +1,5 @@
 """What `storycast train RUN --local` does: train and draw on this machine, where nothing is billed."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from cli.base_licence import Licence
@@ -144,7 +143,9 @@ def _train(plan: LocalPlan, screen: Screen) -> None:
     folder = plan.folder
     if folder.is_trained:
         folder.drop_training_work()
-        screen.say(f"It is trained already: {folder.adapter}. Remove {folder.folder} to train it anew.")
+        screen.say(f"It is trained already. Remove {folder.folder} to train it anew.")
+        if folder.stand_in:
+            screen.warn(folder.stand_in)
         return
     job = plan.training_job()
     folder.lay_out_training(job, {one.path.name: one.path for one in plan.dataset.pictures}, plan.weights)
@@ -179,11 +180,6 @@ def _kept(folder: LoraFolder, number: int, orders: tuple[PanelOrder, ...]) -> Sh
     return ShownPrompt(orders[0].request.prompt, tuple(pictures), tuple(refused))
 
 
-def _stand_ins(plan: LocalPlan) -> Iterator[str]:
-    records = [plan.folder.panel(order.fingerprint) for orders in plan.orders for order in orders]
-    yield from dict.fromkeys(record.stand_in for record in records if record and record.stand_in)
-
-
 def _tell_results(plan: LocalPlan, drawn: tuple[ShownPrompt, ...], screen: Screen) -> None:
     folder = plan.folder
     screen.say(f"The adapter: {folder.adapter / 'pytorch_lora_weights.safetensors'}")
@@ -197,7 +193,7 @@ def _tell_results(plan: LocalPlan, drawn: tuple[ShownPrompt, ...], screen: Scree
     if not drawn:
         return
     page = folder.folder / "storyboard.html"
-    notes = [Note(text, is_warning=True) for text in _stand_ins(plan)]
+    notes = [Note(folder.stand_in, is_warning=True)] if folder.stand_in else []
     notes += [
         Note(f"Drawn by an adapter of {plan.base_model.id}."),
         Note(f"Its licence: {plan.licence.name}. It lies beside the adapter."),

@@ -24,6 +24,14 @@ class AdapterNotLeftError(StorycastError):
     """The trainer says that it is done, and there is no adapter."""
 
 
+class AdapterRecord(BaseModel):
+    """``adapter.json``, as far as people are told of it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    stand_in: str = ""
+
+
 class PanelRecord(BaseModel):
     """``panels/<fingerprint>.json``, as far as people are told of it."""
 
@@ -31,7 +39,6 @@ class PanelRecord(BaseModel):
 
     pictures: tuple[str, ...]
     refused: str = ""
-    stand_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,14 @@ class LoraFolder:
     def is_trained(self) -> bool:
         """Whether the training is done."""
         return (self.adapter / "adapter.json").is_file()
+
+    @property
+    def stand_in(self) -> str:
+        """What the adapter says of itself where it is of no real model; else empty."""
+        try:
+            return AdapterRecord.model_validate_json((self.adapter / "adapter.json").read_bytes()).stand_in
+        except (OSError, ValidationError):
+            return ""
 
     @property
     def train_root(self) -> Path:

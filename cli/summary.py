@@ -18,7 +18,7 @@ from cli.reviews import ReviewProgress
 from cli.screen import Screen
 from cli.standins import workers_place
 from cli.target import Target
-from cli.trainings import panel_counts, refusals, stored_panels
+from cli.trainings import panel_counts, refusals, said_of_models, stored_panels
 from storycast import keys
 from storycast.names import is_run_id
 from storycast.prices import usd
@@ -172,6 +172,8 @@ def show_run(target: Target, state: RunState, screen: Screen) -> None:
         screen.say(f"  {line}")
     if money := said_of_money(run):
         screen.say(f"  {money}")
+    for line in said_of_models(target, run):
+        screen.say(f"  {line}")
     drawn = stored_panels(target, run.run_id)
     if drawn:
         screen.say(f"  Storyboard: {panel_counts(drawn)}")

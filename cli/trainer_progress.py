@@ -111,11 +111,13 @@ class _Plain(_News):
         if progress is None:
             return
         self.tell(progress)
+        if progress.phase == "done":
+            return  # who started it says what came of it
         now = time.monotonic()
         step, step_count = progress.step or 0, progress.step_count or 0
         tenth = step * 10 // step_count if step_count else 0
         is_news = (progress.phase, tenth, progress.held_out_loss) != (self._phase, self._tenth, self._held_out)
-        if not is_news and (progress.phase == "done" or now - self._said_at < QUIET_SECONDS):
+        if not is_news and now - self._said_at < QUIET_SECONDS:
             return
         self._phase, self._tenth, self._held_out, self._said_at = (
             progress.phase,
@@ -123,7 +125,8 @@ class _Plain(_News):
             progress.held_out_loss,
             now,
         )
-        counted = f"step {step:,} of {step_count:,}" if step_count else ""
+        of_what = "picture" if progress.phase == "drawing" else "step"
+        counted = f"{of_what} {step:,} of {step_count:,}" if step_count else ""
         told = ", ".join(filter(None, [counted, progress.figures]))
         self._screen.say(f"{clock(now - self._began):>7}  {progress.phase}" + (f": {told}" if told else ""))
 

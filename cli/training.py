@@ -78,6 +78,9 @@ def do_session(session: Session, choice: TargetChoice, out: Path | None, screen:
         RunNotFoundError: There is no such run.
         InputRefusedError: A value can't be used, or it costs money and nobody can be asked.
     """
+    if not names.is_run_id(session.run_id) and Path(session.run_id).is_dir():
+        here = "" if session.draw_only else f" `storycast train {session.run_id} --local` trains on this machine."
+        raise InputRefusedError([f"{session.run_id} is a folder, and a run's id is wanted.{here}"])
     if out is not None and (problems := check_out(out)):
         raise InputRefusedError(problems)
     with opened(choice, screen) as target:
@@ -91,6 +94,13 @@ def do_session_on(target: Target, session: Session, out: Path | None, screen: Sc
     own = _own_settings(target, session)
     request = _with_whole_lora(request, own)
     settings = merged(own, request)
+    if session.training.get("lora") and settings.training.target == "bedrock":
+        raise InputRefusedError(
+            [
+                "--rank, --resolution, --instance-type and --on-demand are for an adapter, and this trains on "
+                "Bedrock. Say --train sagemaker, or leave them out."
+            ]
+        )
     if session.draw_only:
         settings = _as_trained(target, settings, session)
     if settings.budget_usd <= 0:

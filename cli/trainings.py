@@ -9,8 +9,12 @@ from pydantic import BaseModel, ValidationError
 from cli.objects import listed, read
 from cli.target import Target
 from storycast import keys
+from storycast.runs import Run
 from storycast.storyboard import Panels
 from storycast.training import TrainedModel, TrainingPlan
+
+STAND_IN_LABEL = "STAND-IN: "
+"""Begins what the trainer says of weights that are no model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,26 @@ def session_plan(target: Target, run_id: str, session_id: str) -> TrainingPlan |
         if key.endswith(f"/{session_id}/plan.json"):
             return _parsed(target, key, TrainingPlan)
     return None
+
+
+def said_of_models(target: Target, run: Run) -> Iterator[str]:
+    """Yield what is known of a run's trainings: their models, how well they learned, and whether they are any."""
+    if not run.training_ids:
+        return
+    for model in trained_models(target, run.project):
+        if model.training_id in run.training_ids:
+            yield (
+                f"Model {model.training_id}: {model.step_count:,} steps of {model.batch_size} at "
+                f"{model.learning_rate:g} on {model.record_count:,} pictures of {model.base_model}"
+                + (f", rank {model.rank}" if model.rank is not None else "")
+                + (f", loss {model.final_loss:.4g} at the end" if model.final_loss is not None else "")
+                + (f", {model.held_out_loss:.4g} on held-out pictures" if model.held_out_loss is not None else "")
+                + ("" if model.trained_by == run.run_id else f", paid for by run {model.trained_by}")
+            )
+            if model.target == "sagemaker":
+                yield f"Adapter {model.training_id}: {model.model_arn}"
+            if model.stand_in:
+                yield f"Stand-in: {model.stand_in.removeprefix(STAND_IN_LABEL)}"
 
 
 def stored_panels(target: Target, run_id: str, training_id: str | None = None) -> list[StoredPanels]:

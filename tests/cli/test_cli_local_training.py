@@ -135,6 +135,7 @@ def test_what_is_done_is_not_done_again(folder: Path, weights: Path) -> None:
     result = invoke(folder, "--weights", weights)  # the licence was agreed to when it was trained
     assert result.exit_code == 0, result.output
     assert "It is trained already" in result.output
+    assert "Warning: random weights" in result.output
     assert log.read_text().count("fake trainer") == 1
     assert (trained / "training.log").read_text().count("fake trainer") == 1
     # Weights count by what is in them, wherever they lie.
@@ -367,6 +368,17 @@ def test_two_commands_do_not_train_the_same_at_once(tmp_path: Path) -> None:
         pass
     with folder.held():
         pass
+
+
+def test_a_log_counts_steps_of_a_training_and_pictures_of_a_drawing(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_shown(Screen(), "Drawing") as shown:
+        shown.update(TrainerProgress(phase="training", step=1, step_count=600))
+        shown.update(TrainerProgress(phase="drawing", step=1, step_count=6))
+        shown.update(TrainerProgress(phase="done", step=6, step_count=6))
+    told = capsys.readouterr().out
+    assert "training: step 1 of 600" in told
+    assert "drawing: picture 1 of 6" in told
+    assert "done" not in told
 
 
 def test_a_terminal_sees_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:

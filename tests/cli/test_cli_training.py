@@ -148,6 +148,9 @@ def test_drawing_with_an_adapter_costs_a_job_and_no_hosting(target: Target, trai
         (["train", RUN_ID, "--budget", "0"], "Say --budget USD"),
         (["train", RUN_ID, "--manifest", "uploads/evil"], "manifest_key"),
         (["train", "film-20261122-ffffff"], "There is no run"),
+        (["train", "tests/cli"], "`storycast train tests/cli --local` trains on this machine"),
+        (["draw", "tests/cli", "--prompt", "x"], "tests/cli is a folder, and a run's id is wanted."),
+        (["train", RUN_ID, "--train", "bedrock", "--rank", "8"], "Say --train sagemaker, or leave them out"),
         (["train", "../evil", "--manifest", "datasets/mine.jsonl"], "run_id"),
         (["draw", RUN_ID, "--prompt", "x", "--size", "wide"], "--size 'wide' is no size"),
         (["draw", RUN_ID, "--prompt", "x", "--size", "1000x500"], "multiples of 16"),
@@ -189,6 +192,8 @@ def test_drawing_tells_pictures_and_refusals_and_copies_the_run(
     drawn = {"prompts": ["a duel", "a bridge"], "seed": 7, "width": 1280, "height": 720}
 
     def draw() -> None:
+        card = f"runs/{RUN_ID}/training/{TRAINING_ID}/work-train/adapter/README.md"
+        target.s3.put_object(Bucket=target.bucket, Key=card, Body=b"how to use it")
         settings = put_settings(target, storyboard=drawn)
         put_session(target, session_id(train.execution_arn), settings)
         put_panels(target, 1, "a duel", given=0, refused="blocked by the filter")
@@ -211,6 +216,8 @@ def test_drawing_tells_pictures_and_refusals_and_copies_the_run(
         assert (tmp_path / "out" / RUN_ID / key.removeprefix(f"runs/{RUN_ID}/")).exists()
     assert "Prompt 01 ('a duel'), trained model: 0 of 3 pictures. blocked by the filter" in result.stdout
     assert "an earlier storyboard" not in result.stdout
+    card = tmp_path / "out" / RUN_ID / "training" / TRAINING_ID / "work-train/adapter/README.md"
+    assert f"An adapter, with how to use it: {card}" in result.stdout
 
 
 # ---- money

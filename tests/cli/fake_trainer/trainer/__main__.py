@@ -46,7 +46,9 @@ def train() -> None:
     (work / "metrics.csv").write_text("step_number,epoch_number,training_loss\n10,1,0.1\n")
     (work / "held_out.json").write_text('{"shots": []}')
     (work / "adapter").mkdir()
-    (work / "adapter/adapter.json").write_text(json.dumps({"format": "storycast-adapter-1"}))
+    (work / "adapter/adapter.json").write_text(
+        json.dumps({"format": "storycast-adapter-1", "stand_in": "random weights"})
+    )
     (work / "adapter/job.json").write_text(json.dumps(job))
     (work / "adapter/offline").write_text(os.environ.get("HF_HUB_OFFLINE", ""))
 
@@ -65,9 +67,7 @@ def draw() -> None:
         for name in names:
             (work / "panels" / name).write_bytes(b"png of " + name.encode())
         why = "the picture came out black" if is_refused else ""
-        record.write_text(
-            json.dumps({"pictures": names, "refused": why, "seconds": 1.0, "stand_in": "random weights"})
-        )
+        record.write_text(json.dumps({"pictures": names, "refused": why, "seconds": 1.0}))
 
 
 done = {"step": 0}
