@@ -23,7 +23,8 @@ MODELS_PREFIX = "models/"
 
 SWITCH_ON = (
     "Deploy the stack with the parameter SageMakerTraining=on, build the trainer's image with "
-    "`make training-image`, and push it to the repository that the stack's output TrainingRepositoryUri names."
+    "`make training-image`, and push it to the repository that the stack's output TrainingRepositoryUri names: "
+    "docs/training.md has the commands."
 )
 
 MODEL_FOLDERS = ("unet", "vae", "text_encoder", "text_encoder_2")
@@ -114,7 +115,7 @@ def _image(site: JobSite) -> Iterator[Finding]:
     elif not there:
         message = (
             f"The trainer's image {site.image_uri} is not in the repository. Build it with `make training-image`, "
-            "and push it there."
+            "and push it there: docs/training.md has the commands."
         )
         yield Finding("problem", "image", message, TrainingAccessError)
     else:
