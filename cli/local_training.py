@@ -194,9 +194,10 @@ def _tell_results(plan: LocalPlan, drawn: tuple[ShownPrompt, ...], screen: Scree
         return
     page = folder.folder / "storyboard.html"
     notes = [Note(folder.stand_in, is_warning=True)] if folder.stand_in else []
+    texts = ", ".join(f"adapter/{path.name}" for path in sorted(folder.adapter.glob("LICENSE*")))
     notes += [
-        Note(f"Drawn by an adapter of {plan.base_model.id}."),
-        Note(f"Its licence: {plan.licence.name}. It lies beside the adapter."),
+        Note(f"Drawn by {plan.base_model.id}, with the adapter and without."),
+        Note(f"The base model's licence: {plan.licence.name}." + (f" Its text: {texts}." if texts else "")),
     ]
     write_page(page, f"Storyboard of {plan.dataset.run_id}, {plan.training_id}", notes, drawn)
     count = sum(len(prompt.pictures) for prompt in drawn)

@@ -110,6 +110,8 @@ def test_a_folder_becomes_an_adapter_and_a_storyboard(folder: Path, weights: Pat
     page = (trained / "storyboard.html").read_text()
     assert all(f'src="storyboard/{name}"' in page for name in shown)
     assert "random weights" in page
+    assert "The base model&#39;s licence: " in page
+    assert "Its text" not in page, "none came with the weights"
 
     told = " ".join(result.output.split())
     assert "16 pictures of Bunny, Frank; 2 of them, whole shots, are held out" in told

@@ -185,7 +185,7 @@ def test_an_adapter_is_told_with_its_losses_its_licence_and_how_to_load_it(told:
         "The trainer: 2 of 9 pictures lose more",
         'pipeline.load_lora_weights("adapter")',
         "licence CreativeML Open RAIL++-M. It allows commercial use",
-        "Its text: https://example.com/LICENSE.md. It lies with the adapter.",
+        "Its text: https://example.com/LICENSE.md. It lies with the adapter, as LICENSE.md.",
         "21 min of ml.g5.xlarge billed, 2 h 30 min from start to end",
         "at most 9 min of ml.g5.xlarge",
         "30 min of jobs that train and draw",
@@ -197,6 +197,15 @@ def test_an_adapter_is_told_with_its_losses_its_licence_and_how_to_load_it(told:
     assert "Nova Canvas" not in page
     assert "random weights" not in page
     assert "Stand-in:" not in page
+
+
+def test_a_licence_whose_text_did_not_come_with_the_weights_lies_nowhere(told: Told) -> None:
+    trained_adapter(told)
+    key = keys.training_work(told.run_id, TRAINING) + "adapter/adapter.json"
+    told.store.put(key, told.store.get(key).replace(b'"LICENSE.md"', b'""'), "application/json")
+    page = words(report(told))
+    assert "licence CreativeML Open RAIL++-M" in page
+    assert "lies with the adapter" not in page
 
 
 def test_an_adapter_of_random_weights_is_marked_everywhere(told: Told) -> None:

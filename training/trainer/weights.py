@@ -150,7 +150,7 @@ def _load_from_hub(base: Base, parts: Sequence[Part]) -> Path:
         except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
             raise WeightsMissingError(
                 f"The base model {base.id} could not be loaded from the model hub, and is not in its cache here "
-                f"({_first_line(error)[:200]}). {_what_to_put(base, parts)}"
+                f"({_first_line(error).partition('. ')[0][:200]}). {_what_to_put(base, parts)}"
             ) from error
         if not find_missing(folder, parts):
             return folder

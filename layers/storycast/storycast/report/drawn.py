@@ -323,7 +323,8 @@ def _licence(base_model: str, told: TrainerWork) -> str:
     known = licence_of(base_model)
     restricts = f" {known.restricts}" if known.is_known and known.name == own.name else ""
     where = f" Its text: {own.link}." if own.link else ""
-    return f"{base_model}: licence {own.name}.{restricts}{where} It lies with the adapter."
+    kept = f" It lies with the adapter, as {own.file}." if own.file else ""
+    return f"{base_model}: licence {own.name}.{restricts}{where}{kept}"
 
 
 def _loading(model: TrainedModel) -> str:

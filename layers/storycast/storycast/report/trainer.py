@@ -47,6 +47,8 @@ class AdapterLicence(_Told):
 
     name: str = ""
     link: str = ""
+    file: str = ""
+    """Its text, beside the adapter; empty where none came with the weights."""
 
 
 class AdapterCard(_Told):

@@ -77,8 +77,8 @@ def grade_storyboard(
 ) -> dict[str, Any]:
     """Grade a session's panels and write ``grades.json``, once for the session and once for the run's storyboard.
 
-    A panel is looked at once, whichever session asks; what stand-ins drew is never looked at. The run gets its copy
-    of the panels here too, for a session whose panels were all paid before draws nothing.
+    A panel is looked at once, whichever session asks; what stand-ins drew is never looked at. The run gets its
+    copy of the panels here too, for a session whose panels were all paid before draws nothing.
 
     Returns:
         How many pictures have which verdict.
