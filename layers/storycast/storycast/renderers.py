@@ -229,7 +229,7 @@ class SageMakerDrawing:
             status, message = "Failed", f"The job {job.name} was stopped before its end."
         elif job.status == "Failed":
             reason = job.failure or "the service gives no reason"
-            status, message = "Failed", f"The job {job.name} failed: {reason}. {log_words(job.name)}"
+            status, message = "Failed", f"The job {job.name} failed: {reason.rstrip('.')}. {log_words(job.name)}"
         return RendererFacts(
             name=job.name,
             arn=job.arn,
