@@ -211,7 +211,7 @@ def test_workers_of_amazon_a2i_cost_something_and_a_page_nothing() -> None:
 
     assert shown("page") == shown("auto") == []
     (most,) = shown("a2i")
-    assert most == pytest.approx(0.08 * 0.4 * 60)
+    assert most == pytest.approx(0.08 * 0.7 * 60)
 
 
 LORA = {

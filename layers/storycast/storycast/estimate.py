@@ -29,13 +29,13 @@ SMALL_PICTURE_PIXELS = 1024 * 1024
 KEPT_SHARE = 0.5
 """Of the sampled frames at least. The demo's clip keeps all of them; fades, fast cuts and files that break off
 keep fewer."""
-CROPS_PER_FRAME = 2.4
-"""At most: a group of characters, at ``min_confidence: 40``. The demo's clip has 2.2, at 60 it has 0.6."""
+CROPS_PER_FRAME = 4.5
+"""At most: a group of characters, at ``min_confidence: 30``. The demo's clip has 4.0."""
 NEW_PICTURES_PER_SECOND = 0.75
 """At most, of a cast that the project names: pictures of its characters that are left of a second of film without
 near-duplicates. The demo's clip, which hardly leaves its characters, has 0.5; scenes without any have none."""
-DISCOVERED_PICTURES_PER_SECOND = 0.4
-"""The same where the project names nobody; the demo's clip has 0.3."""
+DISCOVERED_PICTURES_PER_SECOND = 0.7
+"""The same where the project names nobody; a film of shots of 1.5 s has 0.67."""
 NEW_PICTURES_PER_STILL = 1.5
 """At most, of a picture that a person chose."""
 REFERENCES_PER_PATTERN = 6
