@@ -111,7 +111,9 @@ def test_a_dataset_becomes_a_storyboard_and_nothing_is_left_billing(trainable: S
     assert sum("-base-" in key for key in panels) == 2
     assert b"LOCAL STAND-IN" in trainable.read(f"runs/{RUN}/report.html").upper()
     grades = json.loads(trainable.read(f"runs/{RUN}/storyboard/grades.json"))
-    assert {(grade["verdict"], grade["reason"]) for grade in grades["grades"]} == {("not graded", "a local stand-in drew it")}
+    assert {(grade["verdict"], grade["reason"]) for grade in grades["grades"]} == {
+        ("not graded", "a local stand-in drew it")
+    }
     assert record["cost"]
     assert_rows_are_closed(trainable)
     # The same again pays nothing at all.
