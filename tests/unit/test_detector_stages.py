@@ -341,7 +341,7 @@ def test_the_estimate_has_the_methods_that_are_asked_for() -> None:
     assert ("detect_characters", "face detection") not in plain
     assert ("detect_characters", "label detection") not in faces | custom
     assert faces["detect_characters", "face detection"] == (0.3, 0.6)
-    assert faces["crop_characters", "face searches"][1] == pytest.approx(600 * 2.4 * 0.001)
+    assert faces["crop_characters", "face searches"][1] == pytest.approx(600 * CROPS_PER_FRAME * 0.001)
     assert faces["build_cast", "faces into the collection"] == (0.008, 0.008)
     low, high = custom["start_detector", "hours of inference units"]
     assert low == pytest.approx(2 * 4 * (0.25 + 600 / 8 / 3600))
