@@ -13,7 +13,7 @@ from storycast.custom_labels import STARTABLE, UNUSABLE
 from storycast.detections import Detection, FoundLabels
 from storycast.detector_preflight import detection_most_usd, detector_findings
 from storycast.errors import BillingClosedError, BudgetExceededError, ModelNotAvailableError
-from storycast.estimate import estimate, frames_usd
+from storycast.estimate import CROPS_PER_FRAME, estimate, frames_usd
 from storycast.footage import FootageSource
 from storycast.frames import from_json_lines
 from storycast.plan import RunPlan, make_plan, read_plan, write_plan
