@@ -29,6 +29,7 @@ from storycast.runs import Run, change_run, create_run, read_run
 from storycast.settings import MAX_PROMPT, Settings, read_settings
 from storycast.stages.reading import read_record
 from storycast.stages.trained import trained_models
+from storycast.stages.training_claims import is_trained_by_another
 from storycast.stages.training_dataset import Split, dataset_pictures, job_pictures, split
 from storycast.storyboard import next_prompt, panels_are_paid
 from storycast.trainers import PICTURES, Trainer
@@ -119,7 +120,8 @@ def check_training_plan(
     if request.draw_only and model is None:
         raise _no_model(run, request)
     start_with = _start(plan, model, store)
-    if start_with in {"train", "host"}:
+    # What another session's job leaves of the budget is looked at when it has ended: before anything is drawn.
+    if start_with in {"train", "host"} and not is_trained_by_another(plan, book):
         _refuse_over_budget(plan, run, book, start_with, now)
     if not request.draw_only:
         if start_with == "train":

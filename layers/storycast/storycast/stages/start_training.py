@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from storycast.costs import spent_usd
+from storycast.errors import BudgetExceededError, DependencyUnavailableError
 from storycast.estimate import hosting_most_usd, storyboard_usd
 from storycast.ports import BillingBook, Claims, ObjectStore
 from storycast.runs import read_run
 from storycast.stages.billing_copy import copy_rows
-from storycast.stages.training_claims import holder_of
+from storycast.stages.training_claims import holder_of, is_trained_by_another
 from storycast.trainers import Trainer
 from storycast.training import TrainingPlan, training_claim
 
@@ -47,7 +48,13 @@ def start_training(
     holder = holder_of(plan, store=store, claims=claims, book=book)
     if holder not in {None, plan.job_name}:
         return {"job_name": holder, "is_own": False}
-    row = book.intend(trainer.row(plan, now, lambda: _left_usd(plan, store, book, now)))
+    try:
+        wanted = trainer.row(plan, now, lambda: _left_usd(plan, store, book, now))
+    except BudgetExceededError:
+        if is_trained_by_another(plan, book):
+            raise DependencyUnavailableError("another session is about to claim this training") from None
+        raise
+    row = book.intend(wanted)
     # After the row: a claim whose holder has no open row is nobody's.
     holder = claims.claim(training_claim(plan), plan.job_name, {"run_id": plan.run_id})
     if holder != plan.job_name:

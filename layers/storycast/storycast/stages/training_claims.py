@@ -30,3 +30,17 @@ def holder_of(plan: TrainingPlan, *, store: ObjectStore, claims: Claims, book: B
         return holder
     claims.release(item, holder)
     return None
+
+
+def is_trained_by_another(plan: TrainingPlan, book: BillingBook) -> bool:
+    """Whether another session of the run has a job for this very training that may still be billed.
+
+    Until it ends it counts with all that it may cost, of which this session pays nothing.
+    """
+    return any(
+        row.is_open
+        and row.kind == "training_job"
+        and row.training_id == plan.training_id
+        and row.session_id != plan.session_id
+        for row in book.rows(plan.run_id)
+    )
