@@ -589,6 +589,15 @@ def test_two_trainings_of_a_run_at_once_share_its_budget(account: Account) -> No
         account.plan(3, training={"step_count": 300}, budget_usd=8)
 
 
+def test_who_waits_for_anothers_training_is_not_refused_for_what_that_may_cost(account: Account) -> None:
+    first = account.plan(1, training={"max_hours": 72}, budget_usd=3)
+    account.start(first)
+    second = account.plan(2, training={"max_hours": 72}, budget_usd=3)
+    assert account.start(second) == {"job_name": first.job_name, "is_own": False}
+    with pytest.raises(BudgetExceededError):
+        account.plan(3, training={"step_count": 300}, budget_usd=3)
+
+
 def test_another_training_of_the_run_has_another_folder(account: Account) -> None:
     first, second = account.plan(1), account.plan(2, training={"step_count": 200})
     account.start(first)
