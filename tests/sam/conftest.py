@@ -19,6 +19,7 @@ from storycast.footage import FootageSource
 from storycast.plan import RunPlan, make_plan, write_plan
 from storycast.runs import Run, create_run
 from storycast.settings import Settings
+from tests.fakes.tables import create_billing_table
 from tests.sam import base, sam
 from tests.sam.base import Base
 from tests.sam.emulator import Emulator, an_emulator
@@ -111,24 +112,7 @@ def emulator(engine: Engine, base_image: Base, folder: Path) -> Iterator[Emulato
         s3 = found.client("s3")
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        found.client("dynamodb").create_table(
-            TableName=TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "book", "expires_at")
-            ],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "by-billing",
-                    "KeySchema": [
-                        {"AttributeName": "book", "KeyType": "HASH"},
-                        {"AttributeName": "expires_at", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        create_billing_table(found.client("dynamodb"), TABLE)
         yield found
 
 

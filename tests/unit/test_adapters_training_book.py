@@ -13,6 +13,7 @@ from storycast.billing import Billed
 from storycast.errors import BillingClosedError, DependencyUnavailableError, ThrottledError
 from storycast.ports import BillingBook
 from tests.fakes.aws_training import START, Clock, MemoryBook
+from tests.fakes.tables import create_billing_table
 
 TABLE = "table"
 LATER = START + timedelta(hours=1)
@@ -20,24 +21,7 @@ LATER = START + timedelta(hours=1)
 
 def _dynamodb() -> Any:
     dynamodb = boto3.client("dynamodb", region_name="us-east-1")
-    dynamodb.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "book", "expires_at")
-        ],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "by-billing",
-                "KeySchema": [
-                    {"AttributeName": "book", "KeyType": "HASH"},
-                    {"AttributeName": "expires_at", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    )
+    create_billing_table(dynamodb, TABLE)
     return dynamodb
 
 

@@ -32,6 +32,7 @@ from tests.fakes.aws_training import START, Clock, MemoryBook
 from tests.fakes.custom_labels import ARN, MOVE, FakeVersions, MemoryLeaseBook
 from tests.fakes.steps import DiedError, DiesAt, Meanwhile, Stepped
 from tests.fakes.store import MemoryStore
+from tests.fakes.tables import create_billing_table
 
 
 def plan_of(run_id: str) -> RunPlan:
@@ -384,24 +385,7 @@ def lease_book(request: pytest.FixtureRequest) -> LeaseBook:
         return MemoryLeaseBook(Clock())
     request.getfixturevalue("aws")
     dynamodb = boto3.client("dynamodb", region_name="us-east-1")
-    dynamodb.create_table(
-        TableName="table",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "book", "expires_at")
-        ],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "by-billing",
-                "KeySchema": [
-                    {"AttributeName": "book", "KeyType": "HASH"},
-                    {"AttributeName": "expires_at", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    )
+    create_billing_table(dynamodb, "table")
     return DynamoLeaseBook("table", dynamodb)
 
 
