@@ -33,7 +33,8 @@ from storycast.errors import (
     StorycastError,
 )
 from storycast.findings import Finding
-from storycast.job_preflight import JobSite, quota_name
+from storycast.instances import quota_name
+from storycast.job_preflight import JobSite
 from storycast.model_ids import plain_model_id
 from storycast.ports import ModelFacts
 from storycast.preflight import training_findings
@@ -251,7 +252,8 @@ def _review(target: Target, settings: Settings) -> Iterator[Finding]:
 
 def _site(target: Target, settings: Settings) -> JobSite:
     """Return where the stack's training jobs run; its outputs name nothing of them where they are switched off."""
-    outputs = target.outputs
+    outputs, lora = target.outputs, settings.training.lora
+    quota = quota_name(lora.instance_type, spot=lora.spot)
     return JobSite(
         image_uri=outputs.get("TrainingImageUri", ""),
         role_arn=outputs.get("TrainingRoleArn", ""),
@@ -259,7 +261,7 @@ def _site(target: Target, settings: Settings) -> JobSite:
         weights_bucket=outputs.get("WeightsBucket", ""),
         images=EcrImages(target.client("ecr")),
         weights=S3WeightFolders(target.s3),
-        instance_quota=SageMakerQuotas(target.client("service-quotas")).instances(quota_name(settings)),
+        instance_quota=SageMakerQuotas(target.client("service-quotas")).instances(quota),
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from storycast.instances import FAMILIES, gpu
+from storycast.instances import gpu, is_known
 from storycast.lora_job import INFERENCE_STEPS
 from storycast.prices import Price, price_table
 from storycast.settings import Settings, Storyboard
@@ -435,7 +435,7 @@ def _job_line(stage: str, what: str, hours: Range, most: float, settings: Settin
     billed = up_to(min(hours.high, most + JOB_STOP_HOURS))
     line = _line(stage, f"hours of the {what}", billed, "training_hour", lora.instance_type)
     notes = [line.note] if line.note else []
-    if lora.instance_type.rpartition(".")[0] not in FAMILIES:
+    if not is_known(lora.instance_type):
         notes.append(f"How fast {lora.instance_type} is was not looked up; counted as the slowest GPU known.")
     if lora.spot:
         notes.append(SPOT_NOTE)

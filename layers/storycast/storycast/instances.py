@@ -73,6 +73,11 @@ def has_gpu(instance_type: str) -> bool:
     return bool(_NVIDIA.fullmatch(instance_type)) and instance_type.rpartition(".")[0] not in _TOO_OLD
 
 
+def is_known(instance_type: str) -> bool:
+    """Whether somebody looked up an instance type's GPU and how fast it is."""
+    return instance_type.rpartition(".")[0] in FAMILIES
+
+
 def gpu_count(instance_type: str) -> int:
     """Return how many GPUs an instance type has, 1 where nobody looked it up."""
     return _GPU_COUNTS.get(instance_type, 1)
@@ -81,3 +86,8 @@ def gpu_count(instance_type: str) -> int:
 def gpu(instance_type: str) -> Gpu:
     """Return the GPU of an instance type, such as ``ml.g5.xlarge``; :data:`SLOWEST` where nobody looked it up."""
     return FAMILIES.get(instance_type.rpartition(".")[0], SLOWEST)
+
+
+def quota_name(instance_type: str, *, spot: bool) -> str:
+    """Return the name of the quota that a training job needs one of, as Service Quotas has it."""
+    return f"{instance_type} for {'spot ' if spot else ''}training job usage"

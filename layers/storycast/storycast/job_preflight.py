@@ -9,7 +9,7 @@ from storycast.advice import FEW_PICTURES
 from storycast.errors import BudgetExceededError, TrainingAccessError, TrainingPlanInvalidError
 from storycast.estimate import hosting_most_usd, training_hours, training_most_usd, training_usd
 from storycast.findings import Finding
-from storycast.instances import FAMILIES, LOCAL_DISK_GB, gpu, gpu_count, has_gpu
+from storycast.instances import FAMILIES, LOCAL_DISK_GB, gpu, gpu_count, has_gpu, is_known, quota_name
 from storycast.licences import licence_of
 from storycast.ports import RoleInspector
 from storycast.prices import price_table, usd
@@ -191,7 +191,7 @@ def _instance(settings: Settings) -> Iterator[Finding]:
         )
         yield Finding("problem", "instance", message, TrainingPlanInvalidError)
         return
-    if kind.rpartition(".")[0] not in FAMILIES:
+    if not is_known(kind):
         message = (
             f"{kind} is no instance type that this release knows: it is counted as the dearest and slowest one. "
             f"Known are those of {', '.join(FAMILIES)}."
@@ -294,7 +294,8 @@ def _dataset(record_count: int | None) -> Iterator[Finding]:
 
 
 def _quota(settings: Settings, site: JobSite) -> Finding:
-    name = quota_name(settings)
+    lora = settings.training.lora
+    name = quota_name(lora.instance_type, spot=lora.spot)
     if site.instance_quota is None:
         message = (
             f"How many instances the account may use was not told. New accounts have none: look for '{name}' in "
@@ -305,12 +306,6 @@ def _quota(settings: Settings, site: JobSite) -> Finding:
         message = f"The account's quota '{name}' is 0. Ask for 1 in Service Quotas; AWS takes hours to days."
         return Finding("problem", "quota", message, TrainingAccessError)
     return Finding("ok", "quota", f"The account's quota '{name}' is {site.instance_quota:g}.")
-
-
-def quota_name(settings: Settings) -> str:
-    """Return the name of the quota that a job needs one of, as Service Quotas has it."""
-    lora = settings.training.lora
-    return f"{lora.instance_type} for {'spot ' if lora.spot else ''}training job usage"
 
 
 def _size(settings: Settings) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from storycast.errors import (
     TrainingAccessError,
     TrainingPlanInvalidError,
 )
+from storycast.instances import quota_name
 from storycast.ports import ContainerJob, JobFacts
 from storycast.training import JobStatus
 
@@ -163,7 +164,7 @@ def _channel(name: str, kind: str, uri: str) -> dict[str, Any]:
 def _advice(message: str, job: ContainerJob) -> str:
     """Return what to do about a refusal."""
     if "ResourceLimitExceeded" in message:
-        quota = f"{job.instance_type} for {'spot ' if job.max_wait_s is not None else ''}training job usage"
+        quota = quota_name(job.instance_type, spot=job.max_wait_s is not None)
         return (
             f"Ask for the quota '{quota}' of Amazon SageMaker in the console of Service Quotas, at least 1; or "
             "wait until another job has ended; or name another training.lora.instance_type."
