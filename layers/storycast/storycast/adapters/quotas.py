@@ -1,5 +1,6 @@
 """Service Quotas: how much an account may host by the hour, and how many machines it may train on."""
 
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,15 +23,7 @@ class SageMakerQuotas:
         Returns:
             None where nobody tells, as :meth:`BedrockQuotas.hosting_units` does.
         """
-        try:
-            for page in self._quotas.get_paginator("list_service_quotas").paginate(ServiceCode="sagemaker"):
-                for quota in page.get("Quotas", ()):
-                    if quota.get("QuotaName", "").lower() == name.lower():
-                        return float(quota["Value"])
-        except (BotoCoreError, ClientError):
-            # The job's own call says if there is none.
-            return None
-        return None
+        return _value(self._quotas, "sagemaker", lambda quota_name: quota_name == name.lower())
 
 
 class BedrockQuotas:
@@ -45,12 +38,17 @@ class BedrockQuotas:
         Returns:
             None where nobody tells: Service Quotas refuses, does not answer, or has no quota of that name.
         """
-        try:
-            for page in self._quotas.get_paginator("list_service_quotas").paginate(ServiceCode="bedrock"):
-                for quota in page.get("Quotas", ()):
-                    if all(word in quota.get("QuotaName", "").lower() for word in _WORDS):
-                        return float(quota["Value"])
-        except (BotoCoreError, ClientError):
-            # Whether the quota is seen decides nothing: the hosting's own call says if there is none.
-            return None
+        return _value(self._quotas, "bedrock", lambda name: all(word in name for word in _WORDS))
+
+
+def _value(quotas: Any, service: str, is_meant: Callable[[str], bool]) -> float | None:
+    """Return the value of the first quota of a service whose name, in lower case, is meant; None where unseen."""
+    try:
+        for page in quotas.get_paginator("list_service_quotas").paginate(ServiceCode=service):
+            for quota in page.get("Quotas", ()):
+                if is_meant(quota.get("QuotaName", "").lower()):
+                    return float(quota["Value"])
+    except (BotoCoreError, ClientError):
+        # Whether the quota is seen decides nothing: what needs it says itself if there is none.
         return None
+    return None
