@@ -76,12 +76,10 @@ class SageMakerJobs:
         try:
             with translated(f"CreateTrainingJob {job.name}", _REFUSED):
                 answer = self._sagemaker.create_training_job(**_request(job, self._role_arn, self._image_uri))
-        except TrainingAccessError as error:
-            raise TrainingAccessError(f"{error} {_advice(str(error), job)}".rstrip()) from error
-        except TrainingPlanInvalidError as error:
-            if _ACCESS.search(str(error)):
-                raise TrainingAccessError(f"{error} {_advice(str(error), job)}".rstrip()) from error
-            raise
+        except (TrainingAccessError, TrainingPlanInvalidError) as error:
+            if isinstance(error, TrainingPlanInvalidError) and not _ACCESS.search(str(error)):
+                raise
+            raise TrainingAccessError(f"{error} {_advice(str(error), job)}") from error
         return str(answer["TrainingJobArn"])
 
     def find(self, name: str) -> JobFacts | None:
