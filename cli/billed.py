@@ -13,22 +13,15 @@ from pydantic import ValidationError
 from cli.problems import TargetUnusableError
 from cli.target import Target
 from storycast.billing import Billed
+from storycast.costs import JOB_STAGES
 from storycast.names import is_job_name
 from storycast.prices import price_table, usd
+from storycast.report.words import BILLED
 
 INDEX = "by-billing"
 BATCH = 100
 """Rows that one call reads by their keys; DynamoDB's limit."""
 
-_KINDS = {
-    "customization_job": "Training job",
-    "provisioned_throughput": "Hosting",
-    "training_job": "Training job",
-    "drawing_job": "Drawing job",
-    "custom_labels_model": "Custom Labels model",
-}
-_JOBS = ("training_job", "drawing_job")
-"""On SageMaker: billed by the hour, and ended by AWS's own clock."""
 _REFUSED = ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation")
 
 
@@ -126,12 +119,12 @@ def lines(bills: Sequence[Billed | Unowned]) -> Iterator[str]:
             since = f"since {_when(one.created_at)}" if one.created_at else f"ordered {_when(one.intended_at)}"
             until = f"ended by the sweep from {_when(one.expires_at)} on"
             parts = [f"run {one.run_id}", one.state, since, until, price_of(one)]
-        yield f"{_KINDS.get(one.kind, one.kind)} {one.name}: {', '.join(filter(None, parts))}"
+        yield f"{BILLED.get(one.kind, one.kind)} {one.name}: {', '.join(filter(None, parts))}"
 
 
 def price_of(one: Billed | Unowned) -> str:
     """Return what something costs as long as it lives, or in all, by list price."""
-    if one.kind in _JOBS and not one.instance_type:
+    if one.kind in JOB_STAGES and not one.instance_type:
         return "billed by the hour of its instance"
     hourly = hourly_usd(one)
     if hourly is not None:
@@ -149,7 +142,7 @@ def hourly_usd(one: Billed | Unowned) -> float | None:
         return price_table().price("hosting_hour").usd * max(one.model_units, 1)
     if one.kind == "custom_labels_model":
         return price_table().price("custom_labels_hour").usd * max(one.model_units, 1)
-    if one.kind in _JOBS:
+    if one.kind in JOB_STAGES:
         return price_table().price("training_hour", one.instance_type or None).usd
     return None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storycast.report.material import Material
-from storycast.report.words import count, duration, parsed, to_the_second
+from storycast.report.words import BILLED, count, duration, parsed, to_the_second
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +78,7 @@ def _training_stages(material: Material) -> Iterator[StageDone]:
         yield StageDone("Grading", f"{graded} of {count(drawn, 'picture')} graded", to_the_second(at))
 
 
-_KINDS = {
-    "customization_job": "Training",
-    "training_job": "Training",
-    "provisioned_throughput": "Hosting",
-    "drawing_job": "Drawing job",
-    "custom_labels_model": "Custom Labels model",
-}
+_KINDS = {**BILLED, "customization_job": "Training", "training_job": "Training"}
 
 _STAGES: tuple[tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]], ...] = (
     ("Plan", ("segments.jsonl",), (("footage", "file"), ("segments", "segment"))),
