@@ -22,10 +22,6 @@ TASKS: dict[str, Literal["train", "draw"]] = {"CheckTraining": "train", "CheckPr
 """What the job does that a state waits for."""
 
 
-class _Told(TrainerProgress):
-    at: datetime | None = None
-
-
 class JobsAtWork:
     """Looks into the work folders of a run's jobs.
 
@@ -52,7 +48,7 @@ class JobsAtWork:
             return None
         key = f"{work_folder(plan, task)}progress.json"
         try:
-            told = _Told.model_validate_json(read(self._target, key) or b"")
+            told = TrainerProgress.model_validate_json(read(self._target, key) or b"")
         except ValidationError:
             return None
         if told.at is None or datetime.now(UTC) - told.at > FRESH:

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from storycast.errors import StorycastError
 from storycast.lora_job import LoraJob
+from storycast.lora_work import Adapter, DrawnPanels
 
 RESULTS = ("metrics.csv", "held_out.json", "adapter")
 """What a training leaves in its work folder; the adapter comes last, since its presence says that all is there."""
@@ -22,23 +23,6 @@ class FolderInUseError(StorycastError):
 
 class AdapterNotLeftError(StorycastError):
     """The trainer says that it is done, and there is no adapter."""
-
-
-class AdapterRecord(BaseModel):
-    """``adapter.json``, as far as people are told of it."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    stand_in: str = ""
-
-
-class PanelRecord(BaseModel):
-    """``panels/<fingerprint>.json``, as far as people are told of it."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    pictures: tuple[str, ...]
-    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +48,7 @@ class LoraFolder:
     def stand_in(self) -> str:
         """What the adapter says of itself where it is of no real model; else empty."""
         try:
-            return AdapterRecord.model_validate_json((self.adapter / "adapter.json").read_bytes()).stand_in
+            return Adapter.model_validate_json((self.adapter / "adapter.json").read_bytes()).stand_in
         except (OSError, ValidationError):
             return ""
 
@@ -126,11 +110,11 @@ class LoraFolder:
         """Write what the trainer reads; panels from before stay."""
         _lay_out(self.draw_root, job, {"adapter": self.adapter}, weights)
 
-    def panel(self, fingerprint: str) -> PanelRecord | None:
+    def panel(self, fingerprint: str) -> DrawnPanels | None:
         """Return what was drawn for one panel of the job; None where nothing is recorded."""
         file = self.draw_root / "checkpoints" / "panels" / f"{fingerprint}.json"
         try:
-            return PanelRecord.model_validate_json(file.read_bytes())
+            return DrawnPanels.model_validate_json(file.read_bytes())
         except (OSError, ValidationError):
             return None
 

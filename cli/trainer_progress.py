@@ -4,28 +4,21 @@ import time
 from pathlib import Path
 from typing import Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from cli.progress import clock
 from cli.screen import Screen, printable
+from storycast.lora_work import JobProgress
 
 QUIET_SECONDS = 60.0
 """Where lines are printed, one comes at each tenth of the steps, or after this long."""
 
 
-class TrainerProgress(BaseModel):
-    """``progress.json``, as far as people are told of it."""
+class TrainerProgress(JobProgress):
+    """``progress.json``, with what only whoever follows the job is told."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    phase: str
-    step: int | None = None
-    step_count: int | None = None
-    loss: float | None = None
-    held_out_loss: float | None = None
     pictures_per_second: float | None = None
-    eta_s: float | None = None
     device: str | None = None
     options: str | None = None
     stand_in: str | None = None

@@ -67,7 +67,8 @@ def draw() -> None:
         for name in names:
             (work / "panels" / name).write_bytes(b"png of " + name.encode())
         why = "the picture came out black" if is_refused else ""
-        record.write_text(json.dumps({"pictures": names, "refused": why, "seconds": 1.0}))
+        told = {"fingerprint": one["fingerprint"], "pictures": names, "refused": why, "seconds": 1.0}
+        record.write_text(json.dumps(told))
 
 
 done = {"step": 0}
