@@ -12,21 +12,21 @@ from numpy.typing import NDArray
 from benchmarks.cast_material import EMBEDDING_MODEL, Answers, Film, LocalRekognition, embedder
 from benchmarks.cast_truth import Truth
 from storycast import keys
-from storycast.adapters.bedrock_runtime import BedrockEmbedder
 from storycast.adapters.rekognition import RekognitionLabels
 from storycast.cast import Cast, CastMember, Reference
 from storycast.crops import FrameCrops
 from storycast.detections import FrameDetections
-from storycast.embeddings import MAX_PICTURE_SIDE_PX, Vectors, decode, encode, stack, unit
+from storycast.embeddings import Vectors, decode, encode, stack
 from storycast.footage import FootageSource
 from storycast.frames import KeptFrame
-from storycast.images import Picture, cut_rectangle, fitted, open_picture, padded_square, pixels, to_jpeg
-from storycast.looks import COLOURS_SIDE_PX, colours, looks
+from storycast.images import cut_rectangle, open_picture, to_jpeg
+from storycast.looks import looks
 from storycast.plan import CROPS_VERSION, RunPlan, make_plan
 from storycast.settings import Settings
 from storycast.sightings import Sighting, link_tracks, sighting
 from storycast.stages.crop_characters import crop_characters
 from storycast.stages.detect_characters import detect_characters
+from storycast.stages.embedding import embed_picture, encoded_colours
 from tests.fakes.store import MemoryStore
 
 LARGE_SHARE = 0.25
@@ -98,8 +98,8 @@ def cast_of(pictures: dict[str, list[bytes]], answers: Answers, labels: dict[str
                 Reference(
                     key=digest,
                     content=digest,
-                    embedding=encode(_embedded(picture, asked)),
-                    colours=encode(colours(pixels(picture, COLOURS_SIDE_PX, COLOURS_SIDE_PX))),
+                    embedding=encode(embed_picture(picture, asked)),
+                    colours=encoded_colours(picture),
                 )
             )
         members.append(
@@ -136,7 +136,7 @@ def choose_references(
         whole = [(time_ms, one) for time_ms, one in boxes if one.is_whole]
         usable = whole if len({frames[time_ms].shot for time_ms, _ in whole}) >= count else boxes
         cuts = [cut_rectangle(open_picture(film.picture(frames[time_ms])), one.box) for time_ms, one in usable]
-        vectors = stack([_embedded(cut, asked) for cut in cuts])
+        vectors = stack([embed_picture(cut, asked) for cut in cuts])
         cosines = vectors @ vectors.T
         taken = [int(cosines.sum(axis=1).argmax())] if cuts else []
         while len(taken) < count:
@@ -172,7 +172,3 @@ def _reduced(picture: bytes) -> NDArray[np.uint8]:
     if grey is None:
         raise ValueError("a picture can't be read")
     return grey.astype(np.uint8, copy=False)
-
-
-def _embedded(picture: Picture, asked: BedrockEmbedder) -> NDArray[np.float32]:
-    return unit(asked.embed(to_jpeg(fitted(padded_square(picture), MAX_PICTURE_SIDE_PX))))

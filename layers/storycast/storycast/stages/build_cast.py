@@ -7,17 +7,17 @@ from typing import Any
 
 from storycast import keys
 from storycast.cast import Cast, CastFaces, CastMember, Reference
-from storycast.embeddings import MAX_PICTURE_SIDE_PX, encode, unit
+from storycast.embeddings import encode
 from storycast.errors import FrameRefusedError, ReferenceMissingError
 from storycast.faces import FaceService
 from storycast.fingerprint import fingerprint
 from storycast.footage import Record
-from storycast.images import fitted, open_picture, padded_square, pixels, to_jpeg
-from storycast.looks import COLOURS_SIDE_PX, colours
+from storycast.images import open_picture
 from storycast.plan import RunPlan
 from storycast.ports import Embedder, ObjectStore
 from storycast.runs import Run, change_run
-from storycast.stages.face_references import FaceIndex, FaceReference, refuse_ambiguous
+from storycast.stages.embedding import embed_picture, encoded_colours
+from storycast.stages.face_references import FaceIndex, FaceReference, refuse_ambiguous, unusable
 from storycast.stages.reading import read_own, write_record
 
 VERSION = 2
@@ -172,16 +172,13 @@ def _embed(
 ) -> tuple[Reference, bool]:
     own_key = keys.cast_embedding(plan.project, model_mark, digest)
     known = read_own(store, own_key, ReferenceEmbedding, model_mark)
+    try:
+        picture = open_picture(content)
+        embedding = encode(embed_picture(picture, embedder)) if known is None else known.embedding
+    except (ValueError, FrameRefusedError) as error:
+        raise unusable(key, error) from None
     if known is None:
-        try:
-            picture = fitted(padded_square(open_picture(content)), MAX_PICTURE_SIDE_PX)
-            vector = unit(embedder.embed(to_jpeg(picture)))
-        except (ValueError, FrameRefusedError) as error:
-            raise ReferenceMissingError(
-                f"The reference {key} can't be used: {error}. Replace it by a readable PNG or JPEG."
-            ) from None
-        known = ReferenceEmbedding(fingerprint=model_mark, embedding=encode(vector), paid_by=plan.run_id)
+        known = ReferenceEmbedding(fingerprint=model_mark, embedding=embedding, paid_by=plan.run_id)
         write_record(store, own_key, known)
-    colour = encode(colours(pixels(open_picture(content), COLOURS_SIDE_PX, COLOURS_SIDE_PX)))
-    reference = Reference(key=key, content=digest, embedding=known.embedding, colours=colour)
+    reference = Reference(key=key, content=digest, embedding=embedding, colours=encoded_colours(picture))
     return reference, known.paid_by == plan.run_id

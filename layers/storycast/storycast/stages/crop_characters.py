@@ -7,7 +7,7 @@ from storycast.cast import Cast
 from storycast.crops import Crop, FrameCrops
 from storycast.cuts import plan_cut
 from storycast.detections import Detection, FrameDetections
-from storycast.embeddings import MAX_PICTURE_SIDE_PX, encode, unit
+from storycast.embeddings import encode
 from storycast.errors import FrameRefusedError
 from storycast.faces import FaceCollections
 from storycast.frames import KeptFrame
@@ -16,16 +16,13 @@ from storycast.images import (
     PictureUnreadableError,
     cut_out,
     cut_rectangle,
-    fitted,
     measure,
     open_picture,
-    padded_square,
-    pixels,
     to_jpeg,
 )
-from storycast.looks import COLOURS_SIDE_PX, colours
 from storycast.plan import RunPlan
 from storycast.ports import Embedder, ObjectStore
+from storycast.stages.embedding import embed_picture, encoded_colours
 from storycast.stages.reading import read_own, write_record
 from storycast.stages.search_faces import search_faces
 
@@ -130,7 +127,7 @@ def _with_crop(
     # The square is for the eye; what names the character is its box alone, with nothing of others round it.
     box = cut_rectangle(frame_picture, detection.box)
     try:
-        embedding = encode(unit(embedder.embed(to_jpeg(fitted(padded_square(box), MAX_PICTURE_SIDE_PX)))))
+        embedding = encode(embed_picture(box, embedder))
     except (FrameRefusedError, ValueError) as error:
         return record.model_copy(update={"refused": (*record.refused, (crop_id, str(error)))})
     crop = Crop(
@@ -149,7 +146,7 @@ def _with_crop(
         light=look.light,
         contrast=look.contrast,
         embedding=embedding,
-        colours=encode(colours(pixels(box, COLOURS_SIDE_PX, COLOURS_SIDE_PX))),
+        colours=encoded_colours(box),
         paid_by=plan.run_id,
     )
     return record.model_copy(update={"crops": (*record.crops, crop)})

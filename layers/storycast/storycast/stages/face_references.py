@@ -148,7 +148,7 @@ class FaceIndex:
         try:
             faces = self._detector.faces_in(to_jpeg(picture))
         except FrameRefusedError as error:
-            raise _unusable(key, error) from None
+            raise unusable(key, error) from None
         choice = choose_face(faces)
         outcome: Outcome = "seen" if choice.face is not None else "none" if choice.outcome == "none" else "several"
         return self._record(outcome, len(faces), face=choice.face, detected_by=self._run_id)
@@ -163,7 +163,7 @@ class FaceIndex:
         try:
             answer = self._collections.index(self._collection, _face_picture(picture, known.face), digest)
         except FrameRefusedError as error:
-            raise _unusable(key, error) from None
+            raise unusable(key, error) from None
         if answer.face is None:
             reason = ", ".join(one.lower().replace("_", " ") for one in answer.reasons) or "no face in it"
             done = asked.model_copy(update={"outcome": "refused", "reason": reason})
@@ -236,10 +236,11 @@ def _opened(key: str, content: bytes) -> Picture:
     try:
         return fitted(open_picture(content), MAX_SIDE_PX)
     except ValueError as error:
-        raise _unusable(key, error) from None
+        raise unusable(key, error) from None
 
 
-def _unusable(key: str, error: Exception) -> ReferenceMissingError:
+def unusable(key: str, error: Exception) -> ReferenceMissingError:
+    """Return what to raise where a reference picture can't be used."""
     return ReferenceMissingError(
         f"The reference {key} can't be used: {error}. Replace it by a readable PNG or JPEG."
     )

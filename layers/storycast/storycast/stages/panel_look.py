@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from storycast import keys
 from storycast.boxes import Box
 from storycast.detections import merge_labels
-from storycast.embeddings import MAX_PICTURE_SIDE_PX, encode, unit
+from storycast.embeddings import encode
 from storycast.errors import FrameRefusedError
 from storycast.fingerprint import fingerprint
 from storycast.grading import WHOLE, PanelLook, Part
-from storycast.images import Picture, cut_rectangle, fitted, open_picture, padded_square, to_jpeg
+from storycast.images import Picture, cut_rectangle, open_picture
 from storycast.plan import RunPlan
 from storycast.ports import Embedder, LabelDetector, ObjectStore
+from storycast.stages.embedding import embed_picture
 from storycast.stages.reading import read_own, write_record
 from storycast.training import TrainingPlan
 
@@ -78,11 +79,9 @@ def _detect(
 
 def _with_next_part(look: PanelLook, picture: Picture, embedder: Embedder) -> PanelLook:
     box = Box(*look.boxes[look.tried - 1]) if look.tried else WHOLE
-    # As CropCharacters embeds what it found, with which this is compared.
-    part = padded_square(cut_rectangle(picture, box))
     look = look.model_copy(update={"tried": look.tried + 1})
     try:
-        vector = unit(embedder.embed(to_jpeg(fitted(part, MAX_PICTURE_SIDE_PX))))
+        vector = embed_picture(cut_rectangle(picture, box), embedder)
     except (FrameRefusedError, ValueError) as error:
         return look.model_copy(update={"refused": str(error)})
     made = Part(left=box.left, top=box.top, width=box.width, height=box.height, embedding=encode(vector))
