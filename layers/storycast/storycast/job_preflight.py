@@ -159,7 +159,7 @@ def _weights(settings: Settings, site: JobSite) -> Iterator[Finding]:
     if missing:
         message = (
             f"{uri} is no SDXL model in diffusers' layout: {', '.join(missing)} missing. Put there what "
-            "`huggingface-cli download stabilityai/stable-diffusion-xl-base-1.0` fetches."
+            "`hf download stabilityai/stable-diffusion-xl-base-1.0` fetches."
         )
         yield Finding("problem", "base model", message, TrainingPlanInvalidError)
         return
