@@ -1,4 +1,4 @@
-"""What trains, on Amazon Bedrock and on SageMaker, behind one interface: the stages know no target."""
+"""What trains, on Amazon Bedrock and on SageMaker, behind one interface: the stages ask no service themselves."""
 
 import json
 from collections.abc import Callable
