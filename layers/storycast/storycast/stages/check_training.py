@@ -11,10 +11,10 @@ from storycast.lora_work import work_folder
 from storycast.ports import BillingBook, Claims, JobFacts, ObjectStore
 from storycast.stages.billing_copy import copy_rows
 from storycast.stages.reading import read_record
-from storycast.stages.trained import record_model
+from storycast.stages.trained import close_training
 from storycast.stages.training_claims import holder_of
 from storycast.trainers import Trainer
-from storycast.training import TrainedModel, TrainingPlan, training_claim
+from storycast.training import TrainedModel, TrainingPlan
 
 
 def check_training(
@@ -67,10 +67,7 @@ def _of_its_own(
     """Return how far the session's own job is; what has ended is closed, the model written down."""
     if job is not None and not job.has_ended:
         return _waiting(plan, now, row.name, job.progress or job.status, job.status)
-    is_done = job is not None and job.status == "Completed"
-    model = record_model(plan, job, store=store, trainer=trainer) if job is not None and is_done else None
-    if model is None:
-        claims.release(training_claim(plan), row.name)
+    model = close_training(plan, row.name, job, store=store, claims=claims, trainer=trainer)
     # Last: a row that has ended says that nothing of its job is left to be done.
     if job is None:
         book.ended(row.name, now, "somebody deleted it")

@@ -15,10 +15,10 @@ from storycast.renderers import Renderer
 from storycast.runs import read_run
 from storycast.stages.billing_copy import copy_rows
 from storycast.stages.reading import read_record
-from storycast.stages.trained import record_model
+from storycast.stages.trained import close_training
 from storycast.teardown import TearDownRequest, scope_of
 from storycast.trainers import Trainer
-from storycast.training import Target, TrainedModel, TrainingPlan, read_training_plan, training_claim
+from storycast.training import Target, TrainedModel, TrainingPlan, read_training_plan
 
 PATIENCE = timedelta(hours=6)
 """How long a teardown waits for the services; then people are told, and the sweep goes on trying."""
@@ -244,9 +244,7 @@ def _close_training(
         plan = read_training_plan(store, row.run_id, row.training_id, row.session_id)
     except (RequestInvalidError, ValueError):
         return
-    is_done = job is not None and job.status == "Completed"
-    if not is_done or job is None or record_model(plan, job, store=store, trainer=trainer) is None:
-        claims.release(training_claim(plan), row.name)
+    close_training(plan, row.name, job, store=store, claims=claims, trainer=trainer)
 
 
 def _keep_panels(row: Billed, store: ObjectStore, renderer: Renderer) -> None:

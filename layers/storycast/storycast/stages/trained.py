@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from storycast import keys
-from storycast.ports import JobFacts, ObjectStore
+from storycast.ports import Claims, JobFacts, ObjectStore
 from storycast.stages.reading import read_record, write_record
 from storycast.trainers import Trainer
-from storycast.training import TrainedModel, TrainingPlan
+from storycast.training import TrainedModel, TrainingPlan, training_claim
 
 
 def record_model(
@@ -50,6 +50,33 @@ def record_model(
         stand_in=outcome.stand_in,
     )
     write_record(store, keys.trained_model(plan.project, plan.fingerprint), model)
+    return model
+
+
+def close_training(
+    plan: TrainingPlan,
+    job_name: str,
+    job: JobFacts | None,
+    *,
+    store: ObjectStore,
+    claims: Claims,
+    trainer: Trainer,
+) -> TrainedModel | None:
+    """Write down the model of a job that has ended, and return it; where it left none, let others train.
+
+    Args:
+        plan: The session that paid for it.
+        job_name: Its job, which holds the claim.
+        job: What is known of that; None where it is gone.
+        store: The bucket.
+        claims: Who trains what.
+        trainer: Knows where the model lies.
+    """
+    model = None
+    if job is not None and job.status == "Completed":
+        model = record_model(plan, job, store=store, trainer=trainer)
+    if model is None:
+        claims.release(training_claim(plan), job_name)
     return model
 
 
