@@ -53,3 +53,11 @@ class Cast(Record):
         return any(
             member.references or member.labels or member.custom_labels or member.faces for member in self.members
         )
+
+    def face_owners(self) -> dict[str, list[str]]:
+        """Return whose face each picture in the collection shows, by its SHA-256."""
+        owners: dict[str, list[str]] = {}
+        for member in self.members:
+            for content in member.faces:
+                owners.setdefault(content, []).append(member.name)
+        return owners

@@ -160,10 +160,7 @@ def votes_of(search: FaceSearch, cast: Cast) -> tuple[Vote, ...]:
 
     A picture that is the reference of several members tells none of them.
     """
-    owners_of: dict[str, list[str]] = {}
-    for member in cast.members:
-        for content in member.faces:
-            owners_of.setdefault(content, []).append(member.name)
+    owners_of = cast.face_owners()
     best: dict[str, float] = {}
     for match in search.matches:
         whose = owners_of.get(match.content, [])

@@ -111,7 +111,7 @@ def build_cast(
             paid_face_references=max(detected, run.counts.get("paid_face_references", 0)),
             paid_indexed_faces=max(indexed, run.counts.get("paid_indexed_faces", 0)),
         )
-        return counted.with_warnings(*warnings, *_shared(members))
+        return counted.with_warnings(*warnings, *_shared(cast))
 
     change_run(store, plan.run_id, with_cast)
     faces_count = sum(len(member.faces) for member in members)
@@ -132,13 +132,9 @@ def _finished(index: FaceIndex | None, plan: RunPlan) -> CastFaces | None:
     return found
 
 
-def _shared(members: Sequence[CastMember]) -> list[str]:
+def _shared(cast: Cast) -> list[str]:
     """Tell of pictures that are the reference of several characters: their face tells none of them."""
-    names: dict[str, list[str]] = {}
-    for member in members:
-        for content in member.faces:
-            names.setdefault(content, []).append(member.name)
-    shared = sorted({", ".join(whose) for whose in names.values() if len(whose) > 1})
+    shared = sorted({", ".join(whose) for whose in cast.face_owners().values() if len(whose) > 1})
     return [f"one reference picture is of {whose}: its face tells none of them" for whose in shared]
 
 

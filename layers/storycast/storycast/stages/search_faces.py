@@ -97,10 +97,10 @@ def _searched(
     assert cast.faces is not None  # noqa: S101 - whoever searches has a collection
     cut = plan_cut(face.box, *picture.size, padding=FACE_PADDING, least_side_px=LEAST_SIDE_PX)
     content = to_jpeg(cut_out(picture, cut, least_px=LEAST_SIDE_PX))
-    contents = {content for member in cast.members for content in member.faces}
+    known = cast.face_owners()
     result = FaceSearch(crop_id=crop_id, matches=(), paid_by=plan.run_id)
     try:
-        answer = collections.search(cast.faces.collection_id, content, most=len(contents))
+        answer = collections.search(cast.faces.collection_id, content, most=len(known))
     except FrameRefusedError as error:
         return result.model_copy(update={"paid_by": "", "reason": str(error)})
     if answer.searched is None:
@@ -115,7 +115,7 @@ def _searched(
                 for external_id, similarity in sorted(
                     answer.similarities.items(), key=lambda one: (-one[1], one[0])
                 )
-                if external_id in contents
+                if external_id in known
             )
         }
     )
