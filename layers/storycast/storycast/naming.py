@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -206,12 +207,16 @@ def _means(values: NDArray[np.float64], groups: NDArray[np.intp]) -> NDArray[np.
     return means
 
 
+def _likest(likeness: NDArray[Any], members: Sequence[CastMember]) -> list[tuple[float, str]]:
+    """Return how like it is to each member that has references, and the member's name; the likest first."""
+    pairs = [(float(value), member.name) for value, member in zip(likeness, members, strict=True)]
+    return sorted((pair for pair in pairs if pair[0] > -1.0), key=lambda pair: (-pair[0], pair[1]))
+
+
 def _reference_votes(likeness: Vectors, members: Sequence[CastMember]) -> list[Vote]:
-    ranked = sorted((-float(value), member.name) for value, member in zip(likeness, members, strict=True))
     return [
-        Vote(method="references", character=name, score=round(min(-value, 1.0), 4))
-        for value, name in ranked[:VOTES_KEPT]
-        if value < 1.0  # -1 is no likeness: the member has no references
+        Vote(method="references", character=name, score=round(min(value, 1.0), 4))
+        for value, name in _likest(likeness, members)[:VOTES_KEPT]
     ]
 
 
@@ -233,8 +238,7 @@ def _label_votes(sighting: Sighting, members: Sequence[CastMember]) -> list[Vote
 def _reference_words(
     fused: NDArray[np.float64], members: Sequence[CastMember], thresholds: Mapping[Method, float]
 ) -> list[_Word]:
-    ranked = sorted((-float(value), member.name) for value, member in zip(fused, members, strict=True))
-    ranked = [(-value, name) for value, name in ranked if value < 1.0]
+    ranked = _likest(fused, members)
     if not ranked:
         return []
     (best, name), least = ranked[0], thresholds["references"]
