@@ -9,12 +9,10 @@ from pydantic import BaseModel, ValidationError
 from cli.objects import listed, read
 from cli.target import Target
 from storycast import keys
+from storycast.report.trainer import STAND_IN_LABEL
 from storycast.runs import Run
 from storycast.storyboard import Panels
 from storycast.training import TrainedModel, TrainingPlan
-
-STAND_IN_LABEL = "STAND-IN: "
-"""Begins what the trainer says of weights that are no model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from storycast.licences import licence_of
 from storycast.report.charts import Curve, curve
 from storycast.report.material import Drawing, Material, Session
 from storycast.report.thumbnails import Thumbnail, Thumbnails
-from storycast.report.trainer import ShotLoss, TrainerWork
+from storycast.report.trainer import STAND_IN_LABEL, ShotLoss, TrainerWork
 from storycast.report.words import BILLED, duration, moment
 from storycast.runs import Run
 from storycast.training import TrainedModel, TrainingPlan
@@ -20,8 +20,6 @@ PANEL_PX, SMALL_PANEL_PX = 400, 240
 MOST_LARGE = 48
 """Panels up to which each is shown large."""
 
-STAND_IN_LABEL = "STAND-IN: "
-"""Begins what the trainer says of weights that are no model."""
 COMPOSITE, NOISE = "composite", "random weights"
 """What stands in a panel's place: cut-outs of the dataset, or what a tiny model draws that never learned much."""
 

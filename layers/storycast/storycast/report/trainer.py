@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict
 from storycast import keys
 from storycast.training import TrainedModel, TrainingPlan
 
+STAND_IN_LABEL = "STAND-IN: "
+"""Begins what the trainer says of weights that are no model."""
+
 
 class _Told(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
