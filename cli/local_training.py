@@ -21,13 +21,20 @@ OUT = Path("out")
 """Where a run is copied to unless the user says where."""
 
 
-def refuse_options(*, budget_usd: float | None, manifest_key: str | None) -> None:
+def refuse_options(*, is_for_aws: bool, budget_usd: float | None, manifest_key: str | None) -> None:
     """Refuse options of a training on AWS that would have no effect here.
+
+    Args:
+        is_for_aws: Whether options were given that say where and on which machine AWS trains.
+        budget_usd: As given.
+        manifest_key: As given.
 
     Raises:
         InputRefusedError: One was given.
     """
     problems = []
+    if is_for_aws:
+        problems.append("--train, --instance-type and --on-demand are for AWS. Leave them out with --local.")
     if budget_usd is not None:
         problems.append("--budget: nothing is billed with --local. Leave it out.")
     if manifest_key is not None:
@@ -118,9 +125,9 @@ def _tell_plan(plan: LocalPlan, screen: Screen) -> None:
     for warning in plan.dataset.warnings:
         screen.warn(warning)
     shown = ", ".join(plan.dataset.characters) or "nobody by name"
-    held = f"; {len(plan.held_out)} of them, whole shots, are held out to tell learning from copying" * bool(
-        plan.held_out
-    )
+    held = ""
+    if plan.held_out:
+        held = f"; {len(plan.held_out)} of them, whole shots, are held out to tell learning from copying"
     values, lora = plan.settings.training.values, plan.settings.training.lora
     screen.say(f"{len(plan.dataset.pictures)} pictures of {shown}{held}.")
     screen.say(

@@ -125,17 +125,12 @@ def train(
         from cli.problems import InputRefusedError  # noqa: PLC0415
 
         raise InputRefusedError(["--weights goes with --local; on AWS training.base_model names the weights."])
-    if local and (on or instance_type or on_demand):
-        from cli.problems import InputRefusedError  # noqa: PLC0415
-
-        raise InputRefusedError(
-            ["--train, --instance-type and --on-demand are for AWS. Leave them out with --local."]
-        )
     if local:
         from cli.local_plan import LocalSession  # noqa: PLC0415
         from cli.local_training import do_local_session, refuse_options  # noqa: PLC0415
 
-        refuse_options(budget_usd=budget, manifest_key=manifest)
+        is_for_aws = bool(on or instance_type or on_demand)
+        refuse_options(is_for_aws=is_for_aws, budget_usd=budget, manifest_key=manifest)
         asked = LocalSession(run, chosen, storyboard, weights=weights, python=python)
         raise typer.Exit(do_local_session(asked, choice, out, Screen(), yes=yes))
     session = Session(
