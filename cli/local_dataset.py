@@ -1,6 +1,5 @@
 """A dataset on this machine: a folder that `--out` left, read for training here."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from cli.problems import InputRefusedError
+from cli.run_copy import file_md5
 from storycast import keys
 from storycast.approval import FinalNames, renamed
 from storycast.dataset import DatasetImage
@@ -154,9 +154,7 @@ def _pictures(manifest: Path, known: dict[str, DatasetImage]) -> tuple[LocalPict
         if not path.is_file():
             problems[number] = f"there is no picture {path}"
             continue
-        with path.open("rb") as file:
-            md5 = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        found.append(LocalPicture(path, record.caption, md5, known.get(name)))
+        found.append(LocalPicture(path, record.caption, file_md5(path), known.get(name)))
     if not found and not problems:
         problems[1] = "there is no picture in it"
     if problems:

@@ -156,8 +156,13 @@ def _is_same(path: Path, stored: "ObjectTypeDef") -> bool:
     etag = stored["ETag"].strip('"')
     if "-" in etag:
         return path.stat().st_mtime == stored["LastModified"].timestamp()
+    return file_md5(path) == etag
+
+
+def file_md5(path: Path) -> str:
+    """Return the MD5 of a file, which is S3's ETag of the same content where it was sent in one part."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() == etag
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _objects(s3: "S3Client", bucket: str, prefix: str) -> Iterator["ObjectTypeDef"]:
