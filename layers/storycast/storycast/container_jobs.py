@@ -115,6 +115,12 @@ def log_words(job_name: str) -> str:
     return f"Its log: {LOG_GROUP}, streams {job_name}/, in CloudWatch."
 
 
+def failed_words(job: JobFacts) -> str:
+    """Return why a container job failed, and where its log is."""
+    reason = job.failure or "the service gives no reason"
+    return f"The job {job.name} failed: {reason.rstrip('.')}. {log_words(job.name)}"
+
+
 def progress_words(store: ObjectStore, row: Billed, job: JobFacts, task: Task) -> str:
     """Return how far a container job is, by SageMaker's word and, while it is at work, by its own."""
     if job.secondary in _WAITING and job.uses_spot:

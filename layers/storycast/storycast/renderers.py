@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from storycast.billing import Billed, BilledKind
-from storycast.container_jobs import container_job, job_row, log_words, progress_words
+from storycast.container_jobs import container_job, failed_words, job_row, progress_words
 from storycast.job_time import OVERDUE
 from storycast.lora_job import LoraJob, base_model, job_panel
 from storycast.lora_work import Adapter, keep_panels, read_work
@@ -228,8 +228,7 @@ class SageMakerDrawing:
         elif job.status == "Stopped":
             status, message = "Failed", f"The job {job.name} was stopped before its end."
         elif job.status == "Failed":
-            reason = job.failure or "the service gives no reason"
-            status, message = "Failed", f"The job {job.name} failed: {reason.rstrip('.')}. {log_words(job.name)}"
+            status, message = "Failed", failed_words(job)
         return RendererFacts(
             name=job.name,
             arn=job.arn,

@@ -5,7 +5,7 @@ from typing import Any
 
 from storycast import keys
 from storycast.billing import Billed
-from storycast.container_jobs import log_words
+from storycast.container_jobs import failed_words, log_words
 from storycast.job_time import OVERDUE, overdue_words
 from storycast.lora_work import work_folder
 from storycast.ports import BillingBook, Claims, JobFacts, ObjectStore
@@ -126,8 +126,9 @@ def _again(plan: TrainingPlan) -> str:
 
 
 def _failed(plan: TrainingPlan, job: JobFacts) -> str:
-    told = f"The job {job.name} failed: {job.failure or 'the service gives no reason'}"
-    return f"{told}. {log_words(job.name)}" if plan.target == "sagemaker" else told
+    if plan.target == "sagemaker":
+        return failed_words(job)
+    return f"The job {job.name} failed: {job.failure or 'the service gives no reason'}"
 
 
 def _gone(plan: TrainingPlan, row: Billed) -> dict[str, Any]:
