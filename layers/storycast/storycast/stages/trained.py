@@ -9,7 +9,41 @@ from storycast.trainers import Trainer
 from storycast.training import TrainedModel, TrainingPlan, training_claim
 
 
-def record_model(
+def close_training(
+    plan: TrainingPlan,
+    job_name: str,
+    job: JobFacts | None,
+    *,
+    store: ObjectStore,
+    claims: Claims,
+    trainer: Trainer,
+) -> TrainedModel | None:
+    """Write down the model of a job that has ended, and return it; where it left none, let others train.
+
+    Args:
+        plan: The session that paid for it.
+        job_name: Its job, which holds the claim.
+        job: What is known of that; None where it is gone.
+        store: The bucket.
+        claims: Who trains what.
+        trainer: Knows where the model lies.
+    """
+    model = None
+    if job is not None and job.status == "Completed":
+        model = _record_model(plan, job, store=store, trainer=trainer)
+    if model is None:
+        claims.release(training_claim(plan), job_name)
+    return model
+
+
+def trained_models(store: ObjectStore, project: str) -> Iterator[TrainedModel]:
+    """Yield the records of a project's models; one that is damaged is passed over."""
+    for stored in store.list(keys.trained_models(project)):
+        if stored.key.endswith("/model.json") and (model := read_record(store, stored.key, TrainedModel)):
+            yield model
+
+
+def _record_model(
     plan: TrainingPlan, job: JobFacts, *, store: ObjectStore, trainer: Trainer
 ) -> TrainedModel | None:
     """Write the record of the model that came of a session's job, and return it; None where the job left none.
@@ -51,37 +85,3 @@ def record_model(
     )
     write_record(store, keys.trained_model(plan.project, plan.fingerprint), model)
     return model
-
-
-def close_training(
-    plan: TrainingPlan,
-    job_name: str,
-    job: JobFacts | None,
-    *,
-    store: ObjectStore,
-    claims: Claims,
-    trainer: Trainer,
-) -> TrainedModel | None:
-    """Write down the model of a job that has ended, and return it; where it left none, let others train.
-
-    Args:
-        plan: The session that paid for it.
-        job_name: Its job, which holds the claim.
-        job: What is known of that; None where it is gone.
-        store: The bucket.
-        claims: Who trains what.
-        trainer: Knows where the model lies.
-    """
-    model = None
-    if job is not None and job.status == "Completed":
-        model = record_model(plan, job, store=store, trainer=trainer)
-    if model is None:
-        claims.release(training_claim(plan), job_name)
-    return model
-
-
-def trained_models(store: ObjectStore, project: str) -> Iterator[TrainedModel]:
-    """Yield the records of a project's models; one that is damaged is passed over."""
-    for stored in store.list(keys.trained_models(project)):
-        if stored.key.endswith("/model.json") and (model := read_record(store, stored.key, TrainedModel)):
-            yield model
