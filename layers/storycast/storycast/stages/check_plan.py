@@ -115,13 +115,9 @@ def refuse_missing_parts(settings: Settings) -> None:
     Raises:
         NotYetAvailableError: With the setting, and what to set instead.
     """
-    missing = {
-        "captions.prompt": settings.captions.prompt is not None,
-    }
-    asked = [name for name, is_asked in missing.items() if is_asked]
-    if asked:
+    if settings.captions.prompt is not None:
         raise NotYetAvailableError(
-            f"This release does not have: {', '.join(asked)}. Leave that out of the project file."
+            "This release does not have: captions.prompt. Leave that out of the project file."
         )
 
 
@@ -161,11 +157,8 @@ def _living(facts: ModelFacts, now: datetime) -> ModelUsed:
 
 
 def _warnings(settings: Settings) -> list[str]:
-    default = Settings()
-    idle = {
-        "selection.pairs_share": settings.selection.pairs_share != default.selection.pairs_share,
-    }
-    without_effect = [f"{name} has no effect in this release" for name, is_set in idle.items() if is_set]
+    is_idle = settings.selection.pairs_share != Settings().selection.pairs_share
+    without_effect = ["selection.pairs_share has no effect in this release"] if is_idle else []
     return without_effect + [
         f"{character.name} has neither references, labels nor clusters, so no picture can be named so"
         for character in settings.characters
