@@ -181,25 +181,12 @@ def training(world: World) -> Training:
         job_name=job_name(RUN_ID, training_id, session_id),
     )
     write_training_plan(world.store, plan)
-    model = TrainedModel(
-        fingerprint=plan.fingerprint,
+    _put_model(
+        world,
+        plan,
         model_arn="arn:aws:bedrock:us-east-1:111122223333:custom-model/x",
-        model_name=plan.job_name,
-        base_model="amazon.nova-canvas-v1:0",
-        job_name=plan.job_name,
         job_arn="arn:aws:bedrock:us-east-1:111122223333:model-customization-job/x",
-        trained_by=RUN_ID,
-        training_id=training_id,
-        session_id=session_id,
-        step_count=14_000,
-        batch_size=64,
-        learning_rate=1e-6,
-        record_count=8,
-        began_at=clock.now,
-        ended_at=clock.now,
     )
-    key = trained_model(plan.project, plan.fingerprint)
-    world.store.put(key, model.model_dump_json().encode(), "application/json")
     hosting = {"arn": "arn:aws:bedrock:us-east-1:111122223333:provisioned-model/x", "name": plan.hosting_name}
     world.store.put(
         training_file(RUN_ID, *SESSION, "hosting.json"), json.dumps(hosting).encode(), "application/json"
@@ -241,25 +228,31 @@ def _put_lora_session(world: World, plan: TrainingPlan) -> None:
         "application/jsonl",
     )
     folder = f"s3://{world.store.bucket}/{training_work(RUN_ID, training_id)}adapter/"
+    _put_model(world, lora, model_arn=folder, job_arn="arn:aws:sagemaker:us-east-1:111122223333:training-job/x")
+
+
+def _put_model(world: World, plan: TrainingPlan, *, model_arn: str, job_arn: str) -> None:
+    """Put the record of the model that a session has trained."""
+    values = plan.settings.training.values
     model = TrainedModel(
-        fingerprint=lora.fingerprint,
-        target="sagemaker",
-        model_arn=folder,
-        model_name=lora.job_name,
-        base_model=lora.settings.training.model_id,
-        job_name=lora.job_name,
-        job_arn="arn:aws:sagemaker:us-east-1:111122223333:training-job/x",
-        trained_by=RUN_ID,
-        training_id=training_id,
-        session_id=session_id,
-        step_count=1_500,
-        batch_size=1,
-        learning_rate=1e-4,
-        record_count=8,
+        fingerprint=plan.fingerprint,
+        target=plan.target,
+        model_arn=model_arn,
+        model_name=plan.job_name,
+        base_model=plan.settings.training.model_id,
+        job_name=plan.job_name,
+        job_arn=job_arn,
+        trained_by=plan.run_id,
+        training_id=plan.training_id,
+        session_id=plan.session_id,
+        step_count=values.step_count,
+        batch_size=values.batch_size,
+        learning_rate=values.learning_rate,
+        record_count=plan.record_count,
         began_at=plan.begun_at,
         ended_at=plan.begun_at,
     )
-    key = trained_model(lora.project, lora.fingerprint)
+    key = trained_model(plan.project, plan.fingerprint)
     world.store.put(key, model.model_dump_json().encode(), "application/json")
 
 
