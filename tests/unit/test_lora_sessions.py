@@ -679,11 +679,8 @@ def test_a_drawing_that_is_done_is_in_service_and_no_longer_billed(account: Acco
     assert (copy.composite, copy.paid_by, len(copy.picture_keys)) == (True, plan.session_id, 2)
     assert copy.model_id.startswith("s3://media/")
     assert [account.store.get(key) for key in copy.picture_keys] == [PNG] * 2
-    assert (
-        copy_of(account, plan, 1, "base").model_id == plan.settings.training.model_id
-        if drawn(account, plan, 1)
-        else 0
-    )
+    assert drawn(account, plan, 1) == {"pictures": 3, "refused": ""}
+    assert copy_of(account, plan, 1, "base").model_id == plan.settings.training.model_id
     assert account.check(2)["start_with"] == "grade", "and is paid for once"
 
 
