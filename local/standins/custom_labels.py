@@ -7,6 +7,7 @@ import threading
 
 from local.standins import rekognition_world
 from local.standins.bedrock_world import ACCOUNT
+from local.standins.boxes import bounding_box, percent
 from local.standins.custom_labels_model import find_labels, read_model
 from local.standins.custom_labels_training import train_version
 from local.standins.errors import ModelledError
@@ -133,15 +134,8 @@ class CustomLabels(Service):
             "CustomLabels": [
                 {
                     "Name": box.name,
-                    "Confidence": 100 * box.score,
-                    "Geometry": {
-                        "BoundingBox": {
-                            "Left": box.left,
-                            "Top": box.top,
-                            "Width": box.right - box.left,
-                            "Height": box.bottom - box.top,
-                        }
-                    },
+                    "Confidence": percent(box.score),
+                    "Geometry": {"BoundingBox": bounding_box(box)},
                 }
                 for box in found[: params.get("MaxResults")]
             ]

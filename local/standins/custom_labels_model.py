@@ -76,9 +76,7 @@ def _one_for_each(boxes: list[Box]) -> list[Box]:
 
 def share_inside(box: Box, other: Box) -> float:
     """The share of a box that lies in another one, 0..1."""
-    across = min(box.right, other.right) - max(box.left, other.left)
-    down = min(box.bottom, other.bottom) - max(box.top, other.top)
-    return max(across, 0.0) * max(down, 0.0) / box.area
+    return box.shared_area(other) / box.area
 
 
 def candidates(rgb: NDArray[np.uint8]) -> list[Box]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from local.standins.bedrock_world import ACCOUNT
+from local.standins.boxes import bounding_box, percent
 from local.standins.errors import ModelledError
 from local.standins.faces import POINTS, Face, face_vector, find_faces
 from local.standins.image_input import read_image
@@ -152,12 +153,12 @@ class FaceCollections(Service):
         with self.world.rekognition.reading() as kept:
             collection = _found(kept, params["CollectionId"])
             known, version = list(collection.faces), collection.model_version
-        likeness = [(_percent(float(vector @ unpack(face.vector))), face) for face in known]
+        likeness = [(percent(float(vector @ unpack(face.vector))), face) for face in known]
         least = params.get("FaceMatchThreshold", DEFAULT_MATCH_THRESHOLD)
         matches = sorted((one for one in likeness if one[0] >= least), key=lambda one: (-one[0], one[1].id))
         return {
-            "SearchedFaceBoundingBox": _bounding_box(searched),
-            "SearchedFaceConfidence": _percent(searched.box.score),
+            "SearchedFaceBoundingBox": bounding_box(searched.box),
+            "SearchedFaceConfidence": percent(searched.box.score),
             "FaceMatches": [
                 {"Similarity": similarity, "Face": _face(face)}
                 for similarity, face in matches[: params.get("MaxFaces", DEFAULT_MATCHES)]
@@ -200,7 +201,7 @@ def _indexed(collection: Collection, face: Face, vector: str, image_id: str, ext
         image_id=image_id,
         external_id=external_id,
         box=box,
-        confidence=_percent(face.box.score),
+        confidence=percent(face.box.score),
         vector=vector,
     )
     collection.faces.append(made)
@@ -233,20 +234,11 @@ def _detail(face: Face, pixels: NDArray[np.uint8]) -> Params:
     # On a plane of one size, so that the sharpness of large and small faces compares; 500 is a sharp one's.
     plane = cv2.resize(grey, (128, 128), interpolation=cv2.INTER_AREA)
     return {
-        "BoundingBox": _bounding_box(face),
-        "Confidence": _percent(face.box.score),
+        "BoundingBox": bounding_box(face.box),
+        "Confidence": percent(face.box.score),
         "Landmarks": [{"Type": name, "X": x, "Y": y} for name, (x, y) in zip(POINTS, face.points, strict=True)],
         "Quality": {
             "Brightness": float(grey.mean()) / 2.55,
             "Sharpness": min(float(cv2.Laplacian(plane, cv2.CV_64F).var()) / 5.0, 100.0),
         },
     }
-
-
-def _bounding_box(face: Face) -> Params:
-    box = face.box
-    return {"Left": box.left, "Top": box.top, "Width": box.right - box.left, "Height": box.bottom - box.top}
-
-
-def _percent(share: float) -> float:
-    return min(100.0, max(0.0, share * 100.0))

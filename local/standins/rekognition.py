@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from local.standins.boxes import Box
+from local.standins.boxes import Box, bounding_box, percent
 from local.standins.custom_labels import CustomLabels
 from local.standins.errors import ModelledError
 from local.standins.face_collections import FaceCollections
@@ -69,21 +69,16 @@ def _labels(boxes: list[Box], min_confidence: float) -> list[dict[str, Any]]:
     categories = dict(coco_classes())
     instances: dict[str, list[Box]] = {}
     for box in sorted(boxes, key=lambda box: -box.score):
-        if _percent(box.score) >= min_confidence:
+        if percent(box.score) >= min_confidence:
             instances.setdefault(box.name, []).append(box)
     return [
         {
             "Name": name.title() if name else SALIENT,
-            "Confidence": _percent(found[0].score),
+            "Confidence": percent(found[0].score),
             "Instances": [
                 {
-                    "BoundingBox": {
-                        "Left": box.left,
-                        "Top": box.top,
-                        "Width": box.right - box.left,
-                        "Height": box.bottom - box.top,
-                    },
-                    "Confidence": _percent(box.score),
+                    "BoundingBox": bounding_box(box),
+                    "Confidence": percent(box.score),
                 }
                 for box in found
             ],
@@ -93,11 +88,6 @@ def _labels(boxes: list[Box], min_confidence: float) -> list[dict[str, Any]]:
         }
         for name, found in instances.items()
     ]
-
-
-def _percent(score: float) -> float:
-    """A model's score as Rekognition's confidence, 0..100."""
-    return min(100.0, max(0.0, score * 100.0))
 
 
 def wanted(label: dict[str, Any], filters: dict[str, list[str]]) -> bool:
