@@ -1,10 +1,11 @@
 """The losses step by step: ``metrics.csv``, and lines on stdout that CloudWatch's metrics are cut from."""
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.progress import say
+from trainer.progress import say, write_whole
 
 HEADER = (
     "step_number",
@@ -43,11 +44,9 @@ class Metrics:
             with self._file.open(newline="", encoding="utf-8") as opened:
                 rows = [row for row in csv.reader(opened) if len(row) == len(HEADER) and row[0].isdigit()]
             kept = [row for row in rows if int(row[0]) <= after_step]
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._file.with_name(f".{self._file.name}.partial")
-        with partial.open("w", newline="", encoding="utf-8") as opened:
-            csv.writer(opened, lineterminator="\n").writerows([HEADER, *kept])
-        partial.replace(self._file)
+        out = io.StringIO(newline="")
+        csv.writer(out, lineterminator="\n").writerows([HEADER, *kept])
+        write_whole(self._file, out.getvalue().encode())
 
     def add(self, row: Row, step_count: int) -> None:
         """Add a row, and say it."""

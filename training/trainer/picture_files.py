@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
+from trainer.progress import write_whole
+
 SOFTWARE = "Storycast"
 STAND_IN_SOFTWARE = "Storycast local stand-in: random weights, noise"
 """Storycast grades no picture whose PNG text ``Software`` begins with "Storycast local stand-in:"."""
@@ -49,9 +51,7 @@ def write_picture(file: Path, pixels: NDArray[np.float32], origin: Origin) -> No
         texts.add_text(keyword, text)
     out = io.BytesIO()
     picture.save(out, "PNG", pnginfo=texts, compress_level=6)
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_bytes(out.getvalue())
-    partial.replace(file)
+    write_whole(file, out.getvalue())
 
 
 def _put_band(picture: Image.Image) -> None:

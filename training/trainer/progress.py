@@ -97,8 +97,13 @@ def say(line: str) -> None:
 
 
 def write_json(file: Path, content: object) -> None:
-    """Write JSON so that whoever reads the file finds the old content or the new, never half."""
+    """Write JSON, whole or not at all."""
+    write_whole(file, (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file so that whoever reads it finds the old content or the new, never half."""
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.partial")
-    partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.write_bytes(content)
     partial.replace(file)
