@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from local.standins.bedrock_world import ACCOUNT
+from local.standins.bedrock_world import ACCOUNT, age_s
 from local.standins.kept import KeptFile, KeptRecord
 from local.tools import REPOSITORY
 
@@ -56,7 +56,7 @@ class Flow(KeptRecord):
     @property
     def status(self) -> str:
         """``Initializing`` for a moment, then ``Active``."""
-        is_new = not self.is_built_in and _age_s(self.created_at) < FLOW_SECONDS
+        is_new = not self.is_built_in and age_s(self.created_at) < FLOW_SECONDS
         return "Initializing" if is_new else "Active"
 
     @property
@@ -153,7 +153,3 @@ def built_in() -> Flow:
         output={"S3OutputPath": "s3://the-bucket-of-the-pictures/a2i/"},
         created_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
     )
-
-
-def _age_s(moment: dt.datetime) -> float:
-    return (dt.datetime.now(dt.UTC) - moment).total_seconds()

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import Field
 
@@ -109,16 +109,16 @@ class Hosting(KeptRecord):
     @property
     def is_gone(self) -> bool:
         """Whether the service would no longer know it."""
-        return self.deleted_at is not None and _age_s(self.deleted_at) >= self.deletion_seconds
+        return self.deleted_at is not None and age_s(self.deleted_at) >= self.deletion_seconds
 
     @property
     def status(self) -> str:
         """``Creating``, ``InService``, ``Updating`` or ``Failed``."""
-        if _age_s(self.created_at) < self.seconds:
+        if age_s(self.created_at) < self.seconds:
             return "Creating"
         if self.doomed:
             return "Failed"
-        is_new = self.model_arn == self.model_arn_before or _age_s(self.changed_at) >= DELETION_SECONDS
+        is_new = self.model_arn == self.model_arn_before or age_s(self.changed_at) >= DELETION_SECONDS
         return "InService" if is_new else "Updating"
 
     @property
@@ -130,6 +130,11 @@ class Hosting(KeptRecord):
     def is_billed(self) -> bool:
         """Whether AWS would bill it; hosting that failed is not billed."""
         return self.status != "Failed"
+
+
+class _Billable(Protocol):
+    name: str
+    arn: str
 
 
 class _Kept(KeptRecord):
@@ -174,18 +179,25 @@ class BedrockWorld(KeptFile[_Kept]):
     def billed(self) -> list[dict[str, str]]:
         """What AWS would bill by time right now."""
         with self.reading() as kept:
-            jobs = [_row("customization_job", job, job.status) for job in kept.jobs if job.is_billed]
+            jobs = [
+                billed_row("customization_job", job, job.status, job.created_at)
+                for job in kept.jobs
+                if job.is_billed
+            ]
             hosted = [
-                _row("provisioned_throughput", one, "Deleting" if one.deleted_at else one.status)
+                billed_row(
+                    "provisioned_throughput", one, "Deleting" if one.deleted_at else one.status, one.created_at
+                )
                 for one in kept.hostings
                 if one.is_billed
             ]
         return jobs + hosted
 
 
-def _row(kind: str, one: Job | Hosting, status: str) -> dict[str, str]:
-    since = one.created_at.isoformat(timespec="milliseconds")
-    return {"kind": kind, "name": one.name, "arn": one.arn, "status": status, "since": since}
+def billed_row(kind: str, one: _Billable, status: str, since: dt.datetime) -> dict[str, str]:
+    """One thing that AWS would bill by time, as the stand-ins list it."""
+    told = since.isoformat(timespec="milliseconds")
+    return {"kind": kind, "name": one.name, "arn": one.arn, "status": status, "since": told}
 
 
 def now() -> dt.datetime:
@@ -198,5 +210,6 @@ def new_id() -> str:
     return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(12))
 
 
-def _age_s(moment: dt.datetime) -> float:
+def age_s(moment: dt.datetime) -> float:
+    """How long ago a moment was, s."""
     return (now() - moment).total_seconds()

@@ -17,7 +17,7 @@ from typing import Literal
 
 from local.standins import bedrock_world
 from local.standins.assumed_role import RoleRefusedError
-from local.standins.bedrock_world import now
+from local.standins.bedrock_world import age_s, now
 from local.standins.container_process import ContainerProcess, ContainerUnavailableError
 from local.standins.container_root import InputUnavailableError, lay_out, put_stand_in_model, stand_in_model
 from local.standins.kept import WorldClosedError
@@ -203,7 +203,7 @@ class ContainerWork:
         if self._job.machine_s > most.get("MaxRuntimeInSeconds", 24 * 3600):
             return "MaxRuntimeExceeded"
         wait_s = most.get("MaxWaitTimeInSeconds")
-        if wait_s is not None and (now() - self._job.created_at).total_seconds() > wait_s:
+        if wait_s is not None and age_s(self._job.created_at) > wait_s:
             return "MaxWaitTimeExceeded"
         return None
 
@@ -301,7 +301,7 @@ class ContainerWork:
     def _linger(self) -> None:
         """Stay ``Stopping`` for a moment, as on AWS."""
         while self._job.status == "Stopping" and not self._world.is_closed:
-            if (now() - self._job.changed_at).total_seconds() >= bedrock_world.DELETION_SECONDS:
+            if age_s(self._job.changed_at) >= bedrock_world.DELETION_SECONDS:
                 break
             time.sleep(_PAUSE_S)
 

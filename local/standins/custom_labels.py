@@ -6,7 +6,7 @@ import datetime as dt
 import threading
 
 from local.standins import rekognition_world
-from local.standins.bedrock_world import ACCOUNT
+from local.standins.bedrock_world import ACCOUNT, now
 from local.standins.boxes import bounding_box, percent
 from local.standins.custom_labels_model import find_labels, read_model
 from local.standins.custom_labels_training import train_version
@@ -34,9 +34,9 @@ class CustomLabels(Service):
         with self.world.rekognition.changing() as kept:
             if any(one.name == name for one in kept.projects):
                 raise ModelledError("ResourceInUseException", f"A project with name {name} already exists.")
-            now = dt.datetime.now(dt.UTC)
-            arn = f"arn:aws:rekognition:{call.region}:{ACCOUNT}:project/{name}/{_millis(now)}"
-            kept.projects.append(Project(name=name, arn=arn, created_at=now))
+            moment = now()
+            arn = f"arn:aws:rekognition:{call.region}:{ACCOUNT}:project/{name}/{_millis(moment)}"
+            kept.projects.append(Project(name=name, arn=arn, created_at=moment))
         return {"ProjectArn": arn}
 
     def create_project_version(self, params: Params, _call: Call) -> Params:
@@ -51,10 +51,10 @@ class CustomLabels(Service):
             name = params["VersionName"]
             if any(one.name == name for one in project.versions):
                 raise ModelledError("ResourceInUseException", f"A version with name {name} already exists.")
-            now = dt.datetime.now(dt.UTC)
-            arn = f"{project.arn.rpartition('/')[0]}/version/{name}/{_millis(now)}"
+            moment = now()
+            arn = f"{project.arn.rpartition('/')[0]}/version/{name}/{_millis(moment)}"
             version = Version(
-                name=name, arn=arn, output=params["OutputConfig"], manifest=manifests[0], created_at=now
+                name=name, arn=arn, output=params["OutputConfig"], manifest=manifests[0], created_at=moment
             )
             project.versions.append(version)
         work = threading.Thread(
@@ -99,7 +99,7 @@ class CustomLabels(Service):
                 raise ModelledError("ResourceInUseException", message)
             asked = self.world.outcomes.take(ModelOutcome)
             version.units = params["MinInferenceUnits"]
-            version.started_at, version.stopped_at = dt.datetime.now(dt.UTC), None
+            version.started_at, version.stopped_at = now(), None
             version.doomed = asked.fail
             usual, stop = rekognition_world.START_SECONDS, rekognition_world.STOP_SECONDS
             version.start_seconds = usual if asked.seconds is None else asked.seconds
@@ -114,7 +114,7 @@ class CustomLabels(Service):
             if version.status != "RUNNING":
                 message = f"The version is in status {version.status}, and can't be stopped."
                 raise ModelledError("ResourceInUseException", message)
-            version.stopped_at = dt.datetime.now(dt.UTC)
+            version.stopped_at = now()
         return {"Status": "STOPPING"}
 
     def detect_custom_labels(self, params: Params, call: Call) -> Params:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import logging
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from local.standins.bedrock_world import now
 from local.standins.boxes import Box
 from local.standins.custom_labels_model import box_vector, candidates, choose_thresholds, share_inside
 from local.standins.kept import WorldClosedError
@@ -93,7 +93,7 @@ def train_version(world: RekognitionWorld, version: Version) -> None:
         with world.changing():
             version.examples = [Example(label=label, vector=pack(vector)) for label, vector in examples]
             version.thresholds, version.f1 = thresholds, f1
-            version.training_ended_at = dt.datetime.now(dt.UTC)
+            version.training_ended_at = now()
             version.training = "TRAINING_COMPLETED"
             version.message = "The model is ready to run."
     except WorldClosedError:
@@ -109,7 +109,7 @@ def _failed(world: RekognitionWorld, version: Version, message: str) -> None:
     try:
         with world.changing():
             version.training, version.message = "TRAINING_FAILED", message[:MESSAGE_LIMIT]
-            version.training_ended_at = dt.datetime.now(dt.UTC)
+            version.training_ended_at = now()
     except WorldClosedError:
         return
 

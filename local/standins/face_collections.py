@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import uuid
 
@@ -10,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from local.standins.bedrock_world import ACCOUNT
+from local.standins.bedrock_world import ACCOUNT, now
 from local.standins.boxes import bounding_box, percent
 from local.standins.errors import ModelledError
 from local.standins.faces import POINTS, Face, face_vector, find_faces
@@ -53,9 +52,7 @@ class FaceCollections(Service):
         with self.world.rekognition.changing() as kept:
             if kept.collection(name):
                 raise ModelledError("ResourceAlreadyExistsException", f"The collection id: {name} already exists")
-            made = Collection(
-                id=name, region=call.region, model_version=FACE_MODEL_VERSION, created_at=dt.datetime.now(dt.UTC)
-            )
+            made = Collection(id=name, region=call.region, model_version=FACE_MODEL_VERSION, created_at=now())
             kept.collections.append(made)
         return {"StatusCode": 200, "CollectionArn": _arn(made), "FaceModelVersion": made.model_version}
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from local.standins.bedrock_world import age_s, billed_row
 from local.standins.kept import KeptFile, KeptRecord
 
 #: How long a version starts and stops at least, in seconds, unless an outcome says otherwise.
@@ -79,8 +80,8 @@ class Version(KeptRecord):
         if self.started_at is None:
             return self.training
         if self.stopped_at is not None:
-            return "STOPPING" if _age_s(self.stopped_at) < self.stop_seconds else "STOPPED"
-        if _age_s(self.started_at) < self.start_seconds:
+            return "STOPPING" if age_s(self.stopped_at) < self.stop_seconds else "STOPPED"
+        if age_s(self.started_at) < self.start_seconds:
             return "STARTING"
         return "FAILED" if self.doomed else "RUNNING"
 
@@ -135,13 +136,9 @@ class RekognitionWorld(KeptFile[KeptRekognition]):
         """What AWS would bill by time right now."""
         with self.reading() as kept:
             return [
-                {
-                    "kind": "custom_labels_model",
-                    "name": version.name,
-                    "arn": version.arn,
-                    "status": version.status,
-                    "since": (version.started_at or version.created_at).isoformat(timespec="milliseconds"),
-                }
+                billed_row(
+                    "custom_labels_model", version, version.status, version.started_at or version.created_at
+                )
                 for project in kept.projects
                 for version in project.versions
                 if version.is_billed
@@ -156,7 +153,3 @@ def pack(vector: list[float] | NDArray[np.float32]) -> str:
 def unpack(text: str) -> NDArray[np.float32]:
     """Read what ``pack`` wrote."""
     return np.frombuffer(base64.b64decode(text), dtype="<f4").astype(np.float32)
-
-
-def _age_s(moment: dt.datetime) -> float:
-    return (dt.datetime.now(dt.UTC) - moment).total_seconds()

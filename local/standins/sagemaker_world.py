@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from local.standins.bedrock_world import now
+from local.standins.bedrock_world import billed_row, now
 from local.standins.kept import KeptFile, KeptRecord
 
 JobStatus = Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
@@ -165,13 +165,5 @@ class SageMakerWorld(KeptFile[_Kept]):
         """What AWS would bill by time, now or as soon as there is a machine."""
         with self.reading() as kept:
             return [
-                {
-                    "kind": "training_job",
-                    "name": job.name,
-                    "arn": job.arn,
-                    "status": job.status,
-                    "since": job.created_at.isoformat(timespec="milliseconds"),
-                }
-                for job in kept.jobs
-                if job.is_billed
+                billed_row("training_job", job, job.status, job.created_at) for job in kept.jobs if job.is_billed
             ]
