@@ -292,6 +292,12 @@ def test_without_a_budget_a_job_runs_as_long_as_it_was_asked_to() -> None:
     assert most_hours(settings(training={"target": "sagemaker"}), 0.0, 5.0) == 5.0
 
 
+@pytest.mark.parametrize("asked", [TRAINED, LORA])
+def test_what_draws_nothing_costs_nothing_at_the_most(asked: dict[str, Any]) -> None:
+    assert hosting_most_usd(settings(**asked)) > 0
+    assert hosting_most_usd(settings(**{**asked, "storyboard": {}})) == 0
+
+
 def test_a_drawing_job_costs_no_more_than_its_hours() -> None:
     asked = settings(**{**LORA, "hosting": {"hours": 0.1}})
     assert hosting_usd(asked).high <= hosting_most_usd(asked) == pytest.approx((0.1 + JOB_STOP_HOURS) * 1.408)

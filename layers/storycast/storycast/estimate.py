@@ -310,11 +310,13 @@ def hosting_usd(settings: Settings) -> Range:
 
 
 def hosting_most_usd(settings: Settings) -> float:
-    """Return what hosting or drawing can cost before it is ended by force.
+    """Return what hosting or drawing can cost before it is ended by force; nothing without prompts.
 
     Hosting costs ``hosting.hours`` and the hour begun when the sweep has ended it. A drawing job is ended by AWS
     after ``hosting.hours``.
     """
+    if not settings.storyboard.prompts:
+        return 0.0
     if settings.training.target == "sagemaker":
         return (settings.hosting.hours + JOB_STOP_HOURS) * job_hour_usd(settings)
     price = price_table().price("hosting_hour", settings.training.model_id)

@@ -240,7 +240,7 @@ def _budget(settings: Settings) -> Iterator[Finding]:
         )
         yield Finding("problem", "budget", message, TrainingPlanInvalidError)
         return
-    drawing_usd = hosting_most_usd(settings) if settings.storyboard.prompts else 0.0
+    drawing_usd = hosting_most_usd(settings)
     if drawing_usd > budget_usd:
         message = (
             f"Drawing may cost {usd(drawing_usd)} before AWS ends it after hosting.hours: "

@@ -179,7 +179,7 @@ def _budget(settings: Settings) -> Iterator[Finding]:
         yield Finding("problem", "budget", message, TrainingPlanInvalidError)
         return
     most_usd = hosting_most_usd(settings)
-    if settings.storyboard.prompts and most_usd > settings.budget_usd:
+    if most_usd > settings.budget_usd:
         message = (
             f"Hosting may cost {usd(most_usd)} before it is ended by force after hosting.hours: "
             f"{settings.hosting.hours:g}, more than budget_usd: {settings.budget_usd:g}. Lower hosting.hours or "

@@ -317,8 +317,7 @@ def _start(plan: TrainingPlan, model: TrainedModel | None, store: ObjectStore) -
 def _refuse_over_budget(plan: TrainingPlan, run: Run, book: BillingBook, start_with: str, now: datetime) -> None:
     settings = plan.settings
     training = training_usd(settings, plan.record_count) if start_with == "train" else NOTHING
-    most_usd = (training + storyboard_usd(settings)).high
-    most_usd += hosting_most_usd(settings) if settings.storyboard.prompts else 0.0
+    most_usd = (training + storyboard_usd(settings)).high + hosting_most_usd(settings)
     chosen = settings.training.values
     values = f"training.step_count: {chosen.step_count:,}, batch_size: {chosen.batch_size}"
     what = f"the storyboard with its hosting, hosting.hours: {settings.hosting.hours:g}"

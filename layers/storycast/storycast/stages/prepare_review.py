@@ -200,7 +200,7 @@ def _training(plan: RunPlan, run: Run) -> TrainingAhead | None:
 def _on_sagemaker(ahead: TrainingAhead, settings: Settings) -> TrainingAhead:
     """Return what is told of a training besides, where a job of its own trains an adapter."""
     lora, licence = settings.training.lora, licence_of(settings.training.model_id)
-    most_usd = training_most_usd(settings) + (hosting_most_usd(settings) if settings.storyboard.prompts else 0.0)
+    most_usd = training_most_usd(settings) + hosting_most_usd(settings)
     if settings.budget_usd > 0:
         most_usd = min(most_usd, settings.budget_usd)
     return ahead.model_copy(

@@ -71,5 +71,5 @@ def _left_usd(plan: TrainingPlan, store: ObjectStore, book: BillingBook, now: da
     """Return what is left of the budget for the training, so that the storyboard can still be drawn."""
     others = [row for row in book.rows(plan.run_id) if row.name != plan.job_name]
     spent = spent_usd(read_run(store, plan.run_id), others, now)
-    later = hosting_most_usd(plan.settings) if plan.settings.storyboard.prompts else 0.0
-    return plan.settings.budget_usd - spent - later - storyboard_usd(plan.settings).high
+    later = hosting_most_usd(plan.settings) + storyboard_usd(plan.settings).high
+    return plan.settings.budget_usd - spent - later
