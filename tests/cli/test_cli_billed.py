@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -43,6 +44,17 @@ def invoke(*arguments: str, said: str | None = None) -> Result:
 
 def requests(fake: FakeStepFunctions) -> list[dict[str, object]]:
     return [json.loads(request["input"]) for name, request in fake.calls if name == "StartExecution"]
+
+
+def put_training(
+    target: Target, stepfunctions: FakeStepFunctions, train: FakeStepFunctions, **fields: Any
+) -> None:
+    """Write the record of a run that trains."""
+    arns = {
+        "execution_arn": stepfunctions.execution_arn,
+        "training_execution_arn": train.execution_arn,
+    }
+    put_record(target, status="training", **arns, **fields)
 
 
 # ---- the book
@@ -131,12 +143,7 @@ def test_status_of_a_run_tells_how_far_its_job_is(target: Target, stepfunctions:
     train.enter("CheckTraining")
     train.leave("CheckTraining", training={"status": "InProgress", "message": "waiting for spot capacity"})
     train.enter("WaitForTraining")
-    put_record(
-        target,
-        status="training",
-        execution_arn=stepfunctions.execution_arn,
-        training_execution_arn=train.execution_arn,
-    )
+    put_training(target, stepfunctions, train)
     stepfunctions.end()
     put_session(target, session, put_settings(target, training={"target": "sagemaker"}))
 
@@ -163,13 +170,7 @@ def test_status_of_a_run_tells_how_far_its_job_is(target: Target, stepfunctions:
         "stand_in": "It is noise.",
     }
     put_model(target, **facts)
-    put_record(
-        target,
-        status="training",
-        execution_arn=stepfunctions.execution_arn,
-        training_execution_arn=train.execution_arn,
-        training_ids=[TRAINING_ID],
-    )
+    put_training(target, stepfunctions, train, training_ids=[TRAINING_ID])
     told = invoke("status", RUN_ID).stdout
     assert "amazon.nova-canvas-v1:0, rank 16, loss 0.125 at the end, 0.25 on held-out pictures" in told
     assert f"Adapter {TRAINING_ID}: {arn}" in told
@@ -201,13 +202,7 @@ def test_status_of_a_run_tells_its_training(target: Target, stepfunctions: FakeS
     train.enter("CheckTraining")
     train.leave("CheckTraining", training={"status": "InProgress", "message": "training, 40 %"})
     train.enter("WaitForTraining")
-    put_record(
-        target,
-        status="training",
-        execution_arn=stepfunctions.execution_arn,
-        training_execution_arn=train.execution_arn,
-        training_ids=[TRAINING_ID],
-    )
+    put_training(target, stepfunctions, train, training_ids=[TRAINING_ID])
     stepfunctions.end()
     put_model(target)
     put_model(target, fingerprint="other", training_id="t99999999")
