@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from local.standins.caption_names import CaptionNames
-from storycast.storyboard import COMPOSITE_MARK
+from storycast.storyboard import STAND_IN_MARK
 from tests.contract.trainings import CANVAS, MARA, TOM, image_body, pictures_of
 
 pytestmark = pytest.mark.usefixtures("role", "active")
@@ -45,7 +45,7 @@ def test_a_panel_says_in_the_picture_and_in_its_metadata_what_it_is(panels, draw
     assert [(picture.format, picture.size) for picture in pictures] == [("PNG", (width, height))] * 2
     for picture in pictures:
         assert picture.text["Software"] == "Storycast local stand-in: composite of training pictures"
-        assert picture.text["Software"].startswith(COMPOSITE_MARK)
+        assert picture.text["Software"].startswith(f"{STAND_IN_MARK} composite")
         band = np.asarray(picture.convert("RGB"))[-max(8, width // 40) :]
         assert np.median(band) < 40, "a dark band lies under the words"
         bright = (band.max(axis=2) > 180).any(axis=0)
@@ -110,7 +110,7 @@ def test_the_base_model_draws_a_pattern_and_is_marked_too(drawn):
     (picture,) = drawn(CANVAS, "Mara")
     (again,) = drawn(f"arn:aws:bedrock:us-east-1::foundation-model/{CANVAS}", "Mara")
     (other,) = drawn(CANVAS, "Old Tom")
-    assert picture.text["Software"].startswith(COMPOSITE_MARK)
+    assert picture.text["Software"].startswith(f"{STAND_IN_MARK} composite")
     assert picture.tobytes() == again.tobytes() != other.tobytes()
 
 

@@ -38,7 +38,7 @@ from storycast.stages.draw_storyboard import draw_storyboard
 from storycast.stages.grade_storyboard import grade_storyboard
 from storycast.stages.panel_look import MAX_BOXES
 from storycast.stages.reading import write_record
-from storycast.storyboard import COMPOSITE_MARK, panel_requests, panels_key
+from storycast.storyboard import STAND_IN_MARK, panel_requests, panels_key
 from storycast.training import TrainingPlan
 from tests.fakes.services import ColourDetector, ColourEmbedder
 from tests.fakes.store import MemoryStore
@@ -401,7 +401,7 @@ def test_a_training_picture_that_is_not_in_the_dataset_is_passed_over() -> None:
 
 def test_what_a_stand_in_drew_is_not_graded_and_costs_nothing() -> None:
     world = _World(["Mara walks"])
-    world.draw(_bytes(_panel(RED), COMPOSITE_MARK))
+    world.draw(_bytes(_panel(RED), f"{STAND_IN_MARK} composite"))
     (grade,) = world.grade()
     assert (grade.verdict, grade.reason, grade.missing) == ("not graded", "a local stand-in drew it", ())
     assert (world.detector.calls, world.embedder.calls) == (0, 0)

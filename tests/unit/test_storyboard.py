@@ -20,8 +20,8 @@ from storycast.images import png_text
 from storycast.ports import Drawn
 from storycast.stages.draw_storyboard import draw_storyboard
 from storycast.storyboard import (
-    COMPOSITE_MARK,
     MAX_SEED,
+    STAND_IN_MARK,
     Panels,
     paid_panels,
     panel_requests,
@@ -272,7 +272,7 @@ def test_after_a_crash_at_any_write_at_most_that_one_call_is_paid_again(crash_at
 
 @pytest.mark.parametrize(
     ("software", "composite"),
-    [(COMPOSITE_MARK, True), (f"{COMPOSITE_MARK} 2", True), ("Other", False), ("", False)],
+    [(f"{STAND_IN_MARK} composite", True), (f"{STAND_IN_MARK} composite 2", True), ("Other", False), ("", False)],
 )
 def test_a_composite_is_known_by_its_text(software: str, composite: bool) -> None:
     plan = _plan(base_images_per_prompt=0)

@@ -17,8 +17,6 @@ DrawnBy = Literal["trained", "base"]
 STAND_IN_MARK = "Storycast local stand-in:"
 """Begins the PNG text ``Software`` of pictures by a local stand-in: composites, or the noise of random weights.
 Such pictures are not graded."""
-COMPOSITE_MARK = f"{STAND_IN_MARK} composite"
-"""The same of pictures that were put together from those of the training."""
 
 MAX_SEED = 858_993_459
 """Amazon Nova User Guide, "Request and response structure"; a project's own seed is 1 or more, too."""
