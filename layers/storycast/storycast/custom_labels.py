@@ -150,6 +150,19 @@ class VersionFacts:
     message: str = ""
 
 
+def why_unusable(arn: str, facts: VersionFacts | None) -> str:
+    """Return why no waiting makes a model run, and what to do; empty where it may run."""
+    if facts is None:
+        return f"There is no Custom Labels model {arn}. Mend detection.custom_labels_model in the project file."
+    if facts.status not in UNUSABLE:
+        return ""
+    told = f": {facts.message}" if facts.message else ""
+    return (
+        f"The Custom Labels model {arn} is {facts.status}{told}. It can't be started; name a version that was "
+        "trained in detection.custom_labels_model."
+    )
+
+
 class CustomLabelModels(Protocol):
     """Starts and stops Custom Labels models."""
 

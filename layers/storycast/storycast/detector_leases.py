@@ -10,7 +10,6 @@ from storycast.billing import Billed
 from storycast.custom_labels import (
     BILLED,
     START_DEADLINE,
-    UNUSABLE,
     CustomLabelModels,
     Lease,
     LeaseBook,
@@ -18,6 +17,7 @@ from storycast.custom_labels import (
     ModelLeases,
     VersionFacts,
     billed_name,
+    why_unusable,
 )
 from storycast.errors import (
     BillingClosedError,
@@ -144,8 +144,9 @@ class DetectorLeases:
 
     def _problem(self, row: ModelLeases, facts: VersionFacts | None) -> str:
         """Return why no waiting makes the model run; empty where it may."""
-        if facts is None or facts.status in UNUSABLE:
-            return _unusable(row.arn, facts)
+        problem = why_unusable(row.arn, facts)
+        if problem or facts is None:
+            return problem
         if not row.confirmed or facts.status in BILLED or row.may_be_stale(self._now):
             return ""
         if facts.status == "FAILED":
@@ -260,16 +261,6 @@ class DetectorLeases:
             except LeaseChangedError:
                 continue
         raise ThrottledError(f"the leases of {arn} are written by too many at once: try again")
-
-
-def _unusable(arn: str, facts: VersionFacts | None) -> str:
-    if facts is None:
-        return f"There is no Custom Labels model {arn}. Mend detection.custom_labels_model in the project file."
-    told = f": {facts.message}" if facts.message else ""
-    return (
-        f"The Custom Labels model {arn} is {facts.status}{told}. It can't be started; name a version that was "
-        "trained in detection.custom_labels_model."
-    )
 
 
 def end_detectors(asked: TearDownRequest, leases: DetectorLeases, store: ObjectStore) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from storycast.custom_labels import UNUSABLE, CustomLabelModels
+from storycast.custom_labels import CustomLabelModels, why_unusable
 from storycast.errors import BudgetExceededError, ModelNotAvailableError
 from storycast.findings import Finding
 from storycast.prices import price_table, usd
@@ -38,14 +38,9 @@ def detector_findings(settings: Settings, models: CustomLabelModels | None) -> I
         yield Finding("unknown", "custom labels", f"Whether {arn} can run could not be looked at.")
         return
     facts = models.get(arn)
-    if facts is None:
-        message = f"There is no Custom Labels model {arn} here. Mend detection.custom_labels_model."
+    if message := why_unusable(arn, facts):
         yield Finding("problem", "custom labels", message, ModelNotAvailableError)
-    elif facts.status in UNUSABLE:
-        why = f": {facts.message}" if facts.message else ""
-        message = f"The Custom Labels model {arn} is {facts.status}{why}. Name a version that was trained."
-        yield Finding("problem", "custom labels", message, ModelNotAvailableError)
-    else:
+    elif facts is not None:
         yield Finding("ok", "custom labels", f"{arn} is {facts.status}.")
 
 
