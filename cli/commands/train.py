@@ -115,10 +115,11 @@ def train(
         "learning_rate": learning_rate,
         "base_model": base_model,
     }
-    lora = {"rank": rank, "resolution": resolution, "instance_type": instance_type}
-    lora_chosen: dict[str, Any] = {name: value for name, value in lora.items() if value is not None}
-    chosen = {name: value for name, value in given.items() if value is not None}
-    chosen |= {"lora": lora_chosen | ({"spot": False} if on_demand else {})} if lora_chosen or on_demand else {}
+    spot = False if on_demand else None
+    lora = {"rank": rank, "resolution": resolution, "instance_type": instance_type, "spot": spot}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if lora_chosen := {name: value for name, value in lora.items() if value is not None}:
+        chosen["lora"] = lora_chosen
     storyboard: dict[str, Any] = {"prompts": []} if no_storyboard else {}
     choice = choose(target, stack, state, keep_up=keep_up)
     if weights and not local:
