@@ -66,7 +66,6 @@ class FakeSageMaker:
         failure: str = "",
         drawn: int | None = None,
         refuse: str = "",
-        leaves: bool = True,
         billable_s: int | None = 600,
     ) -> None:
         """Let a job come to its end.
@@ -78,7 +77,6 @@ class FakeSageMaker:
             failure: Its FailureReason.
             drawn: Of a drawing, how many panels it has drawn; all where None and it is Completed.
             refuse: Why the first panel is refused; empty where it is not.
-            leaves: Whether a completed job leaves what it was asked for.
             billable_s: Seconds that are billed.
         """
         self.jobs[name] = replace(
@@ -90,10 +88,10 @@ class FakeSageMaker:
             billable_s=billable_s,
         )
         told = self.told(name)
-        if told["task"] == "train" and status == "Completed" and leaves:
+        if told["task"] == "train" and status == "Completed":
             self._leave_adapter(name, told)
         if told["task"] == "draw":
-            count = len(told["panels"]) if status == "Completed" and leaves and drawn is None else drawn or 0
+            count = len(told["panels"]) if status == "Completed" and drawn is None else drawn or 0
             self._leave_panels(name, told["panels"][:count], refuse)
 
     def settle(self) -> None:

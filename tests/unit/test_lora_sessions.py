@@ -69,6 +69,12 @@ def row_of(account: Account, name: str) -> Billed:
     return row
 
 
+def tell_progress(account: Account, job_name: str, told: dict[str, Any]) -> None:
+    """Put into a job's work folder what the trainer says of itself there."""
+    key = f"{account.sagemaker.work(job_name)}progress.json"
+    account.store.put(key, json.dumps(told).encode(), "application/json")
+
+
 def drawn(account: Account, plan: TrainingPlan, index: int) -> dict[str, Any]:
     return draw_storyboard(plan, index, store=account.store, image_model=ToldImages({}))
 
@@ -371,9 +377,7 @@ def test_how_far_a_job_is_stands_in_its_work_folder(account: Account, progress: 
     plan = account.plan()
     account.start(plan)
     account.sagemaker.move(plan.job_name, "Training")
-    account.store.put(
-        f"{account.sagemaker.work(plan.job_name)}progress.json", json.dumps(progress).encode(), "application/json"
-    )
+    tell_progress(account, plan.job_name, progress)
     assert account.look_at_training(plan)["message"] == f"{plan.job_name}: {words}"
 
 
@@ -381,7 +385,7 @@ def test_what_a_job_said_before_it_was_interrupted_is_not_told_any_more(account:
     plan = account.plan()
     account.start(plan)
     told = {"phase": "training", "step": 300, "step_count": 1500}
-    account.store.put(f"{account.sagemaker.work(plan.job_name)}progress.json", json.dumps(told).encode(), "x")
+    tell_progress(account, plan.job_name, told)
     account.sagemaker.move(plan.job_name, "Interrupted")
     assert "interrupted" in account.look_at_training(plan)["message"]
 
@@ -523,7 +527,7 @@ def test_a_second_session_follows_the_first_ones_job(account: Account) -> None:
     assert account.start(second) == {"job_name": first.job_name, "is_own": False}
     account.sagemaker.move(first.job_name, "Training")
     told = {"phase": "training", "step": 5, "step_count": 100}
-    account.store.put(f"{account.sagemaker.work(first.job_name)}progress.json", json.dumps(told).encode(), "x")
+    tell_progress(account, first.job_name, told)
     assert "step 5 of 100" in account.look_at_training(second)["message"], "it reads the folder of the first"
     account.sagemaker.end(first.job_name)
     assert account.look_at_training(second)["status"] == "InProgress", "the model is for the first to write down"
@@ -609,7 +613,7 @@ def test_how_far_the_session_before_was_is_not_told_as_this_ones(account: Accoun
     first = account.plan(1)
     account.start(first)
     told = {"phase": "training", "step": 50, "step_count": 100, "at": account.clock.now.isoformat()}
-    account.store.put(f"{account.sagemaker.work(first.job_name)}progress.json", json.dumps(told).encode(), "x")
+    tell_progress(account, first.job_name, told)
     account.sagemaker.move(first.job_name, "Training")
     assert "step 50 of 100" in account.look_at_training(first)["message"]
     account.sagemaker.end(first.job_name, "Stopped")
@@ -689,7 +693,7 @@ def test_how_far_the_drawing_is_is_told(account: Account) -> None:
     account.provision(plan)
     account.sagemaker.move(plan.hosting_name, "Training")
     told = {"phase": "drawing", "step": 2, "step_count": 6}
-    account.store.put(f"{account.sagemaker.work(plan.hosting_name)}progress.json", json.dumps(told).encode(), "x")
+    tell_progress(account, plan.hosting_name, told)
     assert account.look_at_hosting(plan) == {
         "status": "Creating",
         "message": f"{plan.hosting_name}: drawing, step 2 of 6",
