@@ -91,9 +91,7 @@ def do_session_on(target: Target, session: Session, out: Path | None, screen: Sc
     """Do :func:`do_session` on a target that is there."""
     request = _request(session)
     run_id = request.run_id
-    own = _own_settings(target, session)
-    request = _with_whole_lora(request, own)
-    settings = merged(own, request)
+    settings = merged(_own_settings(target, session), request)
     if session.training.get("lora") and settings.training.target == "bedrock":
         raise InputRefusedError(
             [
@@ -152,14 +150,6 @@ def settings_of(target: Target, run_id: str) -> Settings:
             f"{target.uri(key)} can't be read by this release of the command ({error.error_count()} problems, "
             f"first: {error.errors()[0]['msg']}). Use the command of the release that the stack was deployed from."
         ) from None
-
-
-def _with_whole_lora(request: TrainingRequest, own: Settings) -> TrainingRequest:
-    """Return a request that names all of ``training.lora`` where it names a part: the rest is the run's own."""
-    if "lora" not in request.training:
-        return request
-    lora = own.training.lora.model_dump(mode="json") | request.training["lora"]
-    return request.model_copy(update={"training": {**request.training, "lora": lora}})
 
 
 def _as_trained(target: Target, settings: Settings, session: Session) -> Settings:
