@@ -211,7 +211,10 @@ def _instance(settings: Settings) -> Iterator[Finding]:
         yield Finding("warning", "instance", message)
     disk_gb = LOCAL_DISK_GB.get(kind)
     if disk_gb and lora.volume_gb > disk_gb:
-        message = f"training.lora.volume_gb: {lora.volume_gb} is more than the {disk_gb} GB disk of {kind}."
+        message = (
+            f"training.lora.volume_gb: {lora.volume_gb} is more than the {disk_gb} GB disk of {kind}, which a job "
+            "gets instead of a volume. Lower it."
+        )
         yield Finding("problem", "instance", message, TrainingPlanInvalidError)
 
 
