@@ -38,11 +38,12 @@ from storycast.faces import (
 from storycast.footage import FootageSource
 from storycast.frames import KeptFrame, from_json_lines
 from storycast.images import open_picture
-from storycast.plan import RunPlan, make_plan
+from storycast.plan import RunPlan, make_plan, read_plan
 from storycast.runs import Run, create_run, read_run
 from storycast.settings import Settings
 from storycast.sightings import Sighting
 from storycast.stages.build_cast import build_cast
+from storycast.stages.crop_characters import crop_characters
 from storycast.stages.face_references import GRACE
 from storycast.stages.search_faces import MOST_SEARCHES, search_faces
 from tests.fakes.aws_training import START, Clock
@@ -654,6 +655,18 @@ def test_a_run_with_faces_gives_each_sighting_its_votes_and_pays_once() -> None:
     one.run({"project": "p", "footage": ["incoming/a/film.mp4"]}, number=2)
     after = (one.faces.answered, one.collections.search_calls.answered, one.collections.index_calls.answered)
     assert after == before
+
+    frame = from_json_lines(one.store.get(f"runs/{end.run_id}/frames.jsonl"), KeptFrame)[0]
+    one.store.put(frame.key, b"no picture any more", "image/jpeg")
+    again = crop_characters(
+        read_plan(one.store, end.run_id),
+        frame,
+        store=one.store,
+        embedder=one.embedder,
+        cast=Cast.model_validate_json(one.store.get(f"runs/{end.run_id}/cast.json")),
+        collections=one.collections,
+    )
+    assert again == {"frame_id": frame.frame_id, "crops": 2, "reused": True}, "its picture is not looked at again"
 
 
 def test_a_collection_that_is_deleted_during_a_run_costs_its_frames_and_says_so() -> None:

@@ -24,7 +24,7 @@ from storycast.plan import RunPlan
 from storycast.ports import Embedder, ObjectStore
 from storycast.stages.embedding import embed_picture, encoded_colours
 from storycast.stages.reading import read_own, write_record
-from storycast.stages.search_faces import search_faces
+from storycast.stages.search_faces import is_searched, search_faces
 
 
 def crop_characters(
@@ -58,7 +58,8 @@ def crop_characters(
     key = keys.crops(frame.footage_id, footage.crops, frame.frame_id)
     known = read_own(store, key, FrameCrops, footage.crops)
     reused = known is not None and known.complete
-    if known is not None and reused and not _is_to_search(cast, collections):
+    searched = cast if cast is not None and cast.faces is not None and collections is not None else None
+    if known is not None and reused and (searched is None or is_searched(plan, frame, searched, store)):
         return {"frame_id": frame.frame_id, "crops": len(known.crops), "reused": True}
     found = FrameDetections.model_validate_json(
         store.get(keys.detections(frame.footage_id, footage.detections, frame.frame_id))
@@ -78,13 +79,9 @@ def crop_characters(
     record = known or FrameCrops(frame_id=frame.frame_id, fingerprint=footage.crops, complete=False, crops=())
     if not reused:
         record = _cropped(record, key, found, picture, plan, frame, store, embedder)
-    if cast is not None and collections is not None and _is_to_search(cast, collections):
-        search_faces(plan, frame, found, picture, cast, store=store, collections=collections)
+    if searched is not None and collections is not None:
+        search_faces(plan, frame, found, picture, searched, store=store, collections=collections)
     return {"frame_id": frame.frame_id, "crops": len(record.crops), "reused": reused}
-
-
-def _is_to_search(cast: Cast | None, collections: FaceCollections | None) -> bool:
-    return cast is not None and cast.faces is not None and collections is not None
 
 
 def _cropped(

@@ -40,6 +40,13 @@ def searches_mark(plan: RunPlan, footage_id: str, cast: Cast) -> str:
     return fingerprint(version=VERSION, detections=detections, faces=cast.faces.fingerprint)
 
 
+def is_searched(plan: RunPlan, frame: KeptFrame, cast: Cast, store: ObjectStore) -> bool:
+    """Tell whether all faces of a frame were searched before, so that its picture is not needed."""
+    key, mark = _place(plan, frame, cast)
+    record = read_own(store, key, FrameSearches, mark)
+    return record is not None and record.complete
+
+
 def search_faces(
     plan: RunPlan,
     frame: KeptFrame,
@@ -68,8 +75,7 @@ def search_faces(
         ThrottledError: Try again later; so with ``DependencyUnavailableError``. What was searched until then is
             kept.
     """
-    mark = searches_mark(plan, frame.footage_id, cast)
-    key = keys.face_searches(frame.footage_id, mark, frame.frame_id)
+    key, mark = _place(plan, frame, cast)
     record = read_own(store, key, FrameSearches, mark)
     if record is not None and record.complete:
         return record
@@ -89,6 +95,12 @@ def search_faces(
     record = record.model_copy(update={"complete": True})
     write_record(store, key, record)
     return record
+
+
+def _place(plan: RunPlan, frame: KeptFrame, cast: Cast) -> tuple[str, str]:
+    """Return the key of a frame's searches, and their fingerprint."""
+    mark = searches_mark(plan, frame.footage_id, cast)
+    return keys.face_searches(frame.footage_id, mark, frame.frame_id), mark
 
 
 def _searched(
