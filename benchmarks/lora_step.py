@@ -55,7 +55,7 @@ def write_job(root: Path, prepared: Path, about: dict[str, Any], asked: argparse
         {
             "file": one["file_name"],
             "caption": one["text"],
-            "characters": ["Bunny"],
+            "characters": ["Tom"],
             "shot": None,
             "held_out": False,
         }
@@ -68,7 +68,7 @@ def write_job(root: Path, prepared: Path, about: dict[str, Any], asked: argparse
         "project": "benchmark",
         "family": "sdxl",
         "base_model": {"source": "folder", "id": "random weights"},
-        "characters": ["Bunny"],
+        "characters": ["Tom"],
         "pictures": pictures,
         "values": {
             "step_count": asked.steps,

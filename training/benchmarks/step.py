@@ -45,7 +45,7 @@ def prepare(folder: Path, shape: str, resolution: int, batch_size: int) -> None:
         coarse = chance.integers(0, 256, (16, 16, 3), dtype=np.uint8)
         file = f"{number}.png"
         Image.fromarray(coarse).resize((resolution, resolution), Image.Resampling.BICUBIC).save(pictures / file)
-        captions.append({"file_name": file, "text": f"Bunny stands in a meadow, picture {number}."})
+        captions.append({"file_name": file, "text": f"Tom stands in a meadow, picture {number}."})
     (pictures / "metadata.jsonl").write_text("".join(json.dumps(one) + "\n" for one in captions), encoding="utf-8")
     about = {
         "device": device.words,
