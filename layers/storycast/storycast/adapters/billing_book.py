@@ -1,6 +1,6 @@
 """The billing book in DynamoDB; its rows lie beside the claims, found by one sparse index."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,19 @@ INDEX = "by-billing"
 BOOK = "billing"
 KEEP = timedelta(days=90)
 """How long an ended row stays."""
+
+
+def items_of(dynamodb: Any, table: str, book: str) -> Iterator[dict[str, Any]]:
+    """Yield what the index has of one book, by ``expires_at``, over all pages."""
+    pages = dynamodb.get_paginator("query").paginate(
+        TableName=table,
+        IndexName=INDEX,
+        KeyConditionExpression="#book = :book",
+        ExpressionAttributeNames={"#book": "book"},
+        ExpressionAttributeValues={":book": {"S": book}},
+    )
+    for page in pages:
+        yield from page["Items"]
 
 
 class DynamoBillingBook:
@@ -99,14 +112,7 @@ class DynamoBillingBook:
     def rows(self, run_id: str | None = None) -> list[Billed]:
         """Return all rows, or those of one run, by ``expires_at`` and name."""
         with translated("reading the billing book"):
-            pages = self._dynamodb.get_paginator("query").paginate(
-                TableName=self._table,
-                IndexName=INDEX,
-                KeyConditionExpression="#book = :book",
-                ExpressionAttributeNames={"#book": "book"},
-                ExpressionAttributeValues={":book": {"S": BOOK}},
-            )
-            found = [item["name"]["S"] for page in pages for item in page["Items"]]
+            found = [item["name"]["S"] for item in items_of(self._dynamodb, self._table, BOOK)]
         rows = [row for name in found if (row := self.row(name)) and run_id in (None, row.run_id)]
         return sorted(rows, key=lambda row: (row.expires_at, row.name))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from storycast.adapters.billing_book import INDEX
+from storycast.adapters.billing_book import items_of
 from storycast.adapters.clients import client
 from storycast.adapters.faults import translated
 from storycast.custom_labels import LeaseChangedError, ModelLeases
@@ -70,14 +70,7 @@ class DynamoLeaseBook:
     def busy(self) -> Iterator[str]:
         """Yield the ARNs of models whose rows are not idle."""
         with translated("reading the leases of models"):
-            pages = self._dynamodb.get_paginator("query").paginate(
-                TableName=self._table,
-                IndexName=INDEX,
-                KeyConditionExpression="#book = :book",
-                ExpressionAttributeNames={"#book": "book"},
-                ExpressionAttributeValues={":book": {"S": BOOK}},
-            )
-            found = [item["arn"]["S"] for page in pages for item in page["Items"]]
+            found = [item["arn"]["S"] for item in items_of(self._dynamodb, self._table, BOOK)]
         yield from found
 
 
