@@ -11,11 +11,10 @@ from benchmarks.cast_truth import Truth
 from local.standins.faces import face_vector, find_faces
 from local.standins.pictures import read_pixels
 from storycast.boxes import Box, share_inside
+from storycast.faces import FACE_HELD_SHARE
 from storycast.votes import Vote
 
 FACES_VERSION = "yunet-2023mar"
-INSIDE_SHARE = 0.8
-"""A sighting has a face when this share of the face lies in its box; the smallest such box has it."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def with_faces(
         here = [one for one in seen.sightings if one.frame_id == frame.frame_id]
         for box, vector in _faces(film.picture(frame), answers):
             count += 1
-            holders = [one for one in here if share_inside(box, one.box) >= INSIDE_SHARE]
+            holders = [one for one in here if share_inside(box, one.box) >= FACE_HELD_SHARE]
             if not holders:
                 continue
             holder = min(holders, key=lambda one: (one.box.area, one.crop_id))

@@ -23,6 +23,8 @@ FACE_PADDING = 0.4
 """Share of a face's longer side that is left round it on each side before it is searched or indexed."""
 LEAST_SIDE_PX = 80
 """Amazon Rekognition takes no smaller picture."""
+FACE_HELD_SHARE = 0.8
+"""A box holds a face when this share of the face lies in it."""
 OURS_RATIO = 0.3
 """Intersection over union from which the face that a search looked at is the one that it was given."""
 SHOULDERS = (1.0, 0.5, 1.6)
@@ -102,7 +104,7 @@ def owners(boxes: Sequence[Box], faces: Sequence[FaceBox]) -> dict[int, int]:
     """
     held: dict[int, list[int]] = {}
     for index, face in enumerate(faces):
-        around = [number for number, box in enumerate(boxes) if share_inside(face.box, box) >= 0.8]
+        around = [number for number, box in enumerate(boxes) if share_inside(face.box, box) >= FACE_HELD_SHARE]
         if around:
             held.setdefault(min(around, key=lambda number: (boxes[number].area, number)), []).append(index)
     owned = {}
