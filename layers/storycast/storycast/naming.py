@@ -81,7 +81,7 @@ def name_by_cast(
     Returns:
         The sightings, in the same order, with votes, name, score and the reason.
     """
-    likeness = likeness_to_members(looks, cast.members)
+    likeness = _likeness_to_members(looks, cast.members)
     fused = _fused_likeness(likeness, tracks, looks, known=thresholds["references"], alike=alike)
     voted = [
         (*one.votes, *_label_votes(one, cast.members), *_reference_votes(row, cast.members))
@@ -149,7 +149,7 @@ def without_loose_boxes(sightings: Sequence[Sighting]) -> list[Sighting]:
     return kept
 
 
-def likeness_to_members(looks: Vectors, members: Sequence[CastMember]) -> Vectors:
+def _likeness_to_members(looks: Vectors, members: Sequence[CastMember]) -> Vectors:
     """Return each sighting's likeness to each member, shape (n, members); -1 where a member has no reference."""
     columns = []
     for member in members:
