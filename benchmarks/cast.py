@@ -259,8 +259,8 @@ def _print_method(method: str, named: Sequence[Sighting], labelled: Labelled, tr
             line += f" {len(mine):11} {total.value:7.3f} {detected.value:9.3f} {then.value:6.3f}"
         print(line)
     of_cast = [one for one in held.judged if one.true != NOBODY]
-    accuracy = with_bound(held.judged, balanced_accuracy)  # type: ignore[arg-type]
-    alone = with_bound(of_cast, balanced_accuracy)  # type: ignore[arg-type]
+    accuracy = with_bound(held.judged, balanced_accuracy)
+    alone = with_bound(of_cast, balanced_accuracy)
     total, detected, then = recall(held.appearances)
     large = recall([one for one in held.appearances if not one.is_small])[0]
     print(f"balanced accuracy          {accuracy}")
@@ -268,7 +268,7 @@ def _print_method(method: str, named: Sequence[Sighting], labelled: Labelled, tr
     print(f"noise share                {noise(held.judged)}")
     print(f"recall of appearances      {total} = detected {detected.value:.3f} x named {then.value:.3f}")
     print(f"  without small ones       {large}")
-    mistaken = Counter((one.kind, one.said) for one in held.judged if one.said not in {one.true})
+    mistaken = Counter((one.kind, one.said) for one in held.judged if one.said != one.true)
     print(f"mistaken                   {dict(mistaken.most_common(12))}\n")
     return held
 

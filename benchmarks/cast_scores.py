@@ -120,13 +120,11 @@ def balanced_accuracy(judged: Sequence[Judged]) -> float:
     return float(np.mean([right[name] / total[name] for name in total])) if total else float("nan")
 
 
-def with_bound(
-    items: Sequence[Judged | Appearance], statistic: Callable[[Sequence[Judged | Appearance]], float]
-) -> Figure:
+def with_bound[T: Judged | Appearance](items: Sequence[T], statistic: Callable[[Sequence[T]], float]) -> Figure:
     """Return a figure with its one-sided lower 95 % bound, by resampling whole shots."""
     if not items:
         return Figure(float("nan"), 0)
-    by_shot: dict[int, list[Judged | Appearance]] = defaultdict(list)
+    by_shot: dict[int, list[T]] = defaultdict(list)
     for one in items:
         by_shot[one.shot].append(one)
     shots = sorted(by_shot)
