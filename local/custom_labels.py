@@ -53,7 +53,10 @@ def train(clients: Clients, bucket: str, project_file: Path) -> str:
         s3.put_object(Bucket=bucket, Key=key, Body=content)
         lines.append(manifest_line(f"s3://{bucket}/{key}", content, label))
     if not lines:
-        raise TrainingRefusedError(f"{project_file}: no character has reference pictures that are there.")
+        raise TrainingRefusedError(
+            f"{project_file}: no character has reference pictures that are there. Give one `references`: patterns "
+            "of JPEG or PNG files beside the project file."
+        )
     s3.put_object(Bucket=bucket, Key=f"{folder}/manifest.jsonl", Body="\n".join(lines).encode())
     project = _project(rekognition, name)
     place = {"Bucket": bucket, "Name": f"{folder}/manifest.jsonl"}

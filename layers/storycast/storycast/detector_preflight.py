@@ -23,8 +23,8 @@ def detector_findings(settings: Settings, models: CustomLabelModels | None) -> I
     most = detection_most_usd(settings)
     told = (
         f"A Custom Labels model is billed by the hour while it runs: up to {usd(most)} for "
-        f"detection.custom_labels_hours: {detection.custom_labels_hours:g} with {detection.custom_labels_units} "
-        "inference units"
+        f"detection.custom_labels_hours: {detection.custom_labels_hours:g} and "
+        f"detection.custom_labels_units: {detection.custom_labels_units}"
     )
     if settings.budget_usd <= 0:
         message = f"{told}. Set budget_usd to at least that, or take custom_labels out of detection.methods."
