@@ -23,7 +23,7 @@ from local.standins.container_root import InputUnavailableError, lay_out, put_st
 from local.standins.kept import WorldClosedError
 from local.standins.objects import ObjectUnreadableError
 from local.standins.outcomes import TrainingJobOutcome
-from local.standins.sagemaker_world import Metric, SageMakerWorld, SecondaryStatus, TrainingJob
+from local.standins.sagemaker_world import DEFAULT_RUN_S, Metric, SageMakerWorld, SecondaryStatus, TrainingJob
 from local.standins.training_request import JobRole
 from local.standins.work_sync import WorkSync
 
@@ -200,7 +200,7 @@ class ContainerWork:
         if self._job.status == "Stopping":
             return "stopped"
         most = self._job.request.get("StoppingCondition", {})
-        if self._job.machine_s > most.get("MaxRuntimeInSeconds", 24 * 3600):
+        if self._job.machine_s > most.get("MaxRuntimeInSeconds", DEFAULT_RUN_S):
             return "MaxRuntimeExceeded"
         wait_s = most.get("MaxWaitTimeInSeconds")
         if wait_s is not None and age_s(self._job.created_at) > wait_s:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from local.standins import bedrock_world
 from local.standins.assumed_role import RoleRefusedError
-from local.standins.bedrock_world import ACCOUNT, BedrockWorld, CustomModel, Job, JobStatus, Step, now
+from local.standins.bedrock_world import ACCOUNT, BedrockWorld, CustomModel, Job, JobStatus, Step, age_s, now
 from local.standins.job_role import JobRole
 from local.standins.kept import WorldClosedError
 from local.standins.objects import ObjectUnreadableError
@@ -119,7 +119,7 @@ class JobWork:
         if status == "Completed":
             return
         while job.status == "Stopping" and not self._world.is_closed:
-            if (now() - job.changed_at).total_seconds() >= bedrock_world.DELETION_SECONDS:
+            if age_s(job.changed_at) >= bedrock_world.DELETION_SECONDS:
                 break
             time.sleep(_PAUSE_S)
         # Before anybody can see that it has ended: who does may look for what it left.

@@ -28,6 +28,8 @@ SecondaryStatus = Literal[
 ]
 #: While a job has a machine, which is billed.
 _ON_A_MACHINE = {"Downloading", "Training", "Uploading"}
+#: How long a job may run that does not say it.
+DEFAULT_RUN_S = 24 * 3600
 #: Of a second on spot capacity so much is billed here. What AWS takes off differs by type and hour, up to 90 %.
 SPOT_SHARE = 0.3
 

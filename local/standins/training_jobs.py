@@ -10,7 +10,7 @@ from local.standins.container_work import ContainerWork
 from local.standins.errors import ModelledError, RefusedError
 from local.standins.outcomes import TrainingJobOutcome
 from local.standins.paging import DEFAULT_PAGE
-from local.standins.sagemaker_world import SageMakerWorld, TrainingJob
+from local.standins.sagemaker_world import DEFAULT_RUN_S, SageMakerWorld, TrainingJob
 from local.standins.service import Call, Params, Service, paid, without_none
 from local.standins.training_request import check_request
 
@@ -172,7 +172,7 @@ def _described(job: TrainingJob) -> Params:
     members: Params = {
         **_summary(job),
         **{name: job.request[name] for name in _AS_ASKED if name in job.request},
-        "StoppingCondition": job.request.get("StoppingCondition", {"MaxRuntimeInSeconds": 24 * 3600}),
+        "StoppingCondition": job.request.get("StoppingCondition", {"MaxRuntimeInSeconds": DEFAULT_RUN_S}),
         "ModelArtifacts": {"S3ModelArtifacts": job.model_uri},
         "FailureReason": job.failure or None,
         "TrainingStartTime": job.started_at,

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.standins.assumed_role import AssumedRole, RoleRefusedError, trust_problem
 from local.standins.emulator import EmulatorUnknownError, emulator_client
 from local.standins.errors import RefusedError
+from local.standins.sagemaker_world import DEFAULT_RUN_S
 from local.standins.service import Params
 
 PRINCIPAL = "sagemaker.amazonaws.com"
@@ -77,7 +78,7 @@ def _check_machine(params: Params) -> None:
 
 def _check_time(params: Params) -> None:
     most = params.get("StoppingCondition", {})
-    run_s, wait_s = most.get("MaxRuntimeInSeconds", 24 * 3600), most.get("MaxWaitTimeInSeconds")
+    run_s, wait_s = most.get("MaxRuntimeInSeconds", DEFAULT_RUN_S), most.get("MaxWaitTimeInSeconds")
     if run_s > MAX_RUN_S:
         raise _invalid(f"MaxRuntimeInSeconds is at most {MAX_RUN_S}.")
     if not params.get("EnableManagedSpotTraining"):
