@@ -1,0 +1,11 @@
+"""Reading video: headers, and one decode pass that samples frames and finds cuts.
+
+Needs PyAV and OpenCV, so it runs in the container image and on the user's machine, never behind the layers.
+ffmpeg never gets a URL: it reads from a seekable Python file.
+"""
+
+from storycast.video.header import Header, read_header
+from storycast.video.intervals import BLANK_DEVIATION, SampledFrame
+from storycast.video.sampling import Sample, sample
+
+__all__ = ["BLANK_DEVIATION", "Header", "Sample", "SampledFrame", "read_header", "sample"]
