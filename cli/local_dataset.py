@@ -12,7 +12,7 @@ from storycast import keys
 from storycast.approval import FinalNames, renamed
 from storycast.dataset import DatasetImage
 from storycast.frames import from_json_lines
-from storycast.held_out import Picture, hold_out
+from storycast.held_out import held_out_crops
 from storycast.manifest import read_manifest
 from storycast.names import slug
 from storycast.plan import RunPlan
@@ -58,11 +58,7 @@ class LocalDataset:
         images = [one.known.image for one in self.pictures if one.known]
         if len(images) < len(self.pictures):
             return frozenset()
-        places = [
-            Picture(crop_id=one.crop_id, character=one.character, footage_id=one.footage_id, shot=one.shot)
-            for one in images
-        ]
-        crop_ids = set(hold_out(places, share))
+        crop_ids = held_out_crops(images, share)
         return frozenset(one.path for one in self.pictures if one.known and one.known.image.crop_id in crop_ids)
 
 

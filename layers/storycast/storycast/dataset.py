@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from storycast.captions import Caption
 from storycast.curation import CuratedImage
 from storycast.footage import Record
+from storycast.held_out import held_out_crops
 from storycast.names import slug
 from storycast.runs import Run
 
@@ -19,6 +20,8 @@ class DatasetImage(Record):
     caption_by: str
     """The model's id; the name of the person where one wrote it."""
     flags: tuple[str, ...]
+    held_out: bool = False
+    """Whether trainings do not see it, so that their panels can be graded against it."""
 
 
 def file_name(image: CuratedImage) -> str:
@@ -35,6 +38,17 @@ def dataset_image(image: CuratedImage, caption: Caption) -> DatasetImage:
         caption_by=caption.model_id,
         flags=caption.flags,
     )
+
+
+def with_split(images: Sequence[DatasetImage], share: float) -> list[DatasetImage]:
+    """Return the pictures of a dataset with what trainings hold out of them marked.
+
+    Args:
+        images: All pictures of the dataset.
+        share: ``training.hold_out_share``.
+    """
+    held_out = held_out_crops((one.image for one in images), share)
+    return [one.model_copy(update={"held_out": one.image.crop_id in held_out}) for one in images]
 
 
 def made_by(run: Run) -> list[str]:

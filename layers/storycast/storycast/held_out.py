@@ -1,8 +1,9 @@
 """Held-out pictures: whole shots that a training does not see, to grade its panels against."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from storycast.curation import CuratedImage
 from storycast.footage import Record
 from storycast.manifest import MIN_RECORDS
 
@@ -57,6 +58,22 @@ def hold_out(pictures: Sequence[Picture], share: float) -> tuple[str, ...]:
                 held = after
                 break
     return tuple(sorted(picture.crop_id for shown in held.values() for picture in shown))
+
+
+def held_out_crops(images: Iterable[CuratedImage], share: float) -> frozenset[str]:
+    """Return the crop ids of a dataset's pictures that :func:`hold_out` keeps out of a training.
+
+    Whoever splits a dataset asks here: its records and its card, every training of it, and every export.
+
+    Args:
+        images: All pictures of the dataset.
+        share: ``training.hold_out_share``.
+    """
+    places = [
+        Picture(crop_id=one.crop_id, character=one.character, footage_id=one.footage_id, shot=one.shot)
+        for one in images
+    ]
+    return frozenset(hold_out(places, share))
 
 
 def _leaves_enough(seen_in: dict[str, list[tuple[str, int]]], held: dict[tuple[str, int], list[Picture]]) -> bool:

@@ -12,6 +12,8 @@ MIN_ADAPTER_RECORDS = 1
 MIN_SIDE_PX, MAX_SIDE_PX = 512, 4096
 MAX_PICTURE_BYTES = 50 * 1024 * 1024
 MAX_PIXELS = 12_582_912
+MAX_ASPECT = 4
+"""Longer side by shorter side."""
 MIN_CAPTION, MAX_CAPTION = 3, 1024
 """Characters."""
 
@@ -76,6 +78,8 @@ def picture_problem(width_px: int, height_px: int, size_bytes: int) -> str:
         return f"{width_px} x {height_px} px, training takes sides of {MIN_SIDE_PX} to {MAX_SIDE_PX} px"
     if width_px * height_px > MAX_PIXELS:
         return f"{width_px} x {height_px} px, training takes at most {MAX_PIXELS:,} in all"
+    if max(width_px, height_px) > MAX_ASPECT * min(width_px, height_px):
+        return f"{width_px} x {height_px} px, training takes aspects of 1:{MAX_ASPECT} to {MAX_ASPECT}:1"
     if size_bytes > MAX_PICTURE_BYTES:
         return f"{size_bytes:,} bytes, training takes at most {MAX_PICTURE_BYTES:,}"
     return ""

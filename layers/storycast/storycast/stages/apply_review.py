@@ -7,7 +7,7 @@ from typing import Any
 from storycast import keys
 from storycast.approval import Outcome, approve, keep_all
 from storycast.contact_sheet import MAX_TILES
-from storycast.dataset import DatasetImage
+from storycast.dataset import DatasetImage, with_split
 from storycast.decisions import Decision, state_of
 from storycast.frames import to_json_lines
 from storycast.images import PictureUnreadableError, open_picture, to_png
@@ -60,7 +60,8 @@ def apply_review(
     approval = approve(review, state_of(review.initial, decisions))
     store.put(keys.run_file(plan.run_id, keys.DECISIONS), to_json_lines(decisions), "application/jsonl")
     write_record(store, keys.run_file(plan.run_id, keys.FINAL_NAMES), approval.names)
-    pictures = _cut_missing(plan, approval.pictures, store)
+    there_now = _cut_missing(plan, approval.pictures, store)
+    pictures = with_split(there_now, plan.settings.training.hold_out_share)
     there = {one.image.crop_id for one in pictures}
     record_entries(store, plan.run_id, "apply_review", [_entry(one, there) for one in approval.outcomes])
     _write_manifest(plan, pictures, store)

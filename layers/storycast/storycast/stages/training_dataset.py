@@ -8,7 +8,7 @@ from storycast.curation import CuratedImage
 from storycast.dataset import DatasetImage
 from storycast.errors import TrainingPlanInvalidError
 from storycast.frames import from_json_lines
-from storycast.held_out import Picture, hold_out
+from storycast.held_out import held_out_crops
 from storycast.lora_job import JobPicture
 from storycast.manifest import MAX_PICTURE_BYTES, ManifestRecord, read_manifest
 from storycast.ports import ObjectStore
@@ -105,12 +105,7 @@ def split(store: ObjectStore, run_id: str, pictures: list[DatasetPicture], share
     told = [_known(one, known[one.image_uri]) for one in pictures]
     if not all(known.values()):
         return Split(tuple(told), ())
-    places = [
-        Picture(crop_id=image.crop_id, character=image.character, footage_id=image.footage_id, shot=image.shot)
-        for image in known.values()
-        if image is not None
-    ]
-    held_out = set(hold_out(places, share))
+    held_out = held_out_crops((image for image in known.values() if image is not None), share)
     return Split(
         trained_on=tuple(one for one in told if one.crop_id not in held_out),
         held_out=tuple(one for one in told if one.crop_id in held_out),
