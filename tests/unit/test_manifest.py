@@ -24,7 +24,6 @@ def manifest(count: int, caption: str = "Mara waits", keys: str = "bedrock") -> 
 
 
 def test_the_limits_are_the_documented_ones() -> None:
-    """ "Preparing data for fine-tuning Understanding models" has others; these are the image models'."""
     assert (MIN_RECORDS, MAX_RECORDS) == (5, 10_000)
     assert [problems(count) == [] for count in (4, 5, 10_000, 10_001)] == [False, True, True, False]
     assert [problems(count, "sagemaker") == [] for count in (0, 1, 10_000, 10_001)] == [False, True, True, False]
