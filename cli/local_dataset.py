@@ -14,7 +14,7 @@ from storycast.dataset import DatasetImage
 from storycast.frames import from_json_lines
 from storycast.held_out import held_out_crops
 from storycast.manifest import read_manifest
-from storycast.names import slug
+from storycast.names import is_run_id, slug
 from storycast.plan import RunPlan
 from storycast.settings import MAX_PROMPT, Settings
 
@@ -33,6 +33,8 @@ class LocalPicture:
     md5: str
     """Of the file; S3's ETag of the same content, where it was sent in one part."""
     known: DatasetImage | None
+    uri: str
+    """In the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,22 @@ class LocalDataset:
 def has_dataset(folder: Path) -> bool:
     """Tell whether a folder holds a dataset."""
     return any((folder / name).is_file() for name in (keys.APPROVED_MANIFEST, keys.MANIFEST))
+
+
+def dataset_folder(run: str) -> Path | None:
+    """Return the folder that the user names in place of a run's id; None where it is an id.
+
+    Raises:
+        InputRefusedError: It is neither.
+    """
+    folder = Path(run)
+    if not has_dataset(folder) and is_run_id(run):
+        return None
+    if not folder.is_dir():
+        raise InputRefusedError(
+            [f"There is no folder {run}, and no run has such an id. `storycast status` lists the runs."]
+        )
+    return folder
 
 
 def read_dataset(folder: Path) -> LocalDataset:
@@ -150,7 +168,7 @@ def _pictures(manifest: Path, known: dict[str, DatasetImage]) -> tuple[LocalPict
         if not path.is_file():
             problems[number] = f"there is no picture {path}"
             continue
-        found.append(LocalPicture(path, record.caption, file_md5(path), known.get(name)))
+        found.append(LocalPicture(path, record.caption, file_md5(path), known.get(name), record.image_uri))
     if not found and not problems:
         problems[1] = "there is no picture in it"
     if problems:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from cli.base_licence import Licence
 from cli.consent import agreed
-from cli.local_dataset import NEEDED, LocalDataset, has_dataset, read_dataset
+from cli.local_dataset import NEEDED, LocalDataset, dataset_folder, read_dataset
 from cli.local_plan import LocalPlan, LocalSession, plan_session
 from cli.lora_folder import LoraFolder
 from cli.problems import DONE, INTERRUPTED, InputRefusedError
@@ -14,7 +14,6 @@ from cli.storyboard_page import Note, ShownPicture, ShownPrompt, write_page
 from cli.summary import find_run
 from cli.target import TargetChoice, opened
 from cli.trainer_process import TrainerFailedError, TrainerStoppedError, find_python, run_trainer
-from storycast.names import is_run_id
 from storycast.storyboard import PanelOrder
 
 OUT = Path("out")
@@ -105,12 +104,8 @@ def _refuse_weights(weights: Path | None) -> None:
 
 def _dataset(run: str, choice: TargetChoice, out: Path | None, screen: Screen) -> tuple[LocalDataset, Path]:
     """Return the dataset, and the folder that ``lora/`` shall be in."""
-    folder = Path(run)
-    if has_dataset(folder) or not is_run_id(run):
-        if not folder.is_dir():
-            raise InputRefusedError(
-                [f"There is no folder {run}, and no run has such an id. `storycast status` lists the runs."]
-            )
+    folder = dataset_folder(run)
+    if folder is not None:
         dataset = read_dataset(folder)
         return dataset, (out / dataset.run_id if out else folder)
     with opened(choice, screen) as target:

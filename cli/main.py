@@ -14,6 +14,7 @@ from cli.commands.a2i_setup import a2i_setup
 from cli.commands.doctor import doctor
 from cli.commands.draw import draw
 from cli.commands.estimate import estimate
+from cli.commands.export import export
 from cli.commands.report import report
 from cli.commands.review import review
 from cli.commands.run import run
@@ -55,6 +56,7 @@ app.command()(upload)
 app.command()(status)
 app.command()(review)
 app.command()(report)
+app.command()(export)
 app.command()(train)
 app.command()(draw)
 app.command()(teardown)

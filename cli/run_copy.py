@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-from cli.screen import Screen
+from cli.screen import Screen, bar
 from storycast import keys
 from storycast.errors import BadInputError
 
@@ -93,7 +91,7 @@ def copy_run(
         except UnsafeKeyError as error:
             left_out.append(f"{stored['Key']!a}: {error}")
     outcomes: list[Outcome] = []
-    with ThreadPoolExecutor(WORKERS) as pool, _shown(screen, len(jobs)) as progress:
+    with ThreadPoolExecutor(WORKERS) as pool, bar(screen, "Copying the run", len(jobs)) as progress:
         work = [pool.submit(_copy, s3, bucket, stored, folder, path) for stored, path in jobs]
         try:
             for (stored, _), one in zip(jobs, work, strict=True):
@@ -168,16 +166,3 @@ def file_md5(path: Path) -> str:
 def _objects(s3: "S3Client", bucket: str, prefix: str) -> Iterator["ObjectTypeDef"]:
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         yield from page.get("Contents", ())
-
-
-def _shown(screen: Screen, total: int) -> Progress:
-    progress = Progress(
-        TextColumn("Copying the run"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=screen.console,
-        disable=not screen.is_live,
-        transient=True,
-    )
-    progress.add_task("copy", total=total)
-    return progress

@@ -4,6 +4,7 @@ import os
 import sys
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 
@@ -56,3 +57,17 @@ class Screen:
     @staticmethod
     def _labelled(console: Console, label: str, text: str, style: str) -> None:
         console.print(Text.assemble((label, style), printable(text)), soft_wrap=True)
+
+
+def bar(screen: Screen, what: str, total: int) -> Progress:
+    """Return a bar that counts to ``total`` on a terminal, as its first task; elsewhere it shows nothing."""
+    progress = Progress(
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=screen.console,
+        disable=not screen.is_live,
+        transient=True,
+    )
+    progress.add_task(what, total=total)
+    return progress

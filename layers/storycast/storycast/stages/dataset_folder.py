@@ -42,7 +42,7 @@ def dataset_manifest(plan: RunPlan, images: Sequence[DatasetImage], bucket: str)
 def write_card(run: Run, images: Sequence[DatasetImage], obstacles: Sequence[str], store: ObjectStore) -> None:
     """Write the dataset's README."""
     card = dataset_card(run, images, obstacles).encode()
-    store.put(keys.run_file(run.run_id, "dataset/README.md"), card, "text/markdown; charset=utf-8")
+    store.put(keys.run_file(run.run_id, keys.DATASET_CARD), card, "text/markdown; charset=utf-8")
 
 
 def write_contact_sheet(run: Run, count: int, tiles: Sequence[Tile], store: ObjectStore) -> None:
