@@ -1,4 +1,4 @@
-"""Embeddings, tracks, naming, discovery, duplicates and curation."""
+"""Embeddings, tracks, naming, discovery and curation."""
 
 import random
 from collections import Counter
@@ -10,15 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 
-from storycast import duplicates
 from storycast.cast import Cast, CastMember, Reference
 from storycast.clusters import complete_linkage
 from storycast.curation import CuratedImage, Verdict, curate, curated_image
 from storycast.cuts import TRAINING_SIDE_PX
 from storycast.discovery import MIN_SIGHTINGS, Cluster, discover, find_clusters, told_by_people, unknown_clusters
-from storycast.duplicates import find_duplicates
 from storycast.embeddings import (
     DEFAULT_THRESHOLDS,
     MIN_CALIBRATION_PAIRS,
@@ -132,77 +129,6 @@ def test_footage_that_tells_nothing_takes_the_tables_value_and_says_so(
     assert made.threshold == THRESHOLDS[TITAN].duplicate
     assert words in made.source
     assert "first guess" in made.source
-
-
-# ---- duplicates -----------------------------------------------------------------------------------
-
-
-def by_hand(vectors: Vectors, order: Sequence[int], threshold: float) -> tuple[list[int], dict[int, float]]:
-    """The rule as one would say it: take the best, drop what is like something taken."""
-    kept: list[int] = []
-    dropped: dict[int, float] = {}
-    for index in order:
-        cosines = [float(vectors[index].astype(float) @ vectors[one].astype(float)) for one in kept]
-        if cosines and max(cosines) >= threshold:
-            dropped[index] = max(cosines)
-        else:
-            kept.append(index)
-    return kept, dropped
-
-
-@st.composite
-def _pictures(draw: st.DrawFn) -> tuple[Vectors, list[int], float]:
-    raw = draw(arrays.arrays(np.int8, st.tuples(st.integers(1, 14), st.just(3)), elements=st.integers(-4, 4)))
-    raw = raw[np.abs(raw).sum(axis=1) > 0]
-    assume(len(raw))
-    vectors = stack([unit(row.astype(float)) for row in raw])
-    order = draw(st.permutations(range(len(vectors))))
-    threshold = draw(st.floats(0.5, 0.995))
-    cosines = vectors.astype(float) @ vectors.astype(float).T
-    assume(np.abs(cosines - threshold).min() > 1e-5)
-    return vectors, order, threshold
-
-
-@pytest.mark.parametrize("block_rows", [1, 3, 1024])
-@given(pictures=_pictures())
-def test_duplicates_are_what_the_rule_says(pictures: tuple[Vectors, list[int], float], block_rows: int) -> None:
-    vectors, order, threshold = pictures
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(duplicates, "BLOCK_ROWS", block_rows)
-        found = find_duplicates(vectors, order, threshold)
-    kept, dropped = by_hand(vectors, order, threshold)
-    assert [one.dropped for one in found] == [index for index in order if index in dropped]
-    for one in found:
-        assert one.kept in kept
-        assert one.cosine == pytest.approx(dropped[one.dropped], abs=1e-4)
-        assert float(vectors[one.dropped] @ vectors[one.kept]) >= threshold - 1e-6
-    pairs = [(a, b) for a in kept for b in kept if a < b]
-    assert all(float(vectors[a] @ vectors[b]) < threshold for a, b in pairs)
-    assert find_duplicates(vectors, kept, threshold) == []
-
-
-@given(pictures=_pictures(), rng=st.randoms(use_true_random=False))
-def test_duplicates_do_not_depend_on_the_rows_order(pictures: tuple[Vectors, list[int], float], rng: Any) -> None:
-    vectors, order, threshold = pictures
-    rows = list(range(len(vectors)))
-    rng.shuffle(rows)
-    moved = np.empty_like(vectors)
-    moved[rows] = vectors
-    there = find_duplicates(moved, [rows[index] for index in order], threshold)
-    here = find_duplicates(vectors, order, threshold)
-    assert [one.dropped for one in there] == [rows[one.dropped] for one in here]
-    assert [one.cosine for one in there] == pytest.approx([one.cosine for one in here], abs=2e-4)
-
-
-def test_duplicates_do_not_chain() -> None:
-    steps = directions(0, 10, 20, 30, 40)
-    found = find_duplicates(steps, [0, 1, 2, 3, 4], float(np.cos(np.radians(11))))
-    assert [(one.dropped, one.kept) for one in found] == [(1, 0), (3, 2)]
-
-
-def test_rows_that_are_not_in_the_order_are_passed_over() -> None:
-    assert find_duplicates(directions(0, 0, 0), [2], 0.9) == []
-    assert find_duplicates(directions(0, 0, 0), [], 0.9) == []
 
 
 # ---- tracks ---------------------------------------------------------------------------------------
