@@ -28,7 +28,6 @@ from storycast.adapters.weights import S3WeightFolders
 from storycast.detector_preflight import detector_findings
 from storycast.errors import (
     ModelNotAvailableError,
-    NotYetAvailableError,
     SettingsInvalidError,
     StorycastError,
 )
@@ -39,7 +38,7 @@ from storycast.model_ids import plain_model_id
 from storycast.ports import ModelFacts
 from storycast.preflight import training_findings
 from storycast.settings import Settings
-from storycast.stages.check_plan import refuse_missing_flow_definition, refuse_missing_parts
+from storycast.stages.check_plan import refuse_missing_flow_definition
 
 MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "bold red"), "unknown": ("?", "dim")}
 PYTHON = (3, 13)
@@ -94,10 +93,6 @@ def _project(path: Path | None) -> tuple[list[Finding], Settings]:
     project, problems = check_project(path)
     settings = project.settings if project else Settings()
     found = [Finding("problem", "project", problem) for problem in problems]
-    try:
-        refuse_missing_parts(settings)
-    except NotYetAvailableError as error:
-        found.append(Finding("problem", "project", f"{path}: {error}", NotYetAvailableError))
     if project and not found:
         people = f"{len(settings.characters)} characters, {len(project.references)} reference pictures"
         found.append(Finding("ok", "project", f"{path} can be used: {people}."))

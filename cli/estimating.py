@@ -13,12 +13,10 @@ from cli.footage_check import check_footage
 from cli.problems import InputRefusedError
 from cli.project import check_project
 from cli.screen import Screen, printable
-from storycast.errors import NotYetAvailableError
 from storycast.estimate import Estimate, Range, estimate, hosting_most_usd
 from storycast.licences import licence_of
 from storycast.prices import usd
 from storycast.settings import Settings
-from storycast.stages.check_plan import refuse_missing_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +35,18 @@ def gather(footage: Sequence[Path], project_file: Path | None) -> Expected:
         InputRefusedError: Something can't be used; the message names all of it.
     """
     files, problems = check_footage(footage)
-    settings, reference_count = Settings(), 0
+    settings, reference_count, caption_prompt = Settings(), 0, None
     if project_file is not None:
         project, more = check_project(project_file)
         problems += more
         if project is not None:
             settings, reference_count = project.settings, len(project.references)
-    try:
-        refuse_missing_parts(settings)
-    except NotYetAvailableError as error:
-        problems.append(f"{project_file}: {error}")
+            caption_prompt = project.caption_prompt
     if problems:
         raise InputRefusedError(problems)
     durations_ms = [file.header.duration_ms for file in files]
-    return Expected(settings, len(files), estimate(settings, durations_ms, reference_count=reference_count))
+    expected = estimate(settings, durations_ms, reference_count=reference_count, caption_prompt=caption_prompt)
+    return Expected(settings, len(files), expected)
 
 
 def tell(expected: Expected, screen: Screen, *, as_json: bool) -> None:

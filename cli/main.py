@@ -15,6 +15,7 @@ from cli.commands.doctor import doctor
 from cli.commands.draw import draw
 from cli.commands.estimate import estimate
 from cli.commands.export import export
+from cli.commands.prompt import prompt
 from cli.commands.report import report
 from cli.commands.review import review
 from cli.commands.run import run
@@ -62,6 +63,7 @@ app.command()(draw)
 app.command()(teardown)
 app.command()(estimate)
 app.command()(doctor)
+app.command()(prompt)
 app.command()(a2i_setup)
 app.add_typer(local.app)
 

@@ -12,6 +12,7 @@ import yaml
 from PIL import Image, UnidentifiedImageError
 from pydantic import ValidationError
 
+from storycast.caption_template import MAX_TEMPLATE_BYTES, read_template
 from storycast.errors import SettingsInvalidError
 from storycast.names import slug
 from storycast.requests import RunRequest
@@ -42,6 +43,8 @@ class Project:
     content: bytes
     settings: Settings
     references: tuple[Reference, ...]
+    caption_prompt: str | None = None
+    """The text of ``captions.prompt``; None where the default holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,29 @@ def check_project(path: Path) -> tuple[Project | None, list[str]]:
     except SettingsInvalidError as error:
         return None, [str(error)]
     references, problems = _references(path, settings)
-    return Project(path, content, settings, references), problems
+    try:
+        caption_prompt = _caption_prompt(path, settings.captions.prompt)
+    except SettingsInvalidError as error:
+        caption_prompt, problems = None, [*problems, str(error)]
+    return Project(path, content, settings, references, caption_prompt), problems
+
+
+def _caption_prompt(path: Path, name: str | None) -> str | None:
+    if name is None:
+        return None
+    file = path.parent / name
+    try:
+        if file.stat().st_size > MAX_TEMPLATE_BYTES:
+            raise SettingsInvalidError(
+                f"{file} is larger than {MAX_TEMPLATE_BYTES:,} bytes. Name a prompt (text) as captions.prompt."
+            )
+        return read_template(file.read_bytes(), str(file))
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SettingsInvalidError(
+            f"{path}: captions.prompt: {file} can't be read ({reason}). Put a prompt there, or leave "
+            "captions.prompt out: `storycast prompt` prints the one that holds then."
+        ) from None
 
 
 def _references(path: Path, settings: Settings) -> tuple[tuple[Reference, ...], list[str]]:

@@ -22,7 +22,6 @@ from storycast import names
 from storycast.errors import BadInputError
 from storycast.requests import RunRequest
 from storycast.settings import read_settings
-from storycast.stages.check_plan import refuse_missing_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,6 @@ def check_input(
     try:
         source = str(project.path) if project else "the options"
         settings = read_settings(overrides.apply(project.content if project else b"", source), source)
-        refuse_missing_parts(settings)
         # Without a project file here, the one in the bucket may have a budget.
         if project and settings.training.target != "none" and settings.budget_usd <= 0:
             problems.append(

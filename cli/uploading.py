@@ -118,10 +118,12 @@ def upload_project(
     sent = 0
     for reference in project.references if project else ():
         sent += _put(target, keys.project_folder(name) + reference.name, reference.path.read_bytes())
+    if project and project.caption_prompt is not None and settings.captions.prompt is not None:
+        sent += _put(target, keys.project_text(name, settings.captions.prompt), project.caption_prompt.encode())
     # The file that names the references comes after them, so that nobody reads of what is not there yet.
     sent += _put(target, key, content)
     if project:
-        count = len(project.references) + 1
+        count = len(project.references) + 1 + (project.caption_prompt is not None)
         screen.say(f"Project {name}: {count} files, {sent} of them new or changed.")
         _drop_stale(target, name, project, screen)
     return settings
@@ -157,7 +159,8 @@ def _drop_stale(target: Target, name: str, project: Project, screen: Screen) -> 
     for page in target.s3.get_paginator("list_objects_v2").paginate(Bucket=target.bucket, Prefix=folder):
         for stored in page.get("Contents", ()):
             below = stored["Key"].removeprefix(folder)
-            is_ours = below == "project.yaml" or below.startswith("embeddings-")
+            ours = ("project.yaml", project.settings.captions.prompt)
+            is_ours = below in ours or below.startswith("embeddings-")
             if below in here or is_ours or not any(fnmatchcase(below, pattern) for pattern in patterns):
                 continue
             head = target.s3.head_object(Bucket=target.bucket, Key=stored["Key"])

@@ -9,7 +9,9 @@ import boto3
 
 from local.standins.server import running
 from storycast.adapters.bedrock_runtime import ConverseCaptioner
-from storycast.captions import MAX_TOKENS, read_answer, write_prompt
+from storycast.caption_answers import read_answer
+from storycast.caption_prompt import write_prompt
+from storycast.caption_template import MAX_TOKENS
 from storycast.cast import Cast, CastMember
 from storycast.curation import CuratedImage
 from tests.contract.standin_pictures import jpeg
@@ -60,7 +62,7 @@ def test_the_request_is_the_golden_one_and_the_model_answers_it(tmp_path: Path) 
         prompt = write_prompt(IMAGE, CAST, (20, 30))
         picture = jpeg(1)
         answer = ConverseCaptioner("amazon.nova-pro-v1:0", client).answer(
-            prompt.system, prompt.user, picture, max_tokens=MAX_TOKENS
+            prompt.system, [prompt.user], picture, max_tokens=MAX_TOKENS
         )
     (request,) = sent
     source = request["body"]["messages"][0]["content"][0]["image"]["source"]

@@ -233,7 +233,7 @@ def _write(path: Path, content: bytes) -> Path:
             "'cast/ada/*.jpg' matches nothing",
         ),
         ("training: {target: sagemaker}\n", "TrainingPlanInvalidError", "budget_usd above 0"),
-        ("captions: {prompt: mine.txt}\n", "NotYetAvailableError", "captions.prompt"),
+        ("captions: {prompt: mine.txt}\n", "SettingsInvalidError", "captions.prompt: there is no object"),
         ("captions: {model: amazon.nova-canvas-v1:0}\n", "ModelRetiredError", "2026-09-30"),
         ("captions: {model: nobody.knows-v1:0}\n", "ModelNotAvailableError", "nobody.knows-v1:0"),
     ],

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from storycast import keys
-from storycast.captions import flag
+from storycast.caption_faults import flag
 from storycast.curation import CuratedImage
 from storycast.dataset import file_name
 from storycast.decisions import Change, Decision, SequenceTakenError, What

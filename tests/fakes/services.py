@@ -99,17 +99,18 @@ class NamingCaptioner(Faults):
         self, faults: Mapping[int, Exception] | None = None, answers: Mapping[int, Answer] | None = None
     ) -> None:
         super().__init__(faults)
-        self.prompts: list[str] = []
+        self.conversations: list[tuple[str, ...]] = []
         self._answers = dict(answers or {})
 
-    def answer(self, system: str, prompt: str, picture: bytes, *, max_tokens: int) -> Answer:
+    def answer(self, system: str, turns: Sequence[str], picture: bytes, *, max_tokens: int) -> Answer:
         self.count()
-        self.prompts.append(prompt)
+        self.conversations.append(tuple(turns))
         if self.calls in self._answers:
             return self._answers[self.calls]
-        block = re.search(r"<in_picture>(.*?)</in_picture>", prompt, re.DOTALL)
+        block = re.search(r"<in_picture>(.*?)</in_picture>", turns[0], re.DOTALL)
         names = json.loads(block.group(1)) if block else []
-        caption = f"{' and '.join(names)} on a plain ground, seen from the front, moving slowly to the right"
+        said = "on a plain ground, seen from the front, moving slowly to the right in even light"
+        caption = f"{' and '.join(names)} {said}"
         return Answer(json.dumps({"caption": caption}), "end_turn", 100, 20)
 
 

@@ -61,7 +61,7 @@ def _embed(client: Any) -> object:
 
 
 def _caption(client: Any) -> object:
-    return ConverseCaptioner(NOVA, client).answer("s", "p", b"\x89PNG", max_tokens=10)
+    return ConverseCaptioner(NOVA, client).answer("s", ["p"], b"\x89PNG", max_tokens=10)
 
 
 def _facts(client: Any) -> object:
@@ -338,12 +338,16 @@ def test_a_caption_is_the_text_of_all_blocks() -> None:
                             {"image": {"format": "jpeg", "source": {"bytes": b"\xff\xd8"}}},
                             {"text": "say"},
                         ],
-                    }
+                    },
+                    {"role": "assistant", "content": [{"text": "no"}]},
+                    {"role": "user", "content": [{"text": "again"}]},
                 ],
                 "inferenceConfig": {"maxTokens": 99, "temperature": 0.2},
             },
         )
-        answer = ConverseCaptioner(NOVA, client).answer("be", "say", b"\xff\xd8", max_tokens=99)
+        answer = ConverseCaptioner(NOVA, client).answer(
+            "be", ["say", "no", "again"], b"\xff\xd8", max_tokens=99
+        )
     assert answer.text == '{"caption": "x"}'
     assert (answer.stop_reason, answer.input_tokens, answer.output_tokens) == ("end_turn", 7, 3)
 

@@ -87,14 +87,9 @@ def test_the_card_says_what_is_in_it_and_who_made_it() -> None:
         crop_id="c",
         fingerprint="f",
         model_id="m",
-        paid_by="r",
         caption="Ann|e waves",
         refused="",
-        answer="",
         flags=("short",),
-        input_tokens=0,
-        output_tokens=0,
-        notes={},
     )
     run = Run(
         run_id="run-1",

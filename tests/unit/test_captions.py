@@ -8,13 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storycast.captions import (
-    CaptionRefusedError,
-    caption_fingerprint,
-    flag,
-    read_answer,
-    write_prompt,
-)
+from storycast.caption_answers import CaptionRefusedError, read_answer
+from storycast.caption_faults import flag
+from storycast.caption_prompt import Prompt, write_prompt
+from storycast.captions import answer_fingerprint, caption_fingerprint
 from storycast.cast import Cast, CastMember
 from storycast.curation import CuratedImage
 from storycast.manifest import MAX_CAPTION
@@ -102,17 +99,27 @@ def test_only_those_in_the_picture_are_described() -> None:
 def test_a_fingerprint_hangs_on_picture_prompt_and_who_answers() -> None:
     prompt = write_prompt(image("Mara"), CAST, (20, 30))
     model = ModelUsed(model_id="m", name="M", provider="its maker")
-    standin = model.model_copy(update={"provider": "a stand-in"})
-    base = caption_fingerprint(image("Mara"), prompt, model, "f")
-    assert caption_fingerprint(image("Mara", score=0.1, duplicates=("x",)), prompt, model, "f") == base
+
+    def mark(one: CuratedImage, asked: Prompt, who: ModelUsed, frames: str, *later: str) -> str:
+        return answer_fingerprint(one, asked.system, [asked.user, *later], who, frames)
+
+    base = mark(image("Mara"), prompt, model, "f")
+    assert mark(image("Mara", score=0.1, duplicates=("x",)), prompt, model, "f") == base
     others = {
-        caption_fingerprint(image("Mara", left_px=11), prompt, model, "f"),
-        caption_fingerprint(image("Mara"), write_prompt(image("Mara"), CAST, (20, 31)), model, "f"),
-        caption_fingerprint(image("Mara"), prompt, model.model_copy(update={"model_id": "n"}), "f"),
-        caption_fingerprint(image("Mara"), prompt, standin, "f"),
-        caption_fingerprint(image("Mara"), prompt, model, "g"),
+        mark(image("Mara", left_px=11), prompt, model, "f"),
+        mark(image("Mara"), write_prompt(image("Mara"), CAST, (20, 31)), model, "f"),
+        mark(image("Mara"), write_prompt(image("Mara"), CAST, (20, 30), "{in_picture} {words}"), model, "f"),
+        mark(image("Mara"), prompt, model.model_copy(update={"model_id": "n"}), "f"),
+        mark(image("Mara"), prompt, model.model_copy(update={"provider": "a stand-in"}), "f"),
+        mark(image("Mara"), prompt, model, "g"),
+        mark(image("Mara"), prompt, model, "f", "an answer", "what is wrong with it"),
     }
-    assert len(others | {base}) == 6
+    assert len(others | {base}) == 8
+    fewer = CAST.model_copy(update={"members": CAST.members[:2]})
+    assert caption_fingerprint(base, CAST) != caption_fingerprint(base, fewer)
+    assert caption_fingerprint(base, CAST) == caption_fingerprint(
+        base, CAST.model_copy(update={"members": CAST.members[::-1]})
+    )
 
 
 # ---- answers --------------------------------------------------------------------------------------

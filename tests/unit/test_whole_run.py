@@ -22,7 +22,6 @@ from storycast.errors import (
     FootageUnreadableError,
     FrameRefusedError,
     ModelNotAvailableError,
-    NotYetAvailableError,
     ReferenceMissingError,
     RequestInvalidError,
     SettingsInvalidError,
@@ -208,6 +207,7 @@ def test_the_same_run_again_pays_nothing_and_writes_the_same_dataset() -> None:
         "paid_detections": 0,
         "paid_embeddings": 0,
         "paid_captions": 0,
+        "paid_caption_repairs": 0,
         "paid_input_tokens": 0,
         "paid_output_tokens": 0,
     }
@@ -391,14 +391,18 @@ def test_a_lost_segment_is_counted_and_named() -> None:
 def test_nonsense_of_the_captioner_is_refused_picture_by_picture() -> None:
     nonsense = {
         1: Answer("I cannot help with that.", "end_turn", 10, 5),
-        2: Answer('{"caption": "cut o', "max_tokens", 10, 5),
+        2: Answer("I said that I cannot.", "end_turn", 10, 5),
+        3: Answer('{"caption": "cut o', "max_tokens", 10, 5),
+        4: Answer('{"caption": "cut o', "max_tokens", 10, 5),
     }
     one = world(captioner=NamingCaptioner(answers=nonsense))
     end = one.run(REQUEST)
     assert end.name == "DatasetReady"
     assert outcomes(one, end.run_id, "crop")["caption_refused"] == 2
     assert one.record(end.run_id).counts["captions_refused"] == 2
-    assert one.record(end.run_id).counts["paid_captions"] == one.captioner.answered
+    counts = one.record(end.run_id).counts
+    assert counts["paid_captions"] + counts["paid_caption_repairs"] == one.captioner.answered
+    assert counts["paid_caption_repairs"] == 2
     assert_ledger_is_whole(one, end.run_id)
     paid = one.paid
     one.run(REQUEST, number=2)
@@ -429,7 +433,8 @@ def test_a_caption_says_who_paid_for_it() -> None:
     first = one.run(REQUEST)
     second = one.run(REQUEST, number=2)
     for key in one.store.keys(f"runs/{second.run_id}/captions/"):
-        assert Caption.model_validate_json(one.store.get(key)).paid_by == first.run_id
+        (answer,) = Caption.model_validate_json(one.store.get(key)).answers
+        assert answer.paid_by == first.run_id
 
 
 # ---- ends that a user should expect -----------------------------------------------------------------
@@ -548,7 +553,7 @@ def test_the_same_upload_twice_is_one_run() -> None:
         (PROJECT + "training: {target: sagemaker}\n", TrainingPlanInvalidError),
         (PROJECT + "training: {target: bedrock}\n", TrainingPlanInvalidError),
         (PROJECT + "budget_usd: 0.001\n", BudgetExceededError),
-        (PROJECT + "captions: {prompt: mine}\n", NotYetAvailableError),
+        (PROJECT + "captions: {prompt: prompts/mine.txt}\n", SettingsInvalidError),
         (PROJECT + "nonsense: 1\n", SettingsInvalidError),
         (PROJECT + "#" * 300_000, SettingsInvalidError),
         (PROJECT.replace("cast/rosso/*", "cast/nobody/*"), ReferenceMissingError),
@@ -653,21 +658,21 @@ def test_no_picture_is_sent_to_the_embedder_that_is_larger_than_it_takes() -> No
 
 
 def test_the_end_of_an_execution_is_recorded_and_told() -> None:
-    one = world(PROJECT + "captions: {prompt: mine}\n")
-    with pytest.raises(NotYetAvailableError):
+    one = world(PROJECT + "budget_usd: 0.001\n")
+    with pytest.raises(BudgetExceededError):
         one.run(REQUEST)
     ((arn, run_id),) = one.claims.runs.items()
     detail = {
         "executionArn": arn,
         "status": "FAILED",
-        "error": "NotYetAvailableError",
-        "cause": json.dumps({"errorMessage": "not here", "errorType": "NotYetAvailableError", "stackTrace": []}),
+        "error": "BudgetExceededError",
+        "cause": json.dumps({"errorMessage": "not here", "errorType": "BudgetExceededError", "stackTrace": []}),
     }
     ports: dict[str, Any] = {"store": one.store, "claims": one.claims, "notifier": one.notifier, "now": NOW}
     recorded = record_failure(ExecutionEnd.model_validate(detail), **ports)
     assert (recorded.scope, recorded.run_id, recorded.failed) == ("run", run_id, True)
     run = one.record(run_id)
-    assert (run.status, run.error, run.cause) == ("failed", "NotYetAvailableError", "not here")
+    assert (run.status, run.error, run.cause) == ("failed", "BudgetExceededError", "not here")
     stranger = {**detail, "executionArn": "arn:x:stranger", "cause": None, "error": None, "status": "ABORTED"}
     recorded = record_failure(ExecutionEnd.model_validate(stranger), **ports)
     assert (recorded.scope, recorded.run_id) == ("none", None)

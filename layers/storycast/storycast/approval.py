@@ -8,7 +8,7 @@ from itertools import batched
 
 from pydantic import Field
 
-from storycast.captions import flag
+from storycast.caption_faults import flag
 from storycast.curation import CuratedImage
 from storycast.dataset import DatasetImage, file_name
 from storycast.decisions import (

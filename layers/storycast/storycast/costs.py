@@ -36,6 +36,7 @@ COUNTED = (
     "face_searches",
     "embeddings",
     "captions",
+    "caption_repairs",
     "input_tokens",
     "output_tokens",
     "human_reviews",
@@ -212,7 +213,7 @@ def _dataset(run: Run) -> Iterator[CostLine]:
     yield CostLine("build_cast", "faces into the collection", paid["indexed_faces"], _price(run, "face_indexing"))
     yield CostLine("crop_characters", "face searches", paid["face_searches"], _price(run, "face_search"))
     yield CostLine("crop_characters", "embeddings", paid["embeddings"], _price(run, "embedding"))
-    asked = f"{paid['captions']:,} captions"
+    asked = f"{paid['captions']:,} captions, {paid['caption_repairs']:,} asked for a second time"
     yield CostLine("caption_images", "input tokens", paid["input_tokens"], _price(run, "input_token"), note=asked)
     yield CostLine(
         "caption_images", "output tokens", paid["output_tokens"], _price(run, "output_token"), note=asked

@@ -65,10 +65,6 @@ class NoCharactersError(BadInputError):
     """Nothing in any frame was taken for a character that the run could use."""
 
 
-class NotYetAvailableError(BadInputError):
-    """The project asks for a part of the workflow that this release does not have."""
-
-
 class NothingApprovedError(BadInputError):
     """Whoever reviewed the run left no picture in its dataset."""
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from storycast.caption_template import MAX_TOKENS
 from storycast.instances import gpu, is_known
 from storycast.lora_job import INFERENCE_STEPS
 from storycast.prices import Price, price_table
@@ -40,11 +41,20 @@ NEW_PICTURES_PER_STILL = 1.5
 """At most, of a picture that a person chose."""
 REFERENCES_PER_PATTERN = 6
 """At most, where nobody counted the reference pictures."""
-INPUT_TOKENS = 1750
-"""Of one caption: about 450 of text (``prompts/``) and 1,300 of a picture of about 900 x 900 px, as the Amazon
+INPUT_TOKENS = 2000
+"""Of one caption: about 700 of text (``prompts/``) and 1,300 of a picture of about 900 x 900 px, as the Amazon
 Nova User Guide has it in "Image understanding"."""
-INPUT_TOKENS_MOST = 3050
-"""The same with a picture of 1,300 x 1,300 px."""
+INPUT_TOKENS_MOST = 3500
+"""The same with 900 of text and a picture of 1,300 x 1,300 px."""
+REPAIRED_SHARE = 0.2
+"""Of the captions, at most, whose first answer has a fault, so that it is asked again. A guess: no model of AWS
+was asked. The local stand-in needs none."""
+REPAIR_TOKENS = 150
+"""Read in the second call beside all that the first one read: its answer, and what is wrong with that."""
+REPAIR_TOKENS_MOST = 700
+"""The same with an answer as long as it may be, and many faults."""
+DEFAULT_PROMPT_CHARACTERS = 1000
+"""Of the default prompt. Each of a longer one is expected to be a quarter of a token, and a whole one at most."""
 OUTPUT_TOKENS_PER_WORD = 1.4
 OUTPUT_TOKENS = 12
 """The JSON round a caption."""
@@ -174,7 +184,8 @@ ASSUMPTIONS = (
     f"up to {NEW_PICTURES_PER_SECOND:g} different pictures of a named cast a second of film, "
     f"{DISCOVERED_PICTURES_PER_SECOND:g} of a cast that nobody named, {NEW_PICTURES_PER_STILL:g} a still",
     "no more than selection.images_per_character of each named character",
-    f"{INPUT_TOKENS:,} tokens are read for a caption",
+    f"{INPUT_TOKENS:,} tokens are read for a caption with the default prompt",
+    f"up to {REPAIRED_SHARE:.0%} of the captions are asked for a second time",
 )
 HOSTING_ASSUMPTION = f"hosting lasts {HOSTING_HOURS[0]} to {HOSTING_HOURS[1]} begun hours"
 SPOT_NOTE = (
@@ -187,13 +198,20 @@ GENERAL_NOTES = (
 )
 
 
-def estimate(settings: Settings, durations_ms: Sequence[int], *, reference_count: int | None = None) -> Estimate:
+def estimate(
+    settings: Settings,
+    durations_ms: Sequence[int],
+    *,
+    reference_count: int | None = None,
+    caption_prompt: str | None = None,
+) -> Estimate:
     """Estimate a run.
 
     Args:
         settings: The project's settings.
         durations_ms: Of each footage, in milliseconds; 0 for a still.
         reference_count: Reference pictures of the project; None where nobody counted them.
+        caption_prompt: The text of ``captions.prompt``; None where the default holds.
     """
     interval_ms = 1000.0 / settings.sampling.frames_per_second
     frames_most = sum(max(1, math.ceil(duration_ms / interval_ms)) for duration_ms in durations_ms)
@@ -201,6 +219,7 @@ def estimate(settings: Settings, durations_ms: Sequence[int], *, reference_count
     crops = up_to(CROPS_PER_FRAME * frames_most)
     pictures = up_to(_pictures_most(settings, durations_ms, interval_ms))
     embedding, captioner = settings.duplicates.embedding, settings.captions.model
+    read, written = _caption_tokens(settings, pictures.high, caption_prompt)
     lines = [
         *_method_lines(settings, frames, crops, _references(settings, reference_count, "faces")),
         _line(
@@ -211,8 +230,8 @@ def estimate(settings: Settings, durations_ms: Sequence[int], *, reference_count
             embedding,
         ),
         _line("crop_characters", "embeddings", crops, "embedding", embedding),
-        _line("caption_images", "input tokens", pictures * INPUT_TOKENS, "input_token", captioner),
-        _line("caption_images", "output tokens", pictures * _output_tokens(settings), "output_token", captioner),
+        _line("caption_images", "input tokens", read, "input_token", captioner),
+        _line("caption_images", "output tokens", written, "output_token", captioner),
         _review_line(settings, pictures),
         *_training_lines(settings),
         _workflow_line(settings, frames, crops, pictures, len(durations_ms), sum(durations_ms)),
@@ -342,12 +361,17 @@ def frames_usd(settings: Settings, frame_count: int) -> float:
     return frame_count * (per_frame + CROPS_PER_FRAME * per_crop)
 
 
-def captions_usd(settings: Settings, picture_count: int) -> float:
-    """Return what captions of so many pictures cost at most."""
+def captions_usd(settings: Settings, picture_count: int, caption_prompt: str | None = None) -> float:
+    """Return what captions of so many pictures cost at most: two answers each, as long as they may be."""
     table = price_table()
-    read = INPUT_TOKENS_MOST * table.price("input_token", settings.captions.model).usd
-    written = WIDEST * _output_tokens(settings) * table.price("output_token", settings.captions.model).usd
-    return picture_count * (read + written)
+    described = sum(len(one.name) + len(one.description) for one in settings.characters) / 2
+    text = _more_characters(caption_prompt) + described
+    read = 2 * (INPUT_TOKENS_MOST + text) + REPAIR_TOKENS_MOST
+    written = 2 * MAX_TOKENS
+    return picture_count * (
+        read * table.price("input_token", settings.captions.model).usd
+        + written * table.price("output_token", settings.captions.model).usd
+    )
 
 
 def drawing(storyboard: Storyboard) -> str:
@@ -395,6 +419,18 @@ def _references(settings: Settings, reference_count: int | None, method: Method)
         return exactly(reference_count)
     patterns = sum(len(character.references) for character in settings.characters)
     return up_to(REFERENCES_PER_PATTERN * patterns)
+
+
+def _caption_tokens(settings: Settings, pictures_most: float, caption_prompt: str | None) -> tuple[Range, Range]:
+    """Return how many tokens are read and written for captions; some are asked for twice."""
+    asked = INPUT_TOKENS + _more_characters(caption_prompt) / 4
+    read = asked + REPAIRED_SHARE * (asked + REPAIR_TOKENS)
+    written = (1 + REPAIRED_SHARE) * _output_tokens(settings)
+    return up_to(pictures_most * read), up_to(pictures_most * written)
+
+
+def _more_characters(caption_prompt: str | None) -> int:
+    return max(len(caption_prompt or "") - DEFAULT_PROMPT_CHARACTERS, 0)
 
 
 def _output_tokens(settings: Settings) -> float:

@@ -113,6 +113,16 @@ def caption(footage_id: str, fingerprint: str, crop_id: str) -> str:
     return f"{FOOTAGE}{footage_id}/captions-{fingerprint}/{crop_id}.json"
 
 
+def caption_answer(footage_id: str, fingerprint: str, crop_id: str, number: int) -> str:
+    """Key of what a model answered about a picture: ``number`` 1, or 2 to what was wrong with that."""
+    return f"{FOOTAGE}{footage_id}/caption-answers-{fingerprint}/{crop_id}-{number}.json"
+
+
+def project_text(project: str, name: str) -> str:
+    """Key of a text that a project file names by its path below the project's folder."""
+    return f"{PROJECTS}{project}/{name}"
+
+
 def run_file(run_id: str, name: str) -> str:
     """Key of a file of a run, such as ``ledger.jsonl`` or ``dataset/manifest.jsonl``."""
     return f"{RUNS}{run_id}/{name}"

@@ -36,6 +36,8 @@ class RunPlan(Record):
     project: str
     settings: Settings
     footage: tuple[FootagePlan, ...]
+    caption_prompt: str | None = None
+    """The text of ``captions.prompt`` as it was when the run began; None where the default holds."""
 
     def of(self, footage_id: str) -> FootagePlan:
         """Return the plan of one footage.
@@ -58,9 +60,15 @@ class RunPlan(Record):
         return tuple(sorted({label for character in characters for label in character.labels}))
 
 
-def make_plan(run_id: str, project: str, settings: Settings, sources: Sequence[FootageSource]) -> RunPlan:
+def make_plan(
+    run_id: str,
+    project: str,
+    settings: Settings,
+    sources: Sequence[FootageSource],
+    caption_prompt: str | None = None,
+) -> RunPlan:
     """Return the plan of a run; the same settings and contents give the same fingerprints."""
-    bare = RunPlan(run_id=run_id, project=project, settings=settings, footage=())
+    bare = RunPlan(run_id=run_id, project=project, settings=settings, footage=(), caption_prompt=caption_prompt)
     footage = []
     for source in sources:
         frames = fingerprint(

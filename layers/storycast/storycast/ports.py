@@ -161,8 +161,18 @@ class Answer:
 class Captioner(Protocol):
     """A model that looks at a picture and answers a prompt."""
 
-    def answer(self, system: str, prompt: str, picture: bytes, *, max_tokens: int) -> Answer:
-        """Return the model's answer to a prompt and a PNG or JPEG picture."""
+    def answer(self, system: str, turns: Sequence[str], picture: bytes, *, max_tokens: int) -> Answer:
+        """Return the model's answer to a conversation about a PNG or JPEG picture.
+
+        Args:
+            system: What the model is told of its task.
+            turns: An odd number of texts, none of them blank: ours, with which the picture goes, the model's, ours.
+            picture: The picture.
+            max_tokens: After so many tokens the answer ends.
+
+        Raises:
+            FrameRefusedError: The model does not take this request.
+        """
 
 
 @dataclass(frozen=True, slots=True)

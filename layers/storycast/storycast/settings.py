@@ -80,6 +80,11 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, allow_inf_nan=False)
 
 
+def _refuse_path_outside(path: str) -> None:
+    if path.startswith("/") or ".." in path.split("/") or "\\" in path:
+        raise ValueError(f"'{path}' must be a path below the project file's folder")
+
+
 class Character(_Strict):
     """A named member of the cast."""
 
@@ -103,8 +108,7 @@ class Character(_Strict):
     @classmethod
     def _references_stay_in_the_project(cls, references: tuple[str, ...]) -> tuple[str, ...]:
         for pattern in references:
-            if pattern.startswith("/") or ".." in pattern.split("/") or "\\" in pattern:
-                raise ValueError(f"'{pattern}' must be a path below the project file's folder")
+            _refuse_path_outside(pattern)
         return references
 
 
@@ -196,7 +200,17 @@ class Captions(_Strict):
 
     model: ModelId = "amazon.nova-pro-v1:0"
     words: tuple[Annotated[int, Field(ge=1, le=150)], Annotated[int, Field(ge=1, le=150)]] = (20, 30)
-    prompt: str | None = None
+    prompt: Annotated[str, Field(min_length=1, max_length=400)] | None = None
+    """Path of a text below the project file's folder that is asked instead of the default prompt."""
+
+    @field_validator("prompt")
+    @classmethod
+    def _prompt_stays_in_the_project(cls, prompt: str | None) -> str | None:
+        if prompt is not None:
+            _refuse_path_outside(prompt)
+            if prompt.endswith("/") or not prompt.isprintable():
+                raise ValueError(f"{prompt!a} must be the path of a text file")
+        return prompt
 
     @field_validator("words")
     @classmethod

@@ -2,6 +2,8 @@
 
 import base64
 import json
+from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 from storycast.adapters.clients import client
@@ -60,33 +62,30 @@ class BedrockEmbedder:
 
 
 class ConverseCaptioner:
-    """A :class:`~storycast.ports.Captioner` over Converse; one paid call per picture."""
+    """A :class:`~storycast.ports.Captioner` over Converse; each answer is a paid call."""
 
     def __init__(self, model_id: str, runtime: Any = None) -> None:
         self._model_id = model_id
         self._runtime = runtime or client("bedrock-runtime")
 
-    def answer(self, system: str, prompt: str, picture: bytes, *, max_tokens: int) -> Answer:
-        """Return the model's answer to a prompt and a picture.
+    def answer(self, system: str, turns: Sequence[str], picture: bytes, *, max_tokens: int) -> Answer:
+        """Return the model's answer to a conversation about a picture.
 
         Raises:
             FrameRefusedError: The model does not take this request.
             ModelNotAvailableError: The region does not have the model, or it has ended.
         """
         picture_format = "png" if picture.startswith(b"\x89PNG") else "jpeg"
+        messages: list[dict[str, Any]] = [
+            {"role": role, "content": [{"text": turn}]}
+            for role, turn in zip(cycle(("user", "assistant")), turns, strict=False)
+        ]
+        messages[0]["content"].insert(0, {"image": {"format": picture_format, "source": {"bytes": picture}}})
         with translated(f"Converse {self._model_id}", _PICTURE_REFUSED):
             answer = self._runtime.converse(
                 modelId=self._model_id,
                 system=[{"text": system}],
-                messages=[
-                    {
-                        "role": "user",
-                        "content": [
-                            {"image": {"format": picture_format, "source": {"bytes": picture}}},
-                            {"text": prompt},
-                        ],
-                    }
-                ],
+                messages=messages,
                 inferenceConfig={"maxTokens": max_tokens, "temperature": TEMPERATURE},
             )
         message = answer.get("output", {}).get("message", {})

@@ -108,7 +108,6 @@ _NEXT: Mapping[type[errors.StorycastError], str] = {
     errors.BillingClosedError: "The teardown was quicker than the run. Start again when it shall go on.",
     errors.StillBillingError: "End it by hand in the console that the message names: it goes on costing money.",
     errors.TooManyLostError: f"Look at the reasons below, under what was left out. {_START_AGAIN}",
-    errors.NotYetAvailableError: "Change the setting that the message names, then start again.",
     errors.NothingApprovedError: f"Keep some pictures in the review of the next run. {_PAID_ONCE}",
     errors.ReviewTimedOutError: "Start again and finish the review, or raise review.timeout_hours. What was "
     f"decided is taken over. {_PAID_ONCE}",

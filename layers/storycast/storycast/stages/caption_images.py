@@ -1,17 +1,18 @@
 """CaptionImages: caption one curated picture, unless that was paid before."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from storycast import keys
+from storycast.caption_answers import Reading, better, read
+from storycast.caption_prompt import Prompt, repair_request, write_prompt
+from storycast.caption_template import MAX_TOKENS
 from storycast.captions import (
-    MAX_TOKENS,
     Caption,
-    CaptionRefusedError,
-    Prompt,
+    CaptionAnswer,
+    answer_fingerprint,
     caption_fingerprint,
-    flag,
-    read_answer,
-    write_prompt,
+    question_of,
 )
 from storycast.cast import Cast
 from storycast.curation import CuratedImage
@@ -35,6 +36,9 @@ def caption_images(
 ) -> dict[str, Any]:
     """Caption the very picture that training will see.
 
+    An answer with a fault is answered once with what is wrong. Each answer is written as soon as it is there, so
+    that whatever happens then, it is not paid again.
+
     Args:
         plan: The run's plan.
         cast: The run's cast.
@@ -50,50 +54,112 @@ def caption_images(
         ThrottledError: Try again later; so with ``DependencyUnavailableError``.
         ModelNotAvailableError: The model is gone.
     """
-    prompt = write_prompt(image, cast, plan.settings.captions.words)
-    mark = caption_fingerprint(image, prompt, model, plan.of(image.footage_id).frames)
-    key = keys.caption(image.footage_id, mark, image.crop_id)
+    prompt = prompt_of(plan, cast, image)
+    key, mark = caption_key(plan, cast, image, prompt, model)
     record = read_own(store, key, Caption, mark)
     reused = record is not None
     if record is None:
-        record = _ask(plan, image, prompt, mark, store, captioner)
+        record = _caption(_Conversation(plan, image, prompt, model, store, captioner), cast, mark)
         write_record(store, key, record)
     write_record(store, keys.run_file(plan.run_id, f"captions/{image.crop_id}.json"), record)
     return {"crop_id": image.crop_id, "captioned": not record.refused, "reused": reused}
 
 
-def _ask(
-    plan: RunPlan, image: CuratedImage, prompt: Prompt, mark: str, store: ObjectStore, captioner: Captioner
-) -> Caption:
-    picture = training_picture(plan, image, store=store)
-    record = Caption(
+def prompt_of(plan: RunPlan, cast: Cast, image: CuratedImage) -> Prompt:
+    """Return what a run asks of a picture."""
+    return write_prompt(image, cast, plan.settings.captions.words, plan.caption_prompt)
+
+
+def caption_key(
+    plan: RunPlan, cast: Cast, image: CuratedImage, prompt: Prompt, model: ModelUsed
+) -> tuple[str, str]:
+    """Return the key of a picture's caption, shared by all runs that ask for the same one, and its fingerprint."""
+    frames = plan.of(image.footage_id).frames
+    mark = caption_fingerprint(answer_fingerprint(image, prompt.system, [prompt.user], model, frames), cast)
+    return keys.caption(image.footage_id, mark, image.crop_id), mark
+
+
+def _caption(conversation: "_Conversation", cast: Cast, mark: str) -> Caption:
+    plan, image = conversation.plan, conversation.image
+    question = question_of(image, cast, plan.settings.captions.words, conversation.prompt)
+    answers: list[CaptionAnswer] = []
+    kept, refused = Reading("", ()), ""
+    try:
+        first = conversation.first()
+        kept = read(first.text, first.stop_reason, question)
+        answers.append(_judged(first, kept))
+        if kept.faults:
+            second = conversation.second(first, kept)
+            reading = read(second.text, second.stop_reason, question)
+            answers.append(_judged(second, reading))
+            kept = better(kept, reading)
+    except FrameRefusedError as error:
+        refused = str(error)
+    said = tuple(fault.said for fault in kept.faults)
+    if not kept.caption and len(answers) == 2:
+        refused = f"no caption that can be used in two answers: {'; then '.join(_reasons(answers))}"
+    elif not kept.caption and answers:
+        refused = f"{'; '.join(said)}; a second answer was refused: {refused}"
+    return Caption(
         crop_id=image.crop_id,
         fingerprint=mark,
         model_id=plan.settings.captions.model,
-        paid_by=plan.run_id,
-        caption="",
-        refused="",
-        answer="",
-        flags=(),
-        input_tokens=0,
-        output_tokens=0,
-        notes={},
+        caption=kept.caption,
+        refused="" if kept.caption else refused,
+        flags=said if kept.caption else (),
+        answers=tuple(answers),
     )
-    try:
-        answer = captioner.answer(prompt.system, prompt.user, to_png(picture), max_tokens=MAX_TOKENS)
-    except FrameRefusedError as error:
-        return record.model_copy(update={"refused": str(error), "paid_by": ""})
-    record = record.model_copy(
-        update={
-            "answer": answer.text,
-            "input_tokens": answer.input_tokens,
-            "output_tokens": answer.output_tokens,
-            "notes": dict(answer.notes),
-        }
-    )
-    try:
-        caption = read_answer(answer.text, answer.stop_reason)
-    except CaptionRefusedError as error:
-        return record.model_copy(update={"refused": str(error)})
-    flags = flag(caption, image.in_picture, plan.settings.captions.words)
-    return record.model_copy(update={"caption": caption, "flags": flags})
+
+
+def _judged(answer: CaptionAnswer, reading: Reading) -> CaptionAnswer:
+    return answer.model_copy(update={"faults": tuple(fault.said for fault in reading.faults)})
+
+
+def _reasons(answers: list[CaptionAnswer]) -> list[str]:
+    return list(dict.fromkeys(fault for answer in answers for fault in answer.faults))
+
+
+@dataclass(frozen=True, slots=True)
+class _Conversation:
+    """Two answers at most about one picture, each paid once."""
+
+    plan: RunPlan
+    image: CuratedImage
+    prompt: Prompt
+    model: ModelUsed
+    store: ObjectStore
+    captioner: Captioner
+
+    def first(self) -> CaptionAnswer:
+        return self._answer(1, (self.prompt.user,))
+
+    def second(self, first: CaptionAnswer, reading: Reading) -> CaptionAnswer:
+        request = repair_request(tuple(fault.said for fault in reading.faults))
+        # The service refuses a turn without text: then the prompt is asked again, with the request behind it.
+        if not first.text.strip():
+            return self._answer(2, (f"{self.prompt.user}\n\n{request}",))
+        return self._answer(2, (self.prompt.user, first.text, request))
+
+    def _answer(self, number: int, turns: tuple[str, ...]) -> CaptionAnswer:
+        image = self.image
+        frames = self.plan.of(image.footage_id).frames
+        mark = answer_fingerprint(image, self.prompt.system, turns, self.model, frames)
+        key = keys.caption_answer(image.footage_id, mark, image.crop_id, number)
+        known = read_own(self.store, key, CaptionAnswer, mark)
+        if known is not None:
+            return known
+        picture = to_png(training_picture(self.plan, image, store=self.store))
+        said = self.captioner.answer(self.prompt.system, turns, picture, max_tokens=MAX_TOKENS)
+        answer = CaptionAnswer(
+            crop_id=image.crop_id,
+            fingerprint=mark,
+            paid_by=self.plan.run_id,
+            asked=turns[-1],
+            text=said.text,
+            stop_reason=said.stop_reason,
+            input_tokens=said.input_tokens,
+            output_tokens=said.output_tokens,
+            notes=dict(said.notes),
+        )
+        write_record(self.store, key, answer)
+        return answer

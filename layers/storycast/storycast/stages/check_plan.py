@@ -10,7 +10,6 @@ from storycast.detector_preflight import detector_findings
 from storycast.errors import (
     DependencyUnavailableError,
     ModelRetiredError,
-    NotYetAvailableError,
     SettingsInvalidError,
 )
 from storycast.estimate import estimate
@@ -58,7 +57,6 @@ def check_plan(
         Where the list of segments is, and how many there are.
 
     Raises:
-        NotYetAvailableError: The settings ask for what this release does not have.
         SettingsInvalidError: They ask for Amazon A2I, and the stack has no flow definition.
         ModelNotAvailableError: A model does not exist here.
         ModelRetiredError: A model has ended.
@@ -68,7 +66,6 @@ def check_plan(
         DependencyUnavailableError: A footage's probe is missing.
     """
     settings = plan.settings
-    refuse_missing_parts(settings)
     refuse_missing_flow_definition(settings, flow_definition_arn)
     training = training_findings(
         settings,
@@ -83,7 +80,7 @@ def check_plan(
     warnings = refuse_problems([*training, *detector_findings(settings, models)])
     used = [_living(catalogue.facts(model_id), now) for model_id in _models(settings)]
     probes = [_probe(store, footage.source.footage_id, footage.source.name) for footage in plan.footage]
-    expected = estimate(settings, [probe.duration_ms for probe in probes])
+    expected = estimate(settings, [probe.duration_ms for probe in probes], caption_prompt=plan.caption_prompt)
 
     def checked(run: Run) -> Run:
         run = run.model_copy(update={"models": tuple(used), "estimate": expected.to_json()})
@@ -107,18 +104,6 @@ def check_plan(
     store.put(segments_key, to_json_lines(segments), "application/jsonl")
     change_run(store, plan.run_id, lambda run: run.with_counts(footage=len(plan.footage), segments=len(segments)))
     return {"segments_key": segments_key, "segment_count": len(segments)}
-
-
-def refuse_missing_parts(settings: Settings) -> None:
-    """Refuse settings whose part of the workflow does not exist yet, before anything is paid.
-
-    Raises:
-        NotYetAvailableError: With the setting, and what to set instead.
-    """
-    if settings.captions.prompt is not None:
-        raise NotYetAvailableError(
-            "This release does not have: captions.prompt. Leave that out of the project file."
-        )
 
 
 def refuse_missing_flow_definition(settings: Settings, flow_definition_arn: str) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 
 from storycast import keys
 from storycast.budget import refuse_over_budget
-from storycast.captions import caption_fingerprint, write_prompt
 from storycast.cast import Cast
 from storycast.costs import spent_usd
 from storycast.curation import CuratedImage, Verdict, curate
@@ -23,6 +22,7 @@ from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
 from storycast.runs import Run, change_run
 from storycast.sightings import Sighting, neighbour_and_stranger_cosines
+from storycast.stages.caption_images import caption_key, prompt_of
 
 
 def curate_dataset(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[str, Any]:
@@ -83,7 +83,8 @@ def _refuse_over_budget(
     plan: RunPlan, run: Run, images: Sequence[CuratedImage], spent: float, store: ObjectStore
 ) -> None:
     settings = plan.settings
-    if settings.budget_usd <= 0 or spent + captions_usd(settings, len(images)) <= settings.budget_usd:
+    most = captions_usd(settings, len(images), plan.caption_prompt)
+    if settings.budget_usd <= 0 or spent + most <= settings.budget_usd:
         return
     # What was captioned before costs nothing again; it is counted only where it decides.
     cast = Cast.model_validate_json(store.get(keys.run_file(plan.run_id, "cast.json")))
@@ -92,14 +93,12 @@ def _refuse_over_budget(
         f"captions of {count:,} pictures (fewer pictures: selection.images_per_character, which is "
         f"{settings.selection.images_per_character})"
     )
-    refuse_over_budget(settings.budget_usd, spent, captions_usd(settings, count), what)
+    refuse_over_budget(settings.budget_usd, spent, captions_usd(settings, count, plan.caption_prompt), what)
 
 
 def _is_captioned(plan: RunPlan, run: Run, cast: Cast, image: CuratedImage, store: ObjectStore) -> bool:
-    settings = plan.settings.captions
-    prompt = write_prompt(image, cast, settings.words)
-    mark = caption_fingerprint(image, prompt, run.model(settings.model), plan.of(image.footage_id).frames)
-    key = keys.caption(image.footage_id, mark, image.crop_id)
+    model = run.model(plan.settings.captions.model)
+    key, _ = caption_key(plan, cast, image, prompt_of(plan, cast, image), model)
     return any(stored.key == key for stored in store.list(key))
 
 

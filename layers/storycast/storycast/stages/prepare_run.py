@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from storycast import keys, names
+from storycast.caption_template import MAX_TEMPLATE_BYTES, read_template
 from storycast.errors import (
     FootageMissingError,
     FootageRepeatedError,
@@ -43,7 +44,7 @@ def prepare_run(
         FootageMissingError: A key is not in the bucket, or was replaced since the event.
         FootageUnreadableError: A footage is empty.
         FootageRepeatedError: Two footage files have one name or the same content.
-        SettingsInvalidError: The project file is wrong.
+        SettingsInvalidError: The project file is wrong, or the prompt that it names.
     """
     request, upload = read_request(event)
     run_id = request.run_id or names.run_id(request.footage[0], started_at, execution_arn)
@@ -57,6 +58,7 @@ def prepare_run(
     claims.register(execution_arn, run_id)
     sources = _pin(request, upload, store)
     settings = _settings(store, request.project)
+    caption_prompt = _caption_prompt(store, request.project, settings.captions.prompt)
     run = create_run(
         store,
         Run(
@@ -72,7 +74,7 @@ def prepare_run(
         raise _taken(run_id)
     if run.footage != tuple(sources):  # A repeated attempt, which found newer footage.
         change_run(store, run_id, lambda run: run.model_copy(update={"footage": tuple(sources)}))
-    write_plan(store, make_plan(run_id, request.project, settings, sources))
+    write_plan(store, make_plan(run_id, request.project, settings, sources, caption_prompt))
     return {
         "claimed": True,
         "run_id": run_id,
@@ -150,3 +152,21 @@ def _settings(store: ObjectStore, project: str) -> Settings:
         return read_settings(store.get(key), key)
     except KeyError:
         return Settings()
+
+
+def _caption_prompt(store: ObjectStore, project: str, name: str | None) -> str | None:
+    """Return the prompt that the project file names, as it is now: all pictures of the run get the same."""
+    if name is None:
+        return None
+    key = keys.project_text(project, name)
+    try:
+        stored = store.head(key)
+        if stored.size_bytes > MAX_TEMPLATE_BYTES:
+            raise SettingsInvalidError(
+                f"{key} has {stored.size_bytes:,} bytes; a prompt has at most {MAX_TEMPLATE_BYTES:,}. Shorten it."
+            )
+        return read_template(store.get(key), key)
+    except KeyError:
+        raise SettingsInvalidError(
+            f"captions.prompt: there is no object '{key}' in the bucket. Upload it, or leave captions.prompt out."
+        ) from None

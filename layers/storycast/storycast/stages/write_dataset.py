@@ -88,15 +88,21 @@ def _close(
     captions: Sequence[Caption | None],
     store: ObjectStore,
 ) -> Run:
-    paid = [caption for caption in captions if caption is not None and caption.paid_by == plan.run_id]
+    known = [caption for caption in captions if caption is not None]
+    firsts = [caption.answers[0] for caption in known if caption.answers]
+    seconds = [answer for caption in known for answer in caption.answers[1:]]
+    paid = [answer for answer in (*firsts, *seconds) if answer.paid_by == plan.run_id]
     counts = {
         "dataset_images": len(images),
         "pictures_over_limit": sum(entry.outcome == "over_limit" for entry in entries),
         "captions_refused": sum(entry.outcome == "caption_refused" for entry in entries),
         "captions_lost": sum(entry.outcome == "lost" for entry in entries),
-        "paid_captions": len(paid),
-        "paid_input_tokens": sum(caption.input_tokens for caption in paid),
-        "paid_output_tokens": sum(caption.output_tokens for caption in paid),
+        "captions_repaired": sum(len(one.answers) > 1 and bool(one.caption) and not one.flags for one in known),
+        "captions_flagged": sum(bool(one.flags) for one in known),
+        "paid_captions": sum(answer.paid_by == plan.run_id for answer in firsts),
+        "paid_caption_repairs": sum(answer.paid_by == plan.run_id for answer in seconds),
+        "paid_input_tokens": sum(answer.input_tokens for answer in paid),
+        "paid_output_tokens": sum(answer.output_tokens for answer in paid),
     }
     return change_run(store, plan.run_id, lambda run: run.with_counts(**counts))
 
