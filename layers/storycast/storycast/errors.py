@@ -77,6 +77,10 @@ class TrainingPlanInvalidError(BadInputError):
     """The project asks for a training that cannot be: no budget, a dataset or values outside the limits."""
 
 
+class CaptionLintError(BadInputError):
+    """The captions as a whole would teach a model what nobody wants, and nobody has acknowledged it."""
+
+
 class BudgetExceededError(BadInputError):
     """The next step could cost more than is left of ``budget_usd``; it was not taken."""
 

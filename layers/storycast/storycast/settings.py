@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from storycast.caption_lint.findings import Rule
 from storycast.errors import SettingsInvalidError
 from storycast.votes import Method
 
@@ -202,6 +203,8 @@ class Captions(_Strict):
     words: tuple[Annotated[int, Field(ge=1, le=150)], Annotated[int, Field(ge=1, le=150)]] = (20, 30)
     prompt: Annotated[str, Field(min_length=1, max_length=400)] | None = None
     """Path of a text below the project file's folder that is asked instead of the default prompt."""
+    acknowledge: tuple[Rule, ...] = ()
+    """Rules of the caption lint whose findings may stay: a training is not refused for them."""
 
     @field_validator("prompt")
     @classmethod

@@ -1,0 +1,183 @@
+"""Standard looks: what a description says of a character, and which captions say it again."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from storycast.caption_lint.findings import Finding, LintedCaption, captions_word, finding
+from storycast.caption_lint.words import FUNCTION_WORDS, NAME, Names, mostly, split, stem
+
+TRAITS_SHARE = 0.25
+"""Share of a character's captions that repeat its looks, from which a training is refused."""
+MIN_TRAITS = 3
+"""Captions that must repeat them, whatever their share."""
+KIND_SHARE = 0.5
+"""Share of a character's captions that say what it is instead of who, or beside it: most of them."""
+MIN_KINDS = 5
+"""Captions that must say so, whatever their share."""
+TOLD_KIND_SHARE = 0.2
+"""Share from which it is told at all: "another rabbit runs by" is no fault."""
+REACH = 3
+"""Words before a noun in which an adjective belongs to it: "long, floppy grey ears"."""
+
+_KINDS = "animal being boy character creature critter girl guy kid lady man person woman"
+GENERAL_KINDS = frozenset(map(stem, _KINDS.split()))
+"""English words for somebody whose name is not known."""
+_ADJECTIVES = (
+    "beige black blond blonde blue bronze brown cream crimson cyan dark golden gold gray green light maroon olive "
+    "orange pale pink purple red silver tan teal turquoise violet white yellow "
+    "big bulky chubby fat gentle giant gigantic great heavy huge large little long massive mighty old plump round "
+    "short skinny slender slim small stout tall thick thin tiny young"
+)
+ADJECTIVES = frozenset(map(stem, _ADJECTIVES.split()))
+"""English adjectives of colour, size and age: what a description may give with no noun behind it."""
+_BREAK = re.compile(
+    r"([;,.:()]|\b(?:and|as|at|but|carries|carrying|for|from|has|have|having|her|his|holding|in|is|its|of|on|or|that|"
+    r"their|to|wearing|wears|who|whose|with)\b)"
+)
+_ARTICLES = FUNCTION_WORDS | frozenset({"always", "both", "often", "one", "quite", "rather", "two", "usually"})
+
+
+@dataclass(slots=True)
+class Looks:
+    """What a description says, by stems."""
+
+    kinds: set[str] = field(default_factory=set)
+    """What the character is: rabbit; flying squirrel has squirrel alone."""
+    adjectives: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """How each thing of it is, by noun: ears are long."""
+    things: set[str] = field(default_factory=set)
+    """Things of which nothing more is said: eyepatch."""
+    own: set[str] = field(default_factory=set)
+    """Adjectives of the character itself: grey."""
+
+
+def looks_of(description: str) -> Looks:
+    """Read a description: "a huge, gentle, pale grey rabbit with long ears and small teeth".
+
+    There is no grammar here. A phrase ends at a comma, a preposition or "and"; its last word is what it is about,
+    unless that is an adjective of :data:`ADJECTIVES`, or the phrase is one word in a list of such before the noun.
+    """
+    looks, waiting = Looks(), set[str]()
+    phrases = _phrases(description)
+    for (words, mark), (following, _) in zip(phrases, [*phrases[1:], ((), "")], strict=True):
+        if not words:
+            continue
+        *before, last = words
+        is_listed = mark == "," and len(words) == 1 and bool(following) and following[-1] not in ADJECTIVES
+        if last in ADJECTIVES or (is_listed and not looks.kinds):
+            (looks.own if looks.kinds else waiting).update(words)
+        elif not looks.kinds:
+            looks.kinds.add(last)
+            looks.own |= {*before, *waiting}
+        elif before:
+            looks.adjectives[last] |= set(before)
+        else:
+            looks.things.add(last)
+    for kind in looks.kinds:
+        looks.adjectives[kind] |= looks.own
+    return looks
+
+
+def _phrases(description: str) -> list[tuple[tuple[str, ...], str]]:
+    """Return a description's phrases as stems, each with what ends it."""
+    parts = [*_BREAK.split(description.casefold()), ""]
+    return [
+        (tuple(stem(word) for word in split(text) if word not in _ARTICLES), mark)
+        for text, mark in zip(parts[::2], parts[1::2], strict=True)
+    ]
+
+
+def repeated_traits(
+    captions: Sequence[LintedCaption], descriptions: Mapping[str, str], names: Names
+) -> Iterator[Finding]:
+    """Yield for each character how many captions repeat its standard looks.
+
+    "Grey rabbit" beside the name tells the model that the grey and the rabbit come from these words, and the name
+    learns the less of them: drawn by its name alone the character comes out paler. So the prompt for captions
+    asks to leave the looks out, and this looks whether they were. A colour counts beside the character's name or
+    what it belongs to, and not as that of a wall.
+    """
+    for character, looks, own in _by_character(captions, descriptions):
+        said: Counter[str] = Counter()
+        ids = []
+        for one in own:
+            hits = _traits(names.tokens(one.caption), character, looks)
+            said.update(hits)
+            if hits:
+                ids.append(one.id)
+        if not ids:
+            continue
+        told = [trait for trait, _ in sorted(said.items(), key=lambda item: (-item[1], item[0]))]
+        yield finding(
+            "repeated_traits",
+            f"{character}: {len(ids):,} of {captions_word(len(own))} ({len(ids) / len(own):.0%}) "
+            f"{'repeats' if len(ids) == 1 else 'repeat'} the standard looks: {mostly(told)}.",
+            ids,
+            blocks=len(ids) >= MIN_TRAITS and len(ids) >= TRAITS_SHARE * len(own),
+            fragment=told[0],
+            suggestion=f"Leave out how {character} always looks: the name is to learn it.",
+            about=character,
+        )
+
+
+def kind_words(
+    captions: Sequence[LintedCaption], descriptions: Mapping[str, str], names: Names
+) -> Iterator[Finding]:
+    """Yield for each character how many captions say what it is: "the rabbit", "an animal".
+
+    A word that the model knows brings its own looks along, and shares with the name what is learned. That is
+    wanted where a class is trained (the class noun of DreamBooth, Ruiz et al. 2023, which keeps what the model
+    knew of it), and not here, where the name alone is to bring the character.
+    """
+    for character, looks, own in _by_character(captions, descriptions):
+        kinds = looks.kinds | GENERAL_KINDS
+        said: Counter[str] = Counter()
+        ids = []
+        for one in own:
+            hits = {word for word in names.tokens(one.caption) if stem(word) in kinds}
+            said.update(hits)
+            if hits:
+                ids.append(one.id)
+        if len(ids) < 2 or len(ids) < TOLD_KIND_SHARE * len(own):
+            continue
+        told = [word for word, _ in sorted(said.items(), key=lambda item: (-item[1], item[0]))]
+        yield finding(
+            "kind_words",
+            f"{character}: {len(ids):,} of {captions_word(len(own))} say what {character} is: {mostly(told)}.",
+            ids,
+            blocks=len(ids) >= MIN_KINDS and len(ids) >= KIND_SHARE * len(own),
+            fragment=told[0],
+            suggestion=f"Say {character} and nothing else for {character}.",
+            about=character,
+        )
+
+
+def _by_character(
+    captions: Sequence[LintedCaption], descriptions: Mapping[str, str]
+) -> Iterator[tuple[str, Looks, list[LintedCaption]]]:
+    for character, description in sorted(descriptions.items()):
+        own = [one for one in captions if one.character == character]
+        looks = looks_of(description)
+        if own and looks.kinds:
+            yield character, looks, own
+
+
+def _traits(tokens: Sequence[str], character: str, looks: Looks) -> set[str]:
+    """Return which standard looks a caption repeats, as it says them."""
+    stems = [token if token.startswith(NAME) else stem(token) for token in tokens]
+    found = set()
+    for at, word in enumerate(stems):
+        if word in looks.things:
+            found.add(tokens[at])
+        before = range(max(at - REACH, 0), at)
+        for other in before:
+            if stems[other] in looks.adjectives.get(word, ()):
+                found.add(f"{tokens[other]} {tokens[at]}")
+        if word == NAME + character:
+            for other in reversed(before):
+                if stems[other] not in looks.own:
+                    break
+                found.add(f"{tokens[other]} {character}")
+    return found
