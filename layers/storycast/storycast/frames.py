@@ -15,6 +15,9 @@ STILL_DIFFERENCE = 3
 SETTLED_FRAMES = 5
 """One of so many frames of a shot in which nothing moves is looked at."""
 
+TextBox = tuple[float, float, float, float]
+"""Left, top, width and height of a row of burnt-in text, in shares of the frame."""
+
 FrameOutcome = Literal["kept", "blank", "unreadable", "near_cut"]
 
 
@@ -31,6 +34,8 @@ class Frame(Record):
     sharpness: float = 0.0
     thumbnail: str = ""
     """Base64 of a few cells' luma, a byte each, by which frames are compared; empty where it has none."""
+    texts: tuple[TextBox, ...] = ()
+    """Burnt-in text; see :mod:`storycast.burnt_in_text`."""
 
 
 class SegmentReport(Record):
@@ -54,6 +59,7 @@ class KeptFrame(Record):
     width_px: Annotated[int, Field(gt=0)]
     height_px: Annotated[int, Field(gt=0)]
     sharpness: float
+    texts: tuple[TextBox, ...] = ()
 
 
 def write_segment_list(report: SegmentReport, frames: Sequence[Frame]) -> bytes:
@@ -95,6 +101,7 @@ def number_shots(frames: Iterable[Frame], cuts_ms: Iterable[int], footage_id: st
             width_px=frame.width_px,
             height_px=frame.height_px,
             sharpness=frame.sharpness,
+            texts=frame.texts,
         )
         for frame in sorted(frames, key=lambda frame: frame.time_ms)
         if frame.outcome == "kept" and frame.key is not None

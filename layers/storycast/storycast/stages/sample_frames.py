@@ -4,8 +4,9 @@ import base64
 from typing import Any
 
 from storycast import keys, names
+from storycast.boxes import Box
 from storycast.footage import Segment
-from storycast.frames import Frame, SegmentReport, read_segment_list, write_segment_list
+from storycast.frames import Frame, SegmentReport, TextBox, read_segment_list, write_segment_list
 from storycast.ports import ObjectStore, StoredObject
 from storycast.video import Sample, SampledFrame, sample
 
@@ -59,7 +60,12 @@ def _store(sampled: SampledFrame, segment: Segment, store: ObjectStore) -> Frame
         height_px=sampled.height_px,
         sharpness=sampled.sharpness,
         thumbnail=base64.b64encode(sampled.thumbnail).decode(),
+        texts=tuple(_rounded(box) for box in sampled.texts),
     )
+
+
+def _rounded(box: Box) -> TextBox:
+    return round(box.left, 4), round(box.top, 4), round(box.width, 4), round(box.height, 4)
 
 
 def _summary(frames: list[Frame], *, reused: bool) -> dict[str, Any]:

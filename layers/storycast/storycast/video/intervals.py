@@ -7,8 +7,10 @@ from typing import Literal
 import cv2
 from av.video.frame import VideoFrame
 
+from storycast.boxes import Box
+from storycast.burnt_in_text import find_text
 from storycast.video.luma import small_luma
-from storycast.video.picture import jpeg, upright
+from storycast.video.picture import jpeg, text_luma, upright
 
 THUMBNAIL_PX = (24, 14)
 """Width and height of the picture by which frames are compared: a cell is a twentieth of the width."""
@@ -33,6 +35,8 @@ class SampledFrame:
     sharpness: float = 0.0
     thumbnail: bytes = b""
     """Luma of :data:`THUMBNAIL_PX` cells, row by row, a byte each."""
+    texts: tuple[Box, ...] = ()
+    """Burnt-in text, in shares of the frame."""
 
 
 @dataclass(slots=True)
@@ -90,6 +94,7 @@ class Interval:
             height_px=height,
             sharpness=round(chosen.sharpness, 2),
             thumbnail=cv2.resize(small_luma(chosen.frame), THUMBNAIL_PX, interpolation=cv2.INTER_AREA).tobytes(),
+            texts=find_text(text_luma(picture)),
         )
 
 

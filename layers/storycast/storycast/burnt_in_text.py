@@ -1,0 +1,212 @@
+"""Burnt-in text: titles, credits and subtitles that are part of the picture. Needs NumPy.
+
+A picture with letters in it teaches a trainer letters. Text is told from grass, hair and fences by what makes it
+legible: thin strokes of one brightness, in a row that has a top, a bottom and a margin, many strokes to its
+height, and a strong contrast. ``python -m benchmarks.burnt_in_text`` measures how well.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storycast.boxes import Box, share_inside
+
+STROKE_PX = 7
+"""A stroke is thinner than this; the plane is halved until large letters have such strokes, too."""
+GAP_PX = 7
+"""What lies between letters and words of a row is bridged up to this."""
+LETTER_PX = (4, 15)
+"""Height of a row of text on the plane that it is found on."""
+LEAST_PLANE_PX = 80
+"""On smaller planes whole things are as thin as strokes."""
+LEAST_LENGTH = 2.0
+"""Of a row, in heights."""
+MARGIN_SHARE = 0.05
+"""Of a row's margins that strokes may cover: grass and fences go on above and below."""
+MOST_FILL_SHARE = 0.8
+"""Of a row that strokes cover."""
+STROKES_PER_HEIGHT = 1.2
+"""Strokes that a line through the row meets, on a length of the row's height: a letter has one to three."""
+MOST_UPRIGHT_SHARE = 0.8
+"""Of the strokes in a row that go all through it: a fence has nothing else."""
+UNEVEN_SHARE = 0.3
+"""Of its height by which a row's top and bottom are uneven; in the mean over the row."""
+SHADE_SHARE = 0.33
+"""Deviation of the strokes' brightness, as a share of their contrast: letters are of one colour."""
+HELD_SHARE = 0.7
+"""A row is found already where this share of its box lies in another one."""
+
+Plane = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What text looks like, and what it takes for a row of such strokes to be text."""
+
+    least_level: int
+    """Luma of a stroke, 0..255."""
+    stroke_contrast: int
+    """Luma by which a stroke stands out from what is round it."""
+    row_contrast: float
+    """The same of a row's better strokes."""
+    strokes: float
+    """That a line through the row meets."""
+    fill_share: float
+
+
+KINDS = (
+    _Kind(least_level=0, stroke_contrast=28, row_contrast=45, strokes=8, fill_share=0.28),
+    _Kind(least_level=190, stroke_contrast=56, row_contrast=70, strokes=6, fill_share=0.12),
+)
+"""Text on a quiet ground, and white or black text on any, where what is of the first kind runs together."""
+
+
+def find_text(luma: Plane) -> tuple[Box, ...]:
+    """Find rows of burnt-in text in a frame.
+
+    Rows are found from 4 px on, up to a sixth of the frame's height.
+
+    Args:
+        luma: The frame's luma, shape (height, width), 0..255; some 320 px wide at least, 640 for small letters.
+
+    Returns:
+        Boxes of the rows in shares of the frame, from the upper left; none where there is no text.
+    """
+    boxes = []
+    plane = luma
+    while min(plane.shape) >= LEAST_PLANE_PX:
+        height, width = plane.shape
+        for polarity in (plane, 255 - plane):
+            for top, bottom, left, right in _rows_of_text(polarity):
+                boxes.append(Box(left / width, top / height, (right - left) / width, (bottom - top) / height))
+        plane = _halved(plane)
+    return tuple(sorted(_outermost(boxes), key=lambda box: (box.top, box.left)))
+
+
+def _outermost(boxes: Sequence[Box]) -> list[Box]:
+    """Return the boxes without those that a larger one holds: most rows are found on two planes."""
+    kept: list[Box] = []
+    for box in sorted(set(boxes), key=lambda box: (-box.area, box)):
+        if all(share_inside(box, larger) < HELD_SHARE for larger in kept):
+            kept.append(box)
+    return kept
+
+
+def _rows_of_text(plane: Plane) -> Iterator[tuple[int, int, int, int]]:
+    """Yield top, bottom, left and right of each row of bright letters."""
+    raised = plane - _opened(plane, STROKE_PX)
+    for kind in KINDS:
+        strokes = (raised >= kind.stroke_contrast) & (plane >= kind.least_level)
+        for top, bottom, left, right in _joined_rows(strokes):
+            height, width = bottom - top, right - left
+            if not LETTER_PX[0] <= height <= LETTER_PX[1] or width < LEAST_LENGTH * height:
+                continue
+            here = slice(top, bottom), slice(left, right)
+            margin = max(height // 3, 2)
+            above, below = strokes[max(top - margin, 0) : top, here[1]], strokes[bottom : bottom + margin, here[1]]
+            if _is_text(kind, plane[here], raised[here], strokes[here], np.concatenate([above, below])):
+                yield top, bottom, left, right
+
+
+def _is_text(kind: _Kind, plane: Plane, raised: Plane, strokes: Mask, margins: Mask) -> bool:
+    height, width = strokes.shape
+    if not kind.fill_share <= strokes.mean() <= MOST_FILL_SHARE:
+        return False
+    if margins.size and margins.mean() > MARGIN_SHARE:
+        return False
+    middle = strokes[round(height * 0.2) : max(round(height * 0.8), round(height * 0.2) + 1)]
+    met = (middle & ~np.pad(middle, ((0, 0), (1, 0)))[:, :-1]).sum(axis=1).mean()
+    if met < max(kind.strokes, STROKES_PER_HEIGHT * width / height):
+        return False
+    if middle[:, middle.all(axis=0)].sum() > MOST_UPRIGHT_SHARE * middle.sum():
+        return False
+    contrasts = raised[strokes]
+    contrast, best = np.quantile(contrasts, (0.75, 0.9))
+    cores = plane[strokes & (raised >= 0.6 * best)]
+    if contrast < kind.row_contrast or cores.std() > SHADE_SHARE * contrast:
+        return False
+    return _unevenness(strokes) <= UNEVEN_SHARE and _unevenness(strokes[::-1]) <= UNEVEN_SHARE
+
+
+def _unevenness(strokes: Mask) -> float:
+    """Return how far below the row's top strokes begin, in the mean over pieces as long as the row is high."""
+    height, width = strokes.shape
+    pieces = width // height
+    piece = strokes[:, : pieces * height].reshape(height, pieces, height).any(axis=2)
+    begins = piece[:, piece.any(axis=0)].argmax(axis=0)
+    return float(begins.mean()) / height if begins.size else 1.0
+
+
+def _joined_rows(strokes: Mask) -> list[tuple[int, int, int, int]]:
+    """Return the boxes of strokes that touch, or have no more than a gap between them in their line."""
+    reach = GAP_PX // 2
+    bridged = np.pad(strokes, ((0, 0), (2 * reach, 2 * reach))).view(np.uint8)
+    bridged = _running(bridged, 2 * reach + 1, 1, np.maximum)
+    bridged = _running(bridged, 2 * reach + 1, 1, np.minimum)
+    return _components(bridged.view(np.bool_))
+
+
+def _components(mask: Mask) -> list[tuple[int, int, int, int]]:
+    """Return the boxes (top, bottom, left, right) of 8-connected components, by joining runs of the rows."""
+    edges = np.diff(np.pad(mask.view(np.int8), ((0, 0), (1, 1))), axis=1)
+    rows, lefts = np.nonzero(edges == 1)
+    rights = np.nonzero(edges == -1)[1]
+    first = np.searchsorted(rows, np.arange(mask.shape[0] + 1)).tolist()
+    left, right = lefts.tolist(), rights.tolist()
+    parent = list(range(len(left)))
+
+    def root(run: int) -> int:
+        while parent[run] != run:
+            parent[run] = parent[parent[run]]
+            run = parent[run]
+        return run
+
+    for row in range(1, mask.shape[0]):
+        above, here = first[row - 1], first[row]
+        while above < first[row] and here < first[row + 1]:
+            if left[above] <= right[here] and left[here] <= right[above]:
+                one, other = root(above), root(here)
+                parent[max(one, other)] = min(one, other)
+            if right[above] < right[here]:
+                above += 1
+            else:
+                here += 1
+    boxes: dict[int, tuple[int, int, int, int]] = {}
+    for run, row in enumerate(rows.tolist()):
+        top, _, least, most = boxes.get(root(run), (row, row, left[run], right[run]))
+        boxes[root(run)] = top, row + 1, min(least, left[run]), max(most, right[run])
+    return list(boxes.values())
+
+
+def _opened(plane: Plane, size: int) -> Plane:
+    """Return the plane without what is bright and thinner than ``size``."""
+    opened = plane
+    for extreme in (np.minimum, np.maximum):
+        for axis in (0, 1):
+            reach = [(0, 0), (0, 0)]
+            reach[axis] = (size // 2, size // 2)
+            opened = _running(np.pad(opened, reach, mode="edge"), size, axis, extreme)
+    return opened
+
+
+def _running(plane: Plane, size: int, axis: int, extreme: Callable[[Plane, Plane], Plane]) -> Plane:
+    """Return the least or greatest of each ``size`` values along an axis, which gets ``size - 1`` shorter."""
+
+    def step(values: Plane, by: int) -> Plane:
+        if axis == 0:
+            return extreme(values[:-by], values[by:])
+        return extreme(values[:, :-by], values[:, by:])
+
+    span = 1
+    while 2 * span <= size:
+        plane, span = step(plane, span), 2 * span
+    return step(plane, size - span) if size > span else plane
+
+
+def _halved(plane: Plane) -> Plane:
+    height, width = plane.shape[0] // 2, plane.shape[1] // 2
+    four = plane[: 2 * height, : 2 * width].reshape(height, 2, width, 2).astype(np.uint16)
+    return ((four.sum(axis=(1, 3)) + 2) // 4).astype(np.uint8)
