@@ -12,7 +12,7 @@ from local.standins.custom_models import found_model
 from local.standins.embeddings import nova_embedding, titan_embedding
 from local.standins.errors import ModelledError
 from local.standins.image_request import ImageRequest
-from local.standins.outcomes import ImageOutcome
+from local.standins.outcomes import CaptionOutcome, ImageOutcome
 from local.standins.service import Call, Params, Service, paid
 from local.standins.storyboard import TrainingPictures, draw_panels
 
@@ -80,7 +80,7 @@ class BedrockRuntime(Service):
                 "This action doesn't support the model that you provided. "
                 "Try again with a supported text or chat model.",
             )
-        return reply(params, call)
+        return reply(params, call, self.world.outcomes.take(CaptionOutcome))
 
 
 def _body(params: Params) -> bytes:

@@ -114,35 +114,63 @@ def _patterns(facts: PictureFacts, subject: str, count: int) -> list[list[Slot]]
 
 
 def _opening(facts: PictureFacts, subject: str, several: bool) -> Slot:
+    """Several ways to say how large somebody is, so that no three words stand in most captions of one size."""
     are, fill = ("are", "fill") if several else ("is", "fills")
+    part = f"about {facts.share_percent} percent of the picture"
     if facts.shot == "full figure":
-        ways = ("in full figure", "seen in full figure", "seen from some distance", f"{are} shown in full figure")
+        ways = (
+            "in full figure",
+            "seen from some distance",
+            f"{are} shown whole and rather small",
+            "at a distance",
+            f"{fill} {part}" if facts.share_percent else f"{are} kept small",
+        )
     elif facts.shot == "medium shot":
-        shot = "in a medium shot"
-        ways = (shot, f"seen {shot}", f"{are} shown {shot}", f"{are} framed {shot}")
+        ways = (
+            "in a medium shot",
+            "seen at medium range",
+            f"{are} framed neither near nor far",
+            "at middle distance",
+            f"{fill} {part}",
+        )
     else:
-        shot = "in a close-up"
-        ways = (shot, f"seen {shot}", f"{are} shown {shot}", f"{fill} much of the picture {shot}")
+        ways = (
+            "in a close-up",
+            "seen from close by",
+            f"{are} shown very near",
+            f"up close {fill} {part}",
+            f"{fill} much of the picture",
+        )
     return tuple(f"{subject} {way}" for way in ways)
 
 
 def _where(facts: PictureFacts) -> Slot:
     side = facts.position
     if side == "centre":
-        return (" in the centre", " in the middle of the picture", ", near the centre of the frame", "")
+        return (
+            " in the centre",
+            " in the middle of the picture",
+            ", near the centre of the frame",
+            ", placed centrally",
+            "",
+        )
     return (
         f" on the {side}",
         f" on the {side} side of the picture",
         f", placed to the {side} of the frame",
+        f", {side} of centre",
         "",
     )
 
 
 def _light(facts: PictureFacts) -> Slot:
     tone = facts.light if facts.warmth == "neutral" else f"{facts.light}, {facts.warmth}"
+    lit = {"dim": "dimly", "even": "evenly", "bright": "brightly"}[facts.light]
+    hue = "" if facts.warmth == "neutral" else f" in {facts.warmth} tones"
     return (
         f", in {facts.light} light",
-        f", in {tone} light",
+        f", {lit} lit{hue}",
+        f", {lit} lit with {facts.contrast} contrast",
         f", under {tone} light with {facts.contrast} contrast",
         f", with {tone} light and {facts.contrast} contrast across the scene",
         "",
@@ -152,26 +180,22 @@ def _light(facts: PictureFacts) -> Slot:
 def _behind(facts: PictureFacts) -> Slot:
     if not facts.background:
         return ("", ", with little background to be seen", ", with hardly any background in view")
-    colours = _joined(facts.background)
+    main, *others = facts.background
+    more = f" with some {_joined(others)}" if others else ""
     return (
-        f", against {colours}",
-        f", against a {facts.backdrop} background of {colours}",
-        f", with {colours} behind",
-        f", with a {facts.backdrop} background that is mostly {colours}",
+        f", against {_joined(facts.background)}",
+        f", {main} behind",
+        f", against a {facts.backdrop} background of {_joined(facts.background[::-1])}",
+        f", mostly {main}{more} at the back",
+        f", with a {facts.backdrop} background that is chiefly {main}{more}",
         "",
     )
 
 
 def _focus(facts: PictureFacts) -> Slot:
     if facts.focus == "sharp":
-        return (", in sharp focus", ", sharp", ", with crisp edges", "", ", in sharp focus with crisp edges")
-    return (
-        ", in soft focus",
-        ", slightly soft",
-        ", with soft edges",
-        "",
-        ", in soft focus with gentle edges",
-    )
+        return (", in sharp focus", ", sharp", ", with crisp edges", "", ", sharp down to its edges")
+    return (", in soft focus", ", slightly soft", ", with gentle edges", "", ", not quite in focus anywhere")
 
 
 def _figures(facts: PictureFacts, named: int) -> Slot:

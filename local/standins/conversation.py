@@ -13,6 +13,8 @@ from local.standins.composer import compose, describe
 from local.standins.embeddings import BYTES_LIMIT, fetched
 from local.standins.errors import ModelledError
 from local.standins.facts import measure
+from local.standins.nonsense import nonsense
+from local.standins.outcomes import CaptionOutcome
 from local.standins.pictures import PictureUnreadableError, read_header, read_pixels
 from local.standins.prompts import caption_request
 from local.standins.service import Call, Params
@@ -25,8 +27,13 @@ TOKENS_PER_PICTURE = 1300
 COMPOSED = "composed by the local stand-in from measured facts"
 
 
-def reply(params: Params, call: Call) -> Params:
+def reply(params: Params, call: Call, asked: CaptionOutcome) -> Params:
     """Answer Converse's parameters.
+
+    Args:
+        params: The conversation.
+        call: The request, for the call log.
+        asked: What a test asks for instead of a caption; a vision server answers as it will.
 
     Raises:
         ModelledError: ValidationException for a conversation that the service or the stand-in does not
@@ -35,7 +42,7 @@ def reply(params: Params, call: Call) -> Params:
     begun = time.perf_counter()
     _check_roles(params.get("messages", []))
     server = vision_server()
-    answer = _passed_on(server, params, call) if server else _composed(params, call)
+    answer = _passed_on(server, params, call) if server else _composed(params, call, asked)
     answer["metrics"] = {"latencyMs": round((time.perf_counter() - begun) * 1000)}
     return answer
 
@@ -52,7 +59,7 @@ def _check_roles(messages: list[dict[str, Any]]) -> None:
         raise _invalid("A conversation must alternate between user and assistant roles.")
 
 
-def _composed(params: Params, call: Call) -> Params:
+def _composed(params: Params, call: Call, outcome: CaptionOutcome) -> Params:
     """Answer without a vision model: from what can be measured of the last picture."""
     texts, picture, pictures = (
         [block["text"] for block in params.get("system", []) if "text" in block],
@@ -83,7 +90,8 @@ def _composed(params: Params, call: Call) -> Params:
     else:
         caption = compose(facts, wanted.names, wanted.least, wanted.most, picture)
         text = json.dumps({"caption": caption}, ensure_ascii=False)
-    text, stop_reason = _cut(text, params.get("inferenceConfig", {}))
+    instead = nonsense(outcome, picture, len(params["messages"]))
+    text, stop_reason = instead or _cut(text, params.get("inferenceConfig", {}))
     said = _tokens("".join(texts)) + pictures * TOKENS_PER_PICTURE
     return _answer(text, stop_reason, said, _tokens(text), COMPOSED)
 
@@ -104,7 +112,10 @@ def _passed_on(server: VisionServer, params: Params, call: Call) -> Params:
         messages.append({"role": "system", "content": system})
     for message in params["messages"]:
         parts = [_part(block, call) for block in message["content"]]
-        messages.append({"role": message["role"], "content": parts})
+        # Some servers take no parts where they themselves speak.
+        is_own = message["role"] == "assistant" and all(part["type"] == "text" for part in parts)
+        content = "\n".join(part["text"] for part in parts) if is_own else parts
+        messages.append({"role": message["role"], "content": content})
     said = server.complete(messages, settings)
     note = f"answered by {server.model} at {server.host}"
     return _answer(said.text, said.stop_reason, said.input_tokens, said.output_tokens, note)

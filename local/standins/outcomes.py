@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -45,6 +45,19 @@ class ImageOutcome(_Asked):
     error: str = ""
 
 
+class CaptionOutcome(_Asked):
+    """What Converse answers instead of a caption; it is charged all the same."""
+
+    #: The answer; None is as always, but for ``nonsense_share``.
+    text: str | None = None
+    #: Why that answer ended.
+    stop_reason: Literal["end_turn", "stop_sequence", "max_tokens", "content_filtered", "guardrail_intervened"] = (
+        "end_turn"
+    )
+    #: Share of the pictures that get an answer of no use; which ones is decided by the picture and the turn.
+    nonsense_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+
+
 class ModelOutcome(_Asked):
     """How a Custom Labels model goes that is started."""
 
@@ -79,6 +92,7 @@ class Outcome(_Asked):
     job: JobOutcome | None = None
     throughput: ThroughputOutcome | None = None
     image: ImageOutcome | None = None
+    caption: CaptionOutcome | None = None
     training_job: TrainingJobOutcome | None = None
     model: ModelOutcome | None = None
     count: Annotated[int, Field(ge=1, le=1000)] = 1
@@ -86,12 +100,12 @@ class Outcome(_Asked):
     @model_validator(mode="after")
     def _names_one(self) -> Outcome:
         if sum(one is not None for one in self._named) != 1:
-            raise ValueError("name exactly one of job, throughput, image, training_job and model")
+            raise ValueError("name exactly one of job, throughput, image, caption, training_job and model")
         return self
 
     @property
     def _named(self) -> tuple[_Asked | None, ...]:
-        return (self.job, self.throughput, self.image, self.training_job, self.model)
+        return (self.job, self.throughput, self.image, self.caption, self.training_job, self.model)
 
     @property
     def asked(self) -> _Asked:

@@ -1,6 +1,8 @@
 """Converse without a vision model: captions composed from measured facts."""
 
 import json
+import re
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 from local.standins.composer import compose
 from local.standins.conversation import COMPOSED
 from local.standins.facts import PictureFacts
+from local.standins.nonsense import NONSENSE, nonsense
+from local.standins.outcomes import CaptionOutcome
 from tests.contract.standin_pictures import jpeg
 
 NOVA = "us.amazon.nova-pro-v1:0"
@@ -120,6 +124,53 @@ def test_a_picture_decides_how_it_is_said_wherever_it_lies(converse, call, objec
     assert one["usage"] == again["usage"]
     assert one["usage"]["totalTokens"] == one["usage"]["inputTokens"] + one["usage"]["outputTokens"]
     assert one["metrics"]["latencyMs"] > 0
+
+
+def test_a_repair_is_answered_by_the_words_of_the_first_turn(converse, call):
+    first = converse(jpeg(5), prompt(["Bunny"], 20, 30))
+    messages = [
+        *user(image(jpeg(5)), {"text": prompt(["Bunny"], 20, 30)}),
+        {"role": "assistant", "content": [{"text": "no JSON"}]},
+        *user({"text": "That was no JSON. Answer once more."}),
+    ]
+    again = call("bedrock-runtime", "Converse", modelId=NOVA, messages=messages)
+    assert said(again) == said(first)
+    assert again["usage"]["inputTokens"] > first["usage"]["inputTokens"]
+
+
+def test_nonsense_is_answered_where_a_test_asks_for_it(converse, own, log):
+    own("POST", "outcomes", {"caption": {"text": "no", "stop_reason": "content_filtered"}, "count": 2})
+    for _ in range(2):
+        answer = converse(jpeg(5), prompt(["Bunny"], 20, 30))
+        assert (said(answer), answer["stopReason"]) == ("no", "content_filtered")
+    assert "Bunny" in said(converse(jpeg(5), prompt(["Bunny"], 20, 30)))
+    assert [line["paid"] for line in log()] == [True] * 3
+    own("POST", "outcomes", {"caption": {"nonsense_share": 1.0}, "count": 2})
+    bad = [converse(jpeg(5), prompt(["Bunny"], 20, 30)) for _ in range(2)]
+    assert said(bad[0]) == said(bad[1])
+    assert (said(bad[0]), bad[0]["stopReason"]) in NONSENSE
+
+
+def test_a_share_of_the_pictures_gets_nonsense_and_a_second_answer_is_decided_anew():
+    asked = CaptionOutcome(nonsense_share=0.3)
+    pictures = [bytes([number % 256, number // 256]) for number in range(1000)]
+    first = {one for one in pictures if nonsense(asked, one, 1)}
+    both = {one for one in first if nonsense(asked, one, 3)}
+    assert 250 < len(first) < 350
+    assert 60 < len(both) < 130
+    assert {nonsense(asked, one, 1) for one in first} == set(NONSENSE)
+    assert not any(nonsense(CaptionOutcome(), one, 1) for one in pictures)
+
+
+def test_no_three_words_stand_in_most_captions_of_alike_pictures():
+    facts = PictureFacts("medium shot", 35, "left", 1, "even", "soft", "warm", ("green", "tan"), "busy", "sharp")
+    captions = [compose(facts, ["Bunny"], 20, 30, bytes([number])) for number in range(60)]
+    counts = Counter()
+    for caption in captions:
+        words = re.findall(r"[\w-]+", caption)
+        counts.update(set(zip(words, words[1:], words[2:], strict=False)))
+    (most, count), *_ = counts.most_common(1)
+    assert count < 0.6 * len(captions), most
 
 
 def test_patterns_vary():

@@ -87,6 +87,28 @@ def test_a_conversation_is_passed_on(call, server, log):
     assert log()[0]["paid"] is True
 
 
+def test_a_repair_goes_on_with_the_same_conversation(call, server):
+    asked, answers = server
+    answers += [
+        (200, {"choices": [{"message": {"content": "no JSON"}, "finish_reason": "stop"}]}),
+        (200, {"choices": [{"message": {"content": '{"caption": "Bunny"}'}, "finish_reason": "stop"}]}),
+    ]
+    first = ask(call)
+    said = first["output"]["message"]["content"]
+    picture = {"image": {"format": "jpeg", "source": {"bytes": PICTURE}}}
+    messages = [
+        {"role": "user", "content": [picture, {"text": "Write."}]},
+        {"role": "assistant", "content": said},
+        {"role": "user", "content": [{"text": "That was no JSON."}]},
+    ]
+    second = call("bedrock-runtime", "Converse", modelId=NOVA, messages=messages)
+    assert second["output"]["message"]["content"] == [{"text": '{"caption": "Bunny"}'}]
+    prompt, answer, repair = asked[1][2]["messages"]
+    assert [part["type"] for part in prompt["content"]] == ["image_url", "text"]
+    assert answer == {"role": "assistant", "content": "no JSON"}
+    assert repair == {"role": "user", "content": [{"type": "text", "text": "That was no JSON."}]}
+
+
 @pytest.mark.parametrize(
     ("status", "reply", "code"),
     [
