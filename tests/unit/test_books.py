@@ -1,4 +1,4 @@
-"""The manifest, the dataset's card, and the ledger."""
+"""The manifest, names of files, and the ledger."""
 
 import json
 from collections.abc import Mapping
@@ -7,14 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storycast.captions import Caption
 from storycast.curation import CuratedImage
-from storycast.dataset import dataset_card, dataset_image, file_name
+from storycast.dataset import file_name
 from storycast.errors import TooManyLostError
 from storycast.frames import from_json_lines
 from storycast.ledger import FINAL_OUTCOMES, STAGES, Entry, Kind, record_entries, refuse_losses
 from storycast.manifest import KEY_NAMES, MAX_RECORDS, MIN_RECORDS, ManifestRecord, problems, write_manifest
-from storycast.runs import ModelUsed, Run
 from tests.fakes.store import MemoryStore
 
 # ---- the manifest ---------------------------------------------------------------------------------
@@ -51,7 +49,7 @@ def test_a_dataset_of_a_good_size_has_no_problem(count: int) -> None:
     assert problems(count) == []
 
 
-# ---- the card -------------------------------------------------------------------------------------
+# ---- files ----------------------------------------------------------------------------------------
 
 
 def curated(character: str) -> CuratedImage:
@@ -80,39 +78,6 @@ def test_a_file_name_is_plain_for_any_character(name: str) -> None:
     assert made.isascii()
     assert not set(made) & set(" /\\?*<>|:\"'")
     assert made.endswith("-8d1f0c2ab34e-000001000-00.png")
-
-
-def test_the_card_says_what_is_in_it_and_who_made_it() -> None:
-    caption = Caption(
-        crop_id="c",
-        fingerprint="f",
-        model_id="m",
-        caption="Ann|e waves",
-        refused="",
-        flags=("short",),
-    )
-    run = Run(
-        run_id="run-1",
-        project="p",
-        status="running",
-        execution_arn="a",
-        started_at="t",
-        models=(ModelUsed(model_id="m", name="Stand-in", provider="local"),),
-        chosen={"threshold_source": "set in the project file"},
-        warnings=("careful",),
-    )
-    card = dataset_card(run, [dataset_image(curated("Ann|e"), caption)], ["too few"])
-    for words in (
-        "| Ann\\|e | 1 |",
-        "1 full",
-        "Several characters: 1. Enlarged to reach the training size: 1.",
-        "- m: Stand-in (local)",
-        "Near-duplicates: set in the project file.",
-        "- Note: careful\n",
-        "- Not ready for training: too few.",
-    ):
-        assert words in card
-    assert "Framing: none" in dataset_card(run, [], [])
 
 
 # ---- the ledger -----------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from storycast import keys
 from storycast.captions import Caption
 from storycast.crops import FrameCrops
 from storycast.curation import CuratedImage
+from storycast.dataset import DatasetImage
 from storycast.errors import (
     BudgetExceededError,
     CaptionsFailedError,
@@ -39,6 +40,7 @@ from storycast.sightings import Sighting
 from storycast.stages.cluster_sheets import ListedCluster
 from storycast.stages.prepare_run import prepare_run
 from storycast.stages.record_failure import record_failure
+from storycast.stages.training_dataset import dataset_pictures, split
 from tests.fakes.custom_labels import ARN
 from tests.fakes.film import encoded, film
 from tests.fakes.services import ColourDetector, ColourEmbedder, NamingCaptioner
@@ -106,6 +108,27 @@ def outcomes(of: World, run_id: str, kind: str) -> Counter[str]:
 
 
 # ---- a run that goes well -------------------------------------------------------------------------
+
+
+def test_records_card_and_training_hold_out_the_same_pictures() -> None:
+    project = PROJECT.replace("threshold: 0.995", "threshold: 1.0")
+    one = world(project + "training: {hold_out_share: 0.3}\n")
+    shots = [{RED: 20, BLUE: 180}, {RED: 20}, {BLUE: 120}] * 3
+    pictures = [
+        scene(step, ground=60 + 18 * shot, shapes=shapes)
+        for shot, shapes in enumerate(shots)
+        for step in range(24)
+    ]
+    one.store.put("incoming/a/film.mp4", film(pictures), "video/mp4")
+    end = one.run(REQUEST)
+    images = from_json_lines(one.store.get(keys.run_file(end.run_id, keys.PICTURES)), DatasetImage)
+    marked = {image.image.crop_id for image in images if image.held_out}
+    assert marked
+    dataset = dataset_pictures(one.store, keys.run_file(end.run_id, keys.APPROVED_MANIFEST))
+    assert marked == set(split(one.store, end.run_id, dataset, 0.3).held_out_ids)
+    card = one.store.get(keys.run_file(end.run_id, keys.DATASET_CARD)).decode()
+    assert f"{len(images) - len(marked)} pictures are to be trained on. {len(marked)}, all of" in card
+    assert "| 0:00:18 | 320 x 240 |" in card
 
 
 def test_a_run_writes_its_dataset_and_a_whole_ledger() -> None:

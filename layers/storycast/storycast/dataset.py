@@ -1,6 +1,5 @@
-"""The dataset: its pictures, their records, and the card that says what it is and where it comes from."""
+"""The dataset: its pictures and their records."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 from storycast.captions import Caption
@@ -55,44 +54,3 @@ def made_by(run: Run) -> list[str]:
     """Return in a line each who stands behind the run's models; stand-ins say so in their provider's name."""
     models = [f"{model.model_id}: {model.name} ({model.provider})" for model in run.models]
     return [*(f"Rekognition labels: model {name}" for name in run.chosen.get("label_models", ())), *models]
-
-
-def dataset_card(run: Run, images: Sequence[DatasetImage], problems: Sequence[str]) -> str:
-    """Return the dataset's README: what is in it, how it was made, what to know before training on it."""
-    per_character = Counter(image.image.character for image in images)
-    framings = Counter(image.image.framing for image in images)
-    together = sum(len(image.image.in_picture) > 1 for image in images)
-    enlarged = sum(image.image.enlarged for image in images)
-    flagged = sum(bool(image.flags) for image in images)
-    lines = [
-        f"# Dataset of run {run.run_id}",
-        "",
-        f"{len(images)} pictures of {len(per_character)} characters, cut from "
-        f"{', '.join(source.name for source in run.footage)}.",
-        "",
-        "| character | pictures |",
-        "|---|---|",
-        *(f"| {_cell(name)} | {count} |" for name, count in sorted(per_character.items())),
-        "",
-        f"Framing: {', '.join(f'{count} {name}' for name, count in sorted(framings.items())) or 'none'}. "
-        f"Several characters: {together}. Enlarged to reach the training size: {enlarged}. "
-        f"Captions that a person should look at: {flagged}.",
-        "",
-        "`manifest.jsonl` has one picture and caption a line, `images/` the pictures (PNG), "
-        "`contact_sheet.jpg` all of them at a glance.",
-        "",
-        "## How it was made",
-        "",
-        *(f"- {line}" for line in made_by(run)),
-        f"- Near-duplicates: {run.chosen.get('threshold_source', 'not chosen')}.",
-        *(f"- Note: {warning}" for warning in run.warnings),
-        *(f"- Not ready for training: {problem}." for problem in problems),
-        "",
-        "The rights in the pictures are those of the footage.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from storycast.dataset_card import RIGHTS
 from storycast.exports.layout import Format, Layout
 
 README = "README.md"
@@ -15,10 +16,6 @@ TITLES: Mapping[Format, str] = {
     "diffusers": "diffusers and datasets",
     "kohya": "kohya-ss/sd-scripts",
 }
-RIGHTS = (
-    "The rights in the pictures are those of the footage: make sure that you may use them before you train on "
-    "them or pass them on."
-)
 _FRONT = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _HEADING = re.compile(r"^(#+ )", re.MULTILINE)
 

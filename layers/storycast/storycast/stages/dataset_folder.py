@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from storycast import keys
 from storycast.contact_sheet import Tile, draw_contact_sheet
-from storycast.dataset import DatasetImage, dataset_card, made_by
+from storycast.dataset import DatasetImage, made_by, with_split
+from storycast.dataset_card import dataset_card
 from storycast.images import Picture
 from storycast.manifest import ManifestRecord, write_manifest
-from storycast.plan import RunPlan
+from storycast.plan import RunPlan, read_plan
 from storycast.ports import ObjectStore
 from storycast.runs import Run
+from storycast.stages.dataset_facts import card_facts
 
 TILE_SOURCE_PX = 320
 """Side at which pictures are kept for the contact sheet and shown in the review's grid."""
@@ -41,7 +43,9 @@ def dataset_manifest(plan: RunPlan, images: Sequence[DatasetImage], bucket: str)
 
 def write_card(run: Run, images: Sequence[DatasetImage], obstacles: Sequence[str], store: ObjectStore) -> None:
     """Write the dataset's README."""
-    card = dataset_card(run, images, obstacles).encode()
+    plan = read_plan(store, run.run_id)
+    marked = with_split(images, plan.settings.training.hold_out_share)
+    card = dataset_card(marked, card_facts(run, plan, marked, obstacles, store)).encode()
     store.put(keys.run_file(run.run_id, keys.DATASET_CARD), card, "text/markdown; charset=utf-8")
 
 

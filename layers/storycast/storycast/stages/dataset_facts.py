@@ -1,0 +1,67 @@
+"""What a dataset's card tells of, gathered from what the run has left so far."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from storycast import keys
+from storycast.dataset import DatasetImage
+from storycast.dataset_card import CardFacts
+from storycast.decisions import Decision
+from storycast.footage import Probe, Record
+from storycast.frames import from_json_lines
+from storycast.plan import RunPlan
+from storycast.ports import ObjectStore
+from storycast.runs import Run
+from storycast.sightings import Sighting
+from storycast.stages.reading import read_record
+
+
+def card_facts(
+    run: Run, plan: RunPlan, images: Sequence[DatasetImage], obstacles: Sequence[str], store: ObjectStore
+) -> CardFacts:
+    """Gather what a card tells of; what is not there (yet) is left out.
+
+    Args:
+        run: The run's record, as it is now.
+        plan: Its plan.
+        images: The dataset.
+        obstacles: Why it can't be trained on as it is.
+        store: The bucket.
+    """
+    ids = [source.footage_id for source in run.footage]
+    probes = {one: read_record(store, keys.probe(one), Probe) for one in ids}
+    curation = _read(store, keys.run_file(run.run_id, "curation.json"))
+    lint = _read(store, keys.run_file(run.run_id, "dataset/lint.json"))
+    return CardFacts(
+        run=run,
+        settings=plan.settings,
+        probes={one: probe for one, probe in probes.items() if probe},
+        light=_light(run, images, store),
+        decisions=_lines(store, keys.run_file(run.run_id, keys.DECISIONS), Decision),
+        proposed=run.counts.get("dataset_images", 0),
+        shortfalls=[str(one) for one in curation.get("shortfalls", ())],
+        lint=[str(one["message"]) for one in lint.get("findings", ())],
+        obstacles=obstacles,
+    )
+
+
+def _light(run: Run, images: Sequence[DatasetImage], store: ObjectStore) -> dict[str, float]:
+    wanted = {one.image.crop_id for one in images}
+    sightings = _lines(store, keys.run_file(run.run_id, "sightings.jsonl"), Sighting)
+    return {one.crop_id: one.light for one in sightings if one.crop_id in wanted}
+
+
+def _lines[R: Record](store: ObjectStore, key: str, kind: type[R]) -> list[R]:
+    try:
+        return from_json_lines(store.get(key), kind)
+    except KeyError:
+        return []
+
+
+def _read(store: ObjectStore, key: str) -> Mapping[str, Any]:
+    try:
+        content = json.loads(store.get(key))
+    except (KeyError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
