@@ -103,7 +103,7 @@ def repeated_traits(
         said: Counter[str] = Counter()
         ids = []
         for one in own:
-            hits = _traits(names.tokens(one.caption), character, looks)
+            hits = traits_in(names.tokens(one.caption), character, looks)
             said.update(hits)
             if hits:
                 ids.append(one.id)
@@ -164,8 +164,14 @@ def _by_character(
             yield character, looks, own
 
 
-def _traits(tokens: Sequence[str], character: str, looks: Looks) -> set[str]:
-    """Return which standard looks a caption repeats, as it says them."""
+def traits_in(tokens: Sequence[str], character: str, looks: Looks) -> set[str]:
+    """Return which standard looks of a character a caption repeats, as it says them.
+
+    Args:
+        tokens: The caption's, as :meth:`storycast.caption_lint.words.Names.tokens` returns them.
+        character: Whose looks they are.
+        looks: What its description says.
+    """
     stems = [token if token.startswith(NAME) else stem(token) for token in tokens]
     found = set()
     for at, word in enumerate(stems):
