@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 
 from storycast.contact_sheet import MAX_TILES, Tile, draw_contact_sheet
 from storycast.cuts import Cut
@@ -22,6 +22,7 @@ from storycast.images import (
     measure,
     open_picture,
     padded_square,
+    sharpness,
     to_jpeg,
     to_png,
 )
@@ -183,13 +184,30 @@ def test_a_picture_is_fitted_without_losing_a_side(size: tuple[int, int], fit: t
     assert fitted(Image.new("RGB", size), 1500).size == fit
 
 
-def test_measures_tell_sharp_from_blurred_and_light_from_dark() -> None:
-    sharp = Image.fromarray(numbered(3, texture=120, width=512, height=512))
-    blurred = sharp.resize((16, 16)).resize((512, 512))
-    assert measure(sharp).sharpness > 2 * measure(blurred).sharpness
+def test_measures_tell_light_from_dark() -> None:
     dark, light = (measure(Image.new("RGB", (30, 30), colour)) for colour in ("black", "white"))
     assert (dark.light, light.light) == (0.0, 1.0)
-    assert dark.contrast == light.contrast == dark.sharpness == 0.0
+    assert dark.contrast == light.contrast == 0.0
+
+
+def drawn_shape(blur_px: float, contrast: int = 150) -> Image.Image:
+    """Return one flat shape on flat ground, as cartoons have them."""
+    picture = Image.new("L", (500, 400), 90)
+    ImageDraw.Draw(picture).ellipse((120, 80, 380, 320), fill=90 + contrast)
+    return picture.filter(ImageFilter.GaussianBlur(blur_px)).convert("RGB")
+
+
+@pytest.mark.parametrize("contrast", [20, 60, 150])
+def test_flat_colour_with_sharp_edges_is_sharp_and_the_same_blurred_is_not(contrast: int) -> None:
+    sharp, soft, blurred = (sharpness(drawn_shape(blur_px, contrast)) for blur_px in (0.6, 3, 8))
+    assert sharp > 1.5 * soft > 2 * blurred
+    textured = Image.fromarray(numbered(3, texture=120, width=512, height=512))
+    assert sharpness(textured.filter(ImageFilter.GaussianBlur(8))) < sharp / 2, "texture does not make it sharp"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (3, 3), (2000, 10)])
+def test_pictures_of_any_shape_have_a_sharpness(size: tuple[int, int]) -> None:
+    assert 0 <= sharpness(Image.new("RGB", size, "green")) <= 100
 
 
 def test_jpeg_keeps_full_colour_and_png_every_pixel() -> None:

@@ -26,6 +26,7 @@ class Crop(Record):
     confidence: float
     labels: tuple[LabelVote, ...]
     sharpness: float
+    """Of what lies in the box, 0..100; see :func:`storycast.images.sharpness`."""
     light: float
     contrast: float
     embedding: str

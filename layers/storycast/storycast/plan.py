@@ -13,7 +13,7 @@ FRAMES_VERSION = 5
 """Raised when sampling chooses other frames for the same settings; likewise the others."""
 LABELS_VERSION = FACES_VERSION = CUSTOM_LABELS_VERSION = 1
 DETECTIONS_VERSION = 3
-CROPS_VERSION = 2
+CROPS_VERSION = 3
 
 
 class FootagePlan(Record):

@@ -18,6 +18,7 @@ from storycast.images import (
     cut_rectangle,
     measure,
     open_picture,
+    sharpness,
     to_jpeg,
 )
 from storycast.plan import RunPlan
@@ -139,7 +140,7 @@ def _with_crop(
         side_px=cut.side_px,
         confidence=detection.confidence,
         labels=detection.labels,
-        sharpness=look.sharpness,
+        sharpness=sharpness(box),
         light=look.light,
         contrast=look.contrast,
         embedding=embedding,
