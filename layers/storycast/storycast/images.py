@@ -22,7 +22,8 @@ SHARPNESS_SIDE_PX = 512
 SHARPNESS_BLUR_PX = 9
 EDGE_DIFFERENCE = 2.0
 """Of luma, 0..255, between neighbours: what changes less is shading or noise, which no lens makes sharper."""
-LEAST_EDGE_SHARE = 0.005
+LEAST_EDGE_SHARE = 0.001
+"""Of a picture that edges are at least, so that one can tell how sharp they are."""
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -126,7 +127,7 @@ def measure(picture: Picture) -> Look:
 
 
 def sharpness(picture: Picture) -> float:
-    """Return how sharp a picture's edges are, 0..100, however few it has.
+    """Return how sharp a picture's edges are, 0..100, however few it has; 0 where it has none.
 
     What a blur takes from the differences between neighbours is much where they were sharp and little where they
     were blurred already (Crete et al., 2007, "The blur effect"). Only edges are looked at, so that flat colour is
@@ -137,7 +138,7 @@ def sharpness(picture: Picture) -> float:
 
 
 def _lost_to_blur(luma: NDArray[np.float32]) -> float:
-    """Return the share of the differences along rows that a blur along rows takes away; 1 where there are none."""
+    """Return the share of the differences along rows that a blur along rows takes away; 0 where there are none."""
     size = SHARPNESS_BLUR_PX
     padded = np.pad(luma, ((0, 0), (size // 2, size // 2)), mode="edge")
     summed = np.pad(padded.cumsum(axis=1, dtype=np.float64), ((0, 0), (1, 0)))
@@ -145,9 +146,8 @@ def _lost_to_blur(luma: NDArray[np.float32]) -> float:
     before, after = np.abs(np.diff(luma, axis=1)), np.abs(np.diff(blurred, axis=1))
     edges = before >= EDGE_DIFFERENCE
     if not edges.size or edges.mean() < LEAST_EDGE_SHARE:
-        edges = np.ones_like(edges)
-    whole = float(before[edges].sum())
-    return float(np.maximum(before - after, 0)[edges].sum()) / whole if whole else 1.0
+        return 0.0
+    return float(np.maximum(before - after, 0)[edges].sum() / before[edges].sum())
 
 
 def pixels(picture: Picture, width_px: int, height_px: int) -> NDArray[np.float32]:
