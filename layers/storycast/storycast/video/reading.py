@@ -1,0 +1,190 @@
+"""Reading: the sound frames of a stream and their times, from any moment on, past what is damaged."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import av
+import av.container
+import av.error
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from storycast.video.decoding import frame_duration_ms, origin_ms, reason
+
+LEADS_MS = (0, 3_000, 12_000, 48_000)
+"""How much before a moment one seeks. The longer ones serve where a seek ends between keyframes (MPEG-TS), or past
+an open group of pictures; if all are too short, decoding begins at the film's beginning."""
+ENTERED_ONLY_AT_THE_BEGINNING = frozenset(
+    {"h264", "hevc", "vvc", "obu", "mpegvideo", "m4v", "h263", "vc1", "dirac", "mjpeg"}
+    | {"gif", "apng", "webp_anim", "jpegxl_anim"}
+)
+"""Formats without timestamps, or whose pictures need all those before them."""
+MOST_ERRORS = 1500
+"""Packets one after another that can't be decoded: a minute's. More is no damage, but a film of another kind."""
+MOST_UNREFRESHED = 300
+"""After damage, frames up to the next keyframe may be smeared, and are left out; so many at most, since some
+encoders refresh a film without a keyframe."""
+BACK_MS = 1000
+"""Times that go back by more than this begin anew: two recordings in one file."""
+
+type PassesOver = Callable[[Packet[VideoStream]], bool]
+
+
+@dataclass(slots=True)
+class Damage:
+    """What of a stream could not be decoded; times in milliseconds from the film's beginning."""
+
+    stretches_ms: list[tuple[int, int]] = field(default_factory=list)
+    """From the end of the last sound frame before to the next one, each."""
+    ended: str = ""
+    """Why nothing further could be read; empty where the data went on to its end."""
+
+    @property
+    def lost_ms(self) -> int:
+        """All stretches together."""
+        return sum(end - start for start, end in self.stretches_ms)
+
+    def words(self, name: str) -> str:
+        """Return what to tell of it; empty for no damage."""
+        told = []
+        if self.stretches_ms:
+            first = self.stretches_ms[0][0] / 1000
+            told.append(f"{name} is damaged from {first:.1f} s on: {self.lost_ms / 1000:.1f} s can't be decoded")
+        if self.ended:
+            told.append(f"{name}: {self.ended}")
+        return "; ".join(told)
+
+
+def _all(_packet: "Packet[VideoStream]") -> bool:
+    return False
+
+
+def frames_from(
+    container: av.container.InputContainer,
+    stream: VideoStream,
+    start_ms: float,
+    damage: Damage,
+    passes_over: PassesOver = _all,
+) -> Iterator[tuple[VideoFrame, int]]:
+    """Yield a stream's sound frames from a moment on, in order of presentation.
+
+    Args:
+        container: Just opened: nothing was read from it yet.
+        stream: Its stream.
+        start_ms: The moment, in milliseconds from the film's beginning.
+        damage: Filled with what can't be decoded.
+        passes_over: Tells of a packet that it need not be decoded.
+
+    Yields:
+        A frame and its time in milliseconds from the film's beginning. The first one is at the moment or before
+        it, where there is such a one.
+    """
+    if start_ms > 0 and container.format.name not in ENTERED_ONLY_AT_THE_BEGINNING:
+        for lead_ms in LEADS_MS:
+            tried = Damage()
+            if start_ms <= lead_ms or not _seek(container, stream, start_ms - lead_ms):
+                break
+            frames = _timed(container, stream, tried, passes_over)
+            first = next(frames, None)
+            if first is not None and first[1] <= start_ms:
+                yield first
+                yield from frames
+                damage.stretches_ms += [one for one in tried.stretches_ms if one[1] > start_ms]
+                damage.ended = tried.ended
+                return
+        _seek(container, stream, -LEADS_MS[-1])
+    yield from _timed(container, stream, damage, passes_over)
+
+
+def usual_rate(stream: VideoStream) -> float:
+    """Return a stream's frames a second; 25 where its header says none that can be."""
+    rate = float(stream.average_rate) if stream.average_rate else 0.0
+    return rate if 0 < rate <= 1000 else 25.0
+
+
+def _seek(container: av.container.InputContainer, stream: VideoStream, time_ms: float) -> bool:
+    """Go to the keyframe at a time or before it; False where the file can't be entered there."""
+    if stream.time_base is None:
+        return False
+    try:
+        container.seek(round((time_ms + origin_ms(stream)) / 1000 / float(stream.time_base)), stream=stream)
+    except av.error.FFmpegError:
+        return False
+    return True
+
+
+def _timed(
+    container: av.container.InputContainer,
+    stream: VideoStream,
+    damage: Damage,
+    passes_over: PassesOver,
+) -> Iterator[tuple[VideoFrame, int]]:
+    """Yield sound frames with their times; one without a timestamp follows by the usual distance."""
+    origin = origin_ms(stream)
+    step_ms = 1000 / usual_rate(stream)
+    ends_ms = before_ms = None
+    unrefreshed = 0
+    is_broken = False
+    for frame in _decoded(container, stream, damage, passes_over):
+        if frame is None or frame.is_corrupt:
+            is_broken, unrefreshed = True, 0
+            continue
+        if is_broken and not frame.key_frame and unrefreshed < MOST_UNREFRESHED:
+            unrefreshed += 1
+            continue
+        if frame.time is not None:
+            time_ms = round(frame.time * 1000) - origin
+        else:
+            time_ms = 0 if before_ms is None else round(before_ms + step_ms)
+        if before_ms is not None and time_ms < before_ms - BACK_MS:
+            damage.ended = (
+                f"its times go back from {before_ms / 1000:.1f} s to {time_ms / 1000:.1f} s: what follows was not "
+                "used. It is more than one recording; give each as a file of its own"
+            )
+            return
+        time_ms = time_ms if before_ms is None else max(time_ms, before_ms)
+        if is_broken and ends_ms is not None and time_ms > ends_ms:
+            damage.stretches_ms.append((ends_ms, time_ms))
+        is_broken = False
+        before_ms, ends_ms = time_ms, time_ms + (frame_duration_ms(frame) or round(step_ms))
+        yield frame, time_ms
+
+
+def _decoded(
+    container: av.container.InputContainer,
+    stream: VideoStream,
+    damage: Damage,
+    passes_over: PassesOver,
+) -> Iterator[VideoFrame | None]:
+    """Yield decoded frames, and None for each packet that can't be read or decoded."""
+    errors = 0
+    while errors < MOST_ERRORS:
+        try:
+            for packet in container.demux(stream):
+                if packet.size and passes_over(packet):
+                    continue
+                if packet.is_corrupt:
+                    yield None
+                try:
+                    frames = packet.decode()
+                except av.error.InvalidDataError:
+                    errors += 1
+                    yield None
+                    if errors >= MOST_ERRORS:
+                        break
+                    continue
+                for frame in frames:
+                    if isinstance(frame, VideoFrame):
+                        errors = 0
+                        yield frame
+            else:
+                return
+        except av.error.InvalidDataError:
+            # The demuxer goes on behind what it could not read.
+            errors += 1
+            yield None
+        except (av.error.FFmpegError, OSError) as error:
+            damage.ended = f"it can't be read any further ({reason(error)})"
+            return
+    damage.ended = f"{errors:,} packets one after another can't be decoded"
