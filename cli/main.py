@@ -17,6 +17,7 @@ from cli.commands.estimate import estimate
 from cli.commands.export import export
 from cli.commands.prompt import prompt
 from cli.commands.report import report
+from cli.commands.rerun import rerun
 from cli.commands.review import review
 from cli.commands.run import run
 from cli.commands.status import status
@@ -58,6 +59,7 @@ app.command()(status)
 app.command()(review)
 app.command()(report)
 app.command()(export)
+app.command()(rerun)
 app.command()(train)
 app.command()(draw)
 app.command()(teardown)

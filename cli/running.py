@@ -49,10 +49,41 @@ def check_input(
     """
     overrides = overrides or Overrides()
     files, problems = check_footage(footage)
-    project = None
+    project, more = _check_project(project_file, overrides)
+    problems += more
+    if name is not None:
+        problems += check_name(name)
+    if out is not None:
+        problems += check_out(out)
+    if problems:
+        raise InputRefusedError(problems)
+    name = name or project_name(project_file, footage[0])
+    return Intake(name, tuple(files), project, overrides)
+
+
+def check_project_input(project_file: Path | None, overrides: Overrides, out: Path | None) -> Project | None:
+    """Look at what the user gave besides footage, before anything is started or uploaded.
+
+    Returns:
+        The project; None where they named no file.
+
+    Raises:
+        InputRefusedError: Something can't be used; the message names all of it.
+    """
+    project, problems = _check_project(project_file, overrides)
+    if out is not None:
+        problems += check_out(out)
+    if problems:
+        raise InputRefusedError(problems)
+    return project
+
+
+def _check_project(project_file: Path | None, overrides: Overrides) -> tuple[Project | None, list[str]]:
+    """Return the project, None where there is no file that can be used, and a message for each problem."""
+    project: Project | None = None
+    problems: list[str] = []
     if project_file is not None:
-        project, more = check_project(project_file)
-        problems += more
+        project, problems = check_project(project_file)
     try:
         source = str(project.path) if project else "the options"
         settings = read_settings(overrides.apply(project.content if project else b"", source), source)
@@ -63,15 +94,8 @@ def check_input(
                 "may pass. `storycast estimate` tells what to expect."
             )
     except BadInputError as error:
-        problems.append(str(error))
-    if name is not None:
-        problems += check_name(name)
-    if out is not None:
-        problems += check_out(out)
-    if problems:
-        raise InputRefusedError(problems)
-    name = name or project_name(project_file, footage[0])
-    return Intake(name, tuple(files), project, overrides)
+        problems = [*problems, str(error)]
+    return project, problems
 
 
 def run(intake: Intake, choice: TargetChoice, out: Path | None, screen: Screen) -> int:
@@ -90,14 +114,20 @@ def run_on(target: Target, intake: Intake, out: Path | None, screen: Screen) -> 
     settings = upload_project(target, intake.name, intake.project, intake.overrides, screen)
     play(target, settings, screen)
     uploaded = upload_footage(target, incoming(run_id, intake.footage), screen)
-    request = RunRequest(project=intake.name, footage=tuple(one.key for one in uploaded), run_id=run_id)
+    started = start_run(target, intake.name, [one.key for one in uploaded], run_id, screen)
+    return see_through(target, started, out, screen)
+
+
+def start_run(target: Target, project: str, footage: Sequence[str], run_id: str, screen: Screen) -> StartedRun:
+    """Start a run over footage that is in the bucket, named by key."""
+    request = RunRequest(project=project, footage=tuple(footage), run_id=run_id)
     started = target.stepfunctions.start_execution(
         stateMachineArn=target.machine_arn,
         name=run_id,
         input=json.dumps(request.model_dump(mode="json")),
     )
     screen.say(f"Run {run_id} began on {target.place}.")
-    return see_through(target, StartedRun(run_id, started["executionArn"]), out, screen)
+    return StartedRun(run_id, started["executionArn"])
 
 
 def upload(intake: Intake, choice: TargetChoice, *, follow: bool, out: Path | None, screen: Screen) -> int:

@@ -141,7 +141,16 @@ def open_target(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     def opened(*_: Any) -> Iterator[Target]:
         yield target
 
-    for module in ("asking", "local_training", "reviewing", "running", "teardown", "training"):
+    for module in (
+        "asking",
+        "exporting",
+        "local_training",
+        "rerunning",
+        "reviewing",
+        "running",
+        "teardown",
+        "training",
+    ):
         monkeypatch.setattr(f"cli.{module}.opened", opened)
     monkeypatch.setattr("cli.following.GRACE_SECONDS", 0.0)
     monkeypatch.setattr("cli.watching.pause_locally", lambda _: 0.0)

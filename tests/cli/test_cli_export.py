@@ -31,15 +31,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def in_bucket(folder: Path, target: Target, monkeypatch: pytest.MonkeyPatch) -> Target:
+def in_bucket(folder: Path, target: Target, open_target: None) -> Target:
     """The same in the bucket."""
-
-    def opened(*_: object) -> object:
-        from contextlib import nullcontext
-
-        return nullcontext(target)
-
-    monkeypatch.setattr("cli.exporting.opened", opened)
     put_record(target)
     for path in folder.rglob("*"):
         if path.is_file():
