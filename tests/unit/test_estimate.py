@@ -108,7 +108,7 @@ def test_what_runs_did_cost_lies_within(changes: dict[str, Any], duration_ms: in
             "paid_detections": counts["frames_kept"],
             "paid_embeddings": counts["crops"],
             "paid_captions": counts["curated"],
-            "paid_input_tokens": 1_990 * counts["curated"],
+            "paid_input_tokens": 1_780 * counts["curated"],
             "paid_output_tokens": 45 * counts["curated"],
         },
     )

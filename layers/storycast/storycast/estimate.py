@@ -41,11 +41,11 @@ NEW_PICTURES_PER_STILL = 1.5
 """At most, of a picture that a person chose."""
 REFERENCES_PER_PATTERN = 6
 """At most, where nobody counted the reference pictures."""
-INPUT_TOKENS = 2000
-"""Of one caption: about 700 of text (``prompts/``) and 1,300 of a picture of about 900 x 900 px, as the Amazon
+INPUT_TOKENS = 1800
+"""Of one caption: about 500 of text (``prompts/``) and 1,300 of a picture of about 900 x 900 px, as the Amazon
 Nova User Guide has it in "Image understanding"."""
-INPUT_TOKENS_MOST = 3500
-"""The same with 900 of text and a picture of 1,300 x 1,300 px."""
+INPUT_TOKENS_MOST = 3350
+"""The same with 750 of text and a picture of 1,300 x 1,300 px."""
 REPAIRED_SHARE = 0.2
 """Of the captions, at most, whose first answer has a fault, so that it is asked again. A guess: no model of AWS
 was asked. The local stand-in needs none."""
