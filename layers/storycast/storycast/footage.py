@@ -1,6 +1,7 @@
 """Footage: one video or picture of a run, what its header says, and how its sampling is split."""
 
 import math
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 SEGMENT_MS = 60_000
 """Length of a segment. One function decodes a minute of 1080p in well under its time limit, and a two-hour
 film still gives only 120 children."""
+LEAD_MS = 1000
+"""A segment begins at least so much after a keyframe: sampling looks at what lies before, and the times of an
+index may be those of decoding, a few frames earlier than those of presentation."""
 
 
 class Record(BaseModel):
@@ -38,6 +42,12 @@ class Probe(Record):
     duration_ms: Annotated[int, Field(ge=0)]
     frames_per_second: float | None
     fingerprint: str
+    is_seekable: bool = True
+    """Whether decoding can begin elsewhere than at the beginning."""
+    keyframes_ms: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """Of the file's own index, at least two seconds apart; empty where it has none."""
+    notes: tuple[str, ...] = ()
+    """What is unusual about it, and what will be done with that."""
 
 
 class Segment(Record):
@@ -64,7 +74,8 @@ def plan_segments(
     """Split a footage into segments whose borders are borders of sampling intervals.
 
     The intervals count from time 0 of the whole footage, so the same frames are chosen however many segments
-    there are.
+    there are. Where the file's index tells its keyframes, a segment begins soon after one of them: decoding begins
+    at the keyframe before, and what lies between is decoded twice.
 
     Args:
         source: The footage.
@@ -76,20 +87,31 @@ def plan_segments(
 
     Returns:
         Segments in order, without gap or overlap, the last one up to the end of its last interval; one
-        segment where the header gives no duration.
+        segment where the header gives no duration, or where the footage can be entered at its beginning alone.
     """
     interval_ms = 1000.0 / frames_per_second
     intervals = max(1, math.ceil(probe.duration_ms / interval_ms))
-    per_segment = max(1, round(segment_ms / interval_ms))
+    firsts = _first_intervals(probe, intervals, interval_ms, segment_ms) if probe.is_seekable else [0]
     return [
         Segment(
             source=source,
             segment=number,
             start_ms=round(first * interval_ms),
-            end_ms=max(round(min(first + per_segment, intervals) * interval_ms), 1),
+            end_ms=max(round(end * interval_ms), 1),
             interval_ms=interval_ms,
             pick=pick,
             fingerprint=fingerprint,
         )
-        for number, first in enumerate(range(0, intervals, per_segment))
+        for number, (first, end) in enumerate(pairwise([*firsts, intervals]))
     ]
+
+
+def _first_intervals(probe: Probe, intervals: int, interval_ms: float, segment_ms: int) -> list[int]:
+    """Return the number of the first interval of each segment."""
+    per_segment = max(1, round(segment_ms / interval_ms))
+    firsts = [0]
+    for aimed in range(per_segment, intervals, per_segment):
+        entries = (math.ceil((keyframe + LEAD_MS) / interval_ms) for keyframe in probe.keyframes_ms)
+        near = [entry for entry in entries if 4 * abs(entry - aimed) <= per_segment and entry < intervals]
+        firsts.append(min(near, key=lambda entry: (abs(entry - aimed), entry), default=aimed))
+    return firsts

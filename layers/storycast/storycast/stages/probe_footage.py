@@ -1,4 +1,4 @@
-"""ProbeFootage: read a footage's header."""
+"""ProbeFootage: read a footage's header: what it is, what is odd about it, where its segments may begin."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from storycast.ports import ObjectStore, StoredObject
 from storycast.stages.reading import read_own, write_record
 from storycast.video import read_header
 
-VERSION = 1
+VERSION = 2
 
 
 def probe_footage(plan: RunPlan, footage_id: str, *, store: ObjectStore) -> dict[str, Any]:
@@ -38,6 +38,9 @@ def probe_footage(plan: RunPlan, footage_id: str, *, store: ObjectStore) -> dict
             height_px=header.height_px,
             duration_ms=header.duration_ms,
             frames_per_second=header.frames_per_second,
+            is_seekable=header.is_seekable,
+            keyframes_ms=header.keyframes_ms,
+            notes=header.notes,
             fingerprint=mark,
         )
         write_record(store, key, probe)
