@@ -31,6 +31,7 @@ from storycast.teardown import TearDownRequest
 from storycast.trainers import BedrockTrainer, SageMakerTrainer, Trainer
 from storycast.training import Target, TrainingPlan, TrainingRequest, read_training_plan
 from tests.fakes.aws_training import Clock, FakeBedrock, FakeCustomizer, FakeExecutions, FakeHost, MemoryBook
+from tests.fakes.captions import HARBOUR_CAPTIONS, ORBIT_CAPTIONS
 from tests.fakes.container_jobs import FakeJobs, FakeSageMaker
 from tests.fakes.custom_labels import FakeVersions, MemoryLeaseBook
 from tests.fakes.services import GivenRoles, HeardNotifier, ListedModels, MemoryClaims
@@ -54,6 +55,8 @@ SITE = JobSite(
     bucket="media",
 )
 
+SCENES = [one for one in (*HARBOUR_CAPTIONS, *ORBIT_CAPTIONS) if len(one.in_picture or ()) == 1]
+
 Gate = Callable[[str], None]
 
 
@@ -68,8 +71,15 @@ def execution(number: int) -> str:
 
 def approved(image: CuratedImage) -> DatasetImage:
     """Return a picture as a review leaves it."""
-    caption = f"A picture: {image.crop_id}"
+    caption = caption_of(image)
     return DatasetImage(file_name=file_name(image), caption=caption, image=image, caption_by="somebody", flags=())
+
+
+def caption_of(image: CuratedImage) -> str:
+    """Return a good caption, as unlike those of the other pictures as there are some."""
+    scene = SCENES[int(image.crop_id.rpartition("-")[2]) % len(SCENES)]
+    caption = scene.caption.replace(str(scene.character), image.character)
+    return f"{caption[:-1]}, with {' and '.join(image.in_picture[1:])}." if image.in_picture[1:] else caption
 
 
 def curated(number: int, *, character: str = "Mara", shot: int | None = None) -> CuratedImage:
@@ -144,7 +154,7 @@ class Account:
         for image in chosen:
             key = keys.run_file(run_id, f"dataset/images/{file_name(image)}")
             self.store.put(key, f"picture {image.crop_id}".encode(), "image/png")
-            records.append(ManifestRecord(image_uri=f"s3://media/{key}", caption=f"A picture: {image.crop_id}"))
+            records.append(ManifestRecord(image_uri=f"s3://media/{key}", caption=caption_of(image)))
         manifest = write_manifest(records, "bedrock")
         self.store.put(keys.run_file(run_id, keys.APPROVED_MANIFEST), manifest, "application/jsonl")
 

@@ -28,7 +28,7 @@ from storycast.training import CLOCK_GRACE, TrainedModel, TrainingPlan
 from tests.fakes.aws_training import START
 from tests.fakes.container_jobs import PNG, STAND_IN
 from tests.fakes.steps import DiedError, DiesAt, Invocation
-from tests.fakes.trainings import PROJECT, RUN, Account, curated, session_of, session_scope
+from tests.fakes.trainings import PROJECT, RUN, SCENES, Account, caption_of, curated, session_of, session_scope
 from tests.unit.sessions import ToldImages
 
 ROOT = Path(__file__).parents[2]
@@ -171,13 +171,16 @@ def test_the_job_is_told_what_to_train_on(account: Account) -> None:
     (both,) = [one for one in job.pictures if len(one.characters) == 2]
     assert both.characters == ("Mara", "Pip"), "who is nobody is named to nobody"
     assert both.file == f"runs/{RUN}/dataset/images/mara-crop-05.png"
-    assert both.caption == "A picture: crop-05"
+    assert both.caption == caption_of(dataset[5])
 
 
 def test_a_manifest_of_ones_own_is_told_without_what_nobody_knows(account: Account) -> None:
     for number in range(6):
         account.store.put(f"datasets/mine/{number}.png", f"{number}".encode(), "image/png")
-    lines = [json.dumps({"image_ref": f"s3://media/datasets/mine/{n}.png", "alt_text": "Mara"}) for n in range(6)]
+    lines = [
+        json.dumps({"image_ref": f"s3://media/datasets/mine/{n}.png", "alt_text": one.caption})
+        for n, one in enumerate(SCENES[:6])
+    ]
     account.store.put("datasets/mine.jsonl", "\n".join(lines).encode(), "x")
     plan = account.plan(1, run_id="mine", manifest_key="datasets/mine.jsonl", budget_usd=500)
     account.start(plan)

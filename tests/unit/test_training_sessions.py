@@ -24,7 +24,17 @@ from storycast.training import read_training_plan
 from tests.fakes.aws_training import START
 from tests.fakes.services import ListedModels
 from tests.fakes.steps import DiedError, DiesAt, Invocation
-from tests.fakes.trainings import PROJECT, RUN, SETTINGS, Account, curated, execution, session_of, session_scope
+from tests.fakes.trainings import (
+    PROJECT,
+    RUN,
+    SCENES,
+    SETTINGS,
+    Account,
+    curated,
+    execution,
+    session_of,
+    session_scope,
+)
 
 OUTPUT = "output/model-customization-job-1/training_artifacts/step_wise_training_metrics.csv"
 
@@ -102,7 +112,7 @@ def test_other_values_other_captions_and_other_pictures_are_other_trainings(acco
     ids = [account.check()["training_id"], account.check(2, training={"step_count": 300})["training_id"]]
     ids.append(account.check(3, training={"learning_rate": 1e-5})["training_id"])
     approved = keys.run_file(RUN, keys.APPROVED_MANIFEST)
-    account.store.put(approved, account.store.get(approved).replace(b"A picture", b"One picture"), "x")
+    account.store.put(approved, account.store.get(approved).replace(b"leans over", b"bends across"), "x")
     ids.append(account.check(4)["training_id"])
     picture = next(key for key in account.store.keys(f"runs/{RUN}/dataset/images/"))
     account.store.put(picture, b"another picture", "image/png")
@@ -189,7 +199,10 @@ def test_a_run_without_an_approved_dataset_is_told(account: Account) -> None:
 def test_a_manifest_of_ones_own_makes_a_run(account: Account) -> None:
     for number in range(6):
         account.store.put(f"datasets/mine/{number}.png", f"{number}".encode(), "image/png")
-    lines = [json.dumps({"image_ref": f"s3://media/datasets/mine/{n}.png", "alt_text": "Mara"}) for n in range(6)]
+    lines = [
+        json.dumps({"image_ref": f"s3://media/datasets/mine/{n}.png", "alt_text": one.caption})
+        for n, one in enumerate(SCENES[:6])
+    ]
     account.store.put("datasets/mine.jsonl", "\n".join(lines).encode(), "x")
     asked = {"run_id": "mine", "project": "hers", "manifest_key": "datasets/mine.jsonl", "budget_usd": 5000}
     plan = account.plan(1, **asked)

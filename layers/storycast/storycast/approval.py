@@ -2,16 +2,18 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 
 from pydantic import Field
 
 from storycast.caption_faults import flag
+from storycast.caption_lint.findings import RULES, Acknowledged
 from storycast.curation import CuratedImage
 from storycast.dataset import DatasetImage, file_name
 from storycast.decisions import (
+    ACKNOWLEDGED,
     DROPPED,
     KEPT,
     MAX_CHANGES,
@@ -21,6 +23,7 @@ from storycast.decisions import (
     State,
     Value,
     character,
+    lint_rule,
     picture,
 )
 from storycast.footage import Record
@@ -59,6 +62,8 @@ class Approval:
     shortfalls: tuple[str, ...]
     """What keeps characters below ``review.minimum_per_character``, in words."""
     names: FinalNames
+    acknowledged: tuple[Acknowledged, ...] = ()
+    """Which rules' findings of the caption lint may stay, and who says so."""
 
     @property
     def per_character(self) -> dict[str, int]:
@@ -91,7 +96,13 @@ def approve(review: Review, state: State) -> Approval:
         pictures.append(approved)
         outcomes.append(_outcome(image, "in_dataset", approved.file_name))
     changed = FinalNames(names={old: new for old, new in names.items() if old != new})
-    return Approval(tuple(pictures), tuple(outcomes), _shortfalls(review, pictures), changed)
+    return Approval(
+        pictures=tuple(pictures),
+        outcomes=tuple(outcomes),
+        shortfalls=_shortfalls(review, pictures),
+        names=changed,
+        acknowledged=tuple(_acknowledged(state)),
+    )
 
 
 def renamed(caption: str, names: Mapping[str, str]) -> str:
@@ -163,6 +174,13 @@ def _refused(one: ReviewPicture, state: State) -> tuple[str, str] | None:
     if verdict.text == OPEN:
         return "not_reviewed", "nobody decided on it before the review ended"
     return None
+
+
+def _acknowledged(state: State) -> Iterator[Acknowledged]:
+    for rule in RULES:
+        value = state.values[lint_rule(rule), "acknowledged"]
+        if value.text == ACKNOWLEDGED and value.by:
+            yield Acknowledged(rule=rule, who=value.by.who, when=value.by.when)
 
 
 def _names(review: Review, state: State) -> dict[str, str]:

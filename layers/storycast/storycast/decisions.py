@@ -15,12 +15,16 @@ OPEN: Final = "open"
 KEPT: Final = "kept"
 DROPPED: Final = "dropped"
 """Values of a picture's verdict."""
+UNACKNOWLEDGED: Final = "no"
+ACKNOWLEDGED: Final = "yes"
+"""Values of a rule of the caption lint: whether its findings may stay."""
 IN_CAST = "cast"
 """Value of a character's standing; the other one is :data:`DROPPED`."""
 
-FieldName = Literal["verdict", "caption", "character", "shown", "name", "standing"]
+FieldName = Literal["verdict", "caption", "character", "shown", "name", "standing", "acknowledged"]
 """``verdict``, ``caption``, ``character`` (whom it is of) and ``shown`` (the crop that stands for it) of a
-picture; ``name`` and ``standing`` of a character. Two characters of one name are one."""
+picture; ``name`` and ``standing`` of a character; ``acknowledged`` of a rule of the caption lint. Two characters
+of one name are one."""
 
 Making = Literal[
     "keep",
@@ -33,6 +37,7 @@ Making = Literal[
     "merge",
     "drop_character",
     "restore_character",
+    "acknowledge",
     "undo",
 ]
 """What people do who review."""
@@ -53,7 +58,7 @@ class Change(Record):
     """One value that a decision changes; ``before`` is what its maker saw."""
 
     subject: Annotated[str, Field(max_length=200)]
-    """``picture:<crop id>`` or ``character:<name as the run has it>``."""
+    """``picture:<crop id>``, ``character:<name as the run has it>`` or ``lint:<rule>``."""
     field: FieldName
     before: Annotated[str, Field(max_length=2048)]
     after: Annotated[str, Field(max_length=2048)]
@@ -163,3 +168,8 @@ def picture(crop_id: str) -> str:
 def character(name: str) -> str:
     """Return the subject that a character is, by its name in the run."""
     return f"character:{name}"
+
+
+def lint_rule(rule: str) -> str:
+    """Return the subject that a rule of the caption lint is."""
+    return f"lint:{rule}"

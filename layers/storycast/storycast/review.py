@@ -1,14 +1,27 @@
 """The review: what people are shown of a run's pictures and captions; ``review/review.json``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from storycast import keys
+from storycast.caption_lint.findings import RULES, Lint
 from storycast.curation import CuratedImage
-from storycast.decisions import DROPPED, IN_CAST, KEPT, OPEN, Change, Verdict, character, picture
+from storycast.decisions import (
+    ACKNOWLEDGED,
+    DROPPED,
+    IN_CAST,
+    KEPT,
+    OPEN,
+    UNACKNOWLEDGED,
+    Change,
+    Verdict,
+    character,
+    lint_rule,
+    picture,
+)
 from storycast.errors import RequestInvalidError
 from storycast.footage import Record
 from storycast.manifest import MAX_CAPTION, MIN_CAPTION, MIN_RECORDS
@@ -17,6 +30,14 @@ from storycast.settings import Character
 
 MAX_ALTERNATIVES = 12
 """Duplicates of one picture that are shown beside it, the best first."""
+
+
+_VALUES: Mapping[str, tuple[frozenset[str], str]] = {
+    "verdict": (frozenset({OPEN, KEPT, DROPPED}), "is no verdict"),
+    "standing": (frozenset({IN_CAST, DROPPED}), "is no standing of a character"),
+    "acknowledged": (frozenset({UNACKNOWLEDGED, ACKNOWLEDGED}), "does not acknowledge a finding"),
+}
+"""What fields hold that have few values, and what a value is that is none of them."""
 
 
 class ChangeRefusedError(ValueError):
@@ -116,6 +137,8 @@ class Review(Record):
     made_by: tuple[str, ...]
     """Who stands behind the models, a line each; stand-ins say so."""
     training: TrainingAhead | None = None
+    lint: Lint | None = None
+    """What the caption lint says of the captions as the run made them; None in reviews of before."""
 
     @cached_property
     def initial(self) -> dict[tuple[str, str], str]:
@@ -130,6 +153,8 @@ class Review(Record):
         for member in self.characters:
             values[character(member.name), "name"] = member.name
             values[character(member.name), "standing"] = IN_CAST
+        for rule in RULES:
+            values[lint_rule(rule), "acknowledged"] = UNACKNOWLEDGED
         return values
 
     @cached_property
@@ -153,10 +178,9 @@ class Review(Record):
             raise ChangeRefusedError(problem)
 
     def _problem(self, name: str, key: str, after: str) -> str:
-        if name == "verdict":
-            return "" if after in {OPEN, KEPT, DROPPED} else f"'{after}' is no verdict."
-        if name == "standing":
-            return "" if after in {IN_CAST, DROPPED} else f"'{after}' is no standing of a character."
+        if name in _VALUES:
+            values, problem = _VALUES[name]
+            return "" if after in values else f"'{after}' {problem}."
         if name == "character":
             known = [member.name for member in self.characters]
             return "" if after in known else f"There is no character '{after}'; there are {', '.join(known)}."

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from storycast import keys
 from storycast.billing import Billed, BilledKind
+from storycast.caption_lint.findings import Rule
 from storycast.errors import RequestInvalidError
 from storycast.fingerprint import fingerprint
 from storycast.footage import Record
@@ -57,6 +58,8 @@ class TrainingRequest(BaseModel):
     hosting: dict[str, Any] = Field(default_factory=dict)
     storyboard: dict[str, Any] = Field(default_factory=dict)
     budget_usd: Annotated[float, Field(ge=0.0)] | None = None
+    acknowledge: tuple[Rule, ...] = ()
+    """Rules of the caption lint whose findings may stay, besides those of the run's settings."""
 
     def over(self, settings: Settings) -> dict[str, Any]:
         """Return a run's settings with the request's overrides, unchecked, as a project file has them.
@@ -75,6 +78,9 @@ class TrainingRequest(BaseModel):
             data[section] |= getattr(self, section)
         if isinstance(self.training.get("lora"), dict):
             data["training"]["lora"] = {**lora, **self.training["lora"]}
+        if self.acknowledge:
+            known = data["captions"]["acknowledge"]
+            data["captions"]["acknowledge"] = list(dict.fromkeys([*known, *self.acknowledge]))
         if self.budget_usd is not None:
             data["budget_usd"] = self.budget_usd
         return data

@@ -75,7 +75,13 @@ def _left_out(
 
 
 def refuse_bad_captions(
-    found: Lint, captions: Sequence[LintedCaption], acknowledged: Collection[str], *, mend: str, command: str
+    found: Lint,
+    captions: Sequence[LintedCaption],
+    acknowledged: Collection[str],
+    *,
+    mend: str,
+    command: str,
+    has_project: bool = True,
 ) -> None:
     """Refuse a training whose captions would spoil it.
 
@@ -85,6 +91,7 @@ def refuse_bad_captions(
         acknowledged: Rules whose findings may stay, besides those that the review lets stay.
         mend: Where captions are mended, in words that follow "mend the captions".
         command: What trains on them, for somebody to type.
+        has_project: Whether there is a project file that may say the same.
 
     Raises:
         CaptionLintError: A finding that blocks is not acknowledged.
@@ -95,13 +102,13 @@ def refuse_bad_captions(
     text_of = {one.id: one.caption for one in captions}
     concerned = {crop_id for one in blocking for crop_id in one.crop_ids}
     rules = rules_of(blocking)
+    setting = f", or set captions.acknowledge: [{', '.join(rules)}] in the project file" if has_project else ""
     raise CaptionLintError(
         f"{len(concerned):,} of {captions_word(found.caption_count)} would spoil the training: "
         f"{'; '.join(_told(rule, blocking) for rule in rules)}. "
         f"Such as {', '.join(_example(text_of.get(one, '')) for one in _examples(blocking))}. "
         f"Nothing was started. Mend the captions {mend}. Or train on them as they are: "
-        f"`{command} {acknowledge_options(rules)}`, or set captions.acknowledge: [{', '.join(rules)}] in the "
-        "project file."
+        f"`{command} {acknowledge_options(rules)}`{setting}."
     )
 
 

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from storycast.caption_faults import tolerated
 from storycast.caption_lint.findings import Finding, LintedCaption, captions_word, finding
 from storycast.manifest import MAX_CAPTION, MIN_CAPTION
 
-LENGTH_TOLERANCE = 0.25
-"""Share by which a caption may be shorter or longer than asked for."""
 LENGTH_SHARE = 0.5
 """Share of the captions with another length from which a training is refused: it was not chance then."""
 MIN_LENGTHS = 5
@@ -76,7 +75,7 @@ def caption_lengths(captions: Sequence[LintedCaption], words: tuple[int, int]) -
     One caption may be longer than another. Where most are, the model did not do what it was asked, and short
     captions leave more to the name than shall be in it.
     """
-    least, most = words[0] * (1 - LENGTH_TOLERANCE), words[1] * (1 + LENGTH_TOLERANCE)
+    least, most = tolerated(words)
     judged = [one for one in captions if not one.by_person]
     lengths = {one.id: len(one.caption.split()) for one in judged}
     short = [one for one, count in lengths.items() if count < least]

@@ -47,7 +47,12 @@ OUTCOMES: Mapping[tuple[str, str], str] = {
     ("crop", "several"): "Boxes round several characters that have boxes of their own",
     ("crop", "dropped"): "Crops that the project file drops",
     ("crop", "duplicate"): "Near-duplicates",
-    ("crop", "not_selected"): "Good pictures beyond the budget",
+    ("crop", "below_quality"): "Pictures below the quality floor",
+    ("crop", "burnt_in_text"): "Pictures with burnt-in text",
+    ("crop", "same_picture"): "Squares that a picture of another character shows, too",
+    ("crop", "shot_has_enough"): "Good pictures of shots that give enough",
+    ("crop", "less_varied"): "Good pictures like one that was chosen",
+    ("crop", "budget_full"): "Good pictures beyond the budget",
     ("crop", "caption_refused"): "Pictures without a usable caption",
     ("crop", "over_limit"): "Pictures beyond what training takes",
     ("crop", "lost"): "Pictures without a result",
@@ -71,6 +76,7 @@ DECISIONS: Mapping[What, str] = {
     "merge": "characters merged",
     "drop_character": "characters dropped from the cast",
     "restore_character": "characters taken back",
+    "acknowledge": "findings of the caption lint acknowledged",
     "undo": "undone",
     "finish": "finished",
     "time_out": "closed when its time was over",
@@ -92,6 +98,8 @@ _START_AGAIN = f"Start the run again. {_PAID_ONCE}"
 
 _NEXT: Mapping[type[errors.StorycastError], str] = {
     errors.BudgetExceededError: f"Make the step smaller or raise budget_usd, then start again. {_PAID_ONCE}",
+    errors.CaptionLintError: "Mend the captions, or acknowledge the rules that the message names, then start the "
+    f"training again. The dataset stays as it is. {_PAID_ONCE}",
     errors.ModelRetiredError: "Set training.target: sagemaker, which trains an adapter of an open model, or none; "
     "or name a model that is active. The dataset stays as it is.",
     errors.ModelNotAvailableError: "Ask for access to the model in Amazon Bedrock's console, name another one, "

@@ -6,6 +6,7 @@ from typing import Any
 
 from storycast import keys
 from storycast.approval import Outcome, approve, keep_all
+from storycast.caption_lint.findings import Lint
 from storycast.contact_sheet import MAX_TILES
 from storycast.dataset import DatasetImage, with_split
 from storycast.decisions import Decision, state_of
@@ -17,6 +18,7 @@ from storycast.plan import RunPlan
 from storycast.ports import Notifier, ObjectStore, ReviewLog
 from storycast.review import Review, read_review
 from storycast.runs import Run, change_run
+from storycast.stages.caption_linting import lint_dataset
 from storycast.stages.dataset_folder import (
     dataset_manifest,
     image_key,
@@ -29,6 +31,8 @@ from storycast.stages.reading import write_record
 from storycast.stages.training_picture import training_picture
 
 AUTO = "review.mode auto"
+MOST_FINDINGS = 3
+"""Of the caption lint, that people are told of."""
 
 
 def apply_review(
@@ -66,9 +70,19 @@ def apply_review(
     record_entries(store, plan.run_id, "apply_review", [_entry(one, there) for one in approval.outcomes])
     _write_manifest(plan, pictures, store)
     _remove_others(plan, pictures, store)
+    found = lint_dataset(
+        plan,
+        pictures,
+        makers={one.caption_model for one in review.pictures},
+        store=store,
+        names=approval.names.names,
+        acknowledged=approval.acknowledged,
+    )
     obstacles = problems(len(pictures), plan.settings.training.target)
     warnings = [*obstacles, *approval.shortfalls]
     status, message = _result(plan, review, warnings, pictures)
+    if status == "approved":
+        message += _of_lint(plan, found)
 
     def close(run: Run) -> Run:
         # One that has failed was stopped while this was at work: that end stays.
@@ -109,6 +123,16 @@ def _result(
             "drop the character, or lower review.minimum_per_character."
         )
     return "approved", f"{run}: the dataset is ready, {len(pictures)} pictures."
+
+
+def _of_lint(plan: RunPlan, found: Lint) -> str:
+    """Return what stands in a training's way; empty where nothing of the captions does."""
+    blocking = found.blocking(plan.settings.captions.acknowledge)
+    if not blocking:
+        return ""
+    told = " ".join(one.message for one in blocking[:MOST_FINDINGS])
+    more = f" And {len(blocking) - MOST_FINDINGS} more." if len(blocking) > MOST_FINDINGS else ""
+    return f" A training is refused for its captions, unless somebody acknowledges what was found: {told}{more}"
 
 
 def _entry(one: Outcome, there: Collection[str]) -> Entry:

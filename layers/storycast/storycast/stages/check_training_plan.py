@@ -27,10 +27,11 @@ from storycast.ports import (
 from storycast.preflight import refuse_problems, training_findings
 from storycast.runs import Run, change_run, create_run, read_run
 from storycast.settings import MAX_PROMPT, Settings, read_settings
+from storycast.stages.caption_linting import check_captions
 from storycast.stages.reading import read_record
 from storycast.stages.trained import trained_models
 from storycast.stages.training_claims import is_trained_by_another
-from storycast.stages.training_dataset import Split, dataset_pictures, job_pictures, split
+from storycast.stages.training_dataset import DatasetPicture, Split, dataset_pictures, job_pictures, split
 from storycast.storyboard import next_prompt, panels_are_paid
 from storycast.trainers import PICTURES, Trainer
 from storycast.training import (
@@ -86,6 +87,7 @@ def check_training_plan(
         RequestInvalidError: There is no such run, and no manifest that would make one.
         SettingsInvalidError: An override is not valid.
         TrainingPlanInvalidError: The dataset can't be trained on.
+        CaptionLintError: Its captions would spoil a training, and nobody has acknowledged it.
         ModelMissingError: Nothing is to be trained, and there is no model to draw with.
         BudgetExceededError: The session could pass the budget.
         StorycastError: The preflight found a problem; see :mod:`storycast.preflight`.
@@ -96,7 +98,7 @@ def check_training_plan(
     asked = read_settings(json.dumps(request.over(run_plan.settings)), f"the request for {run.run_id}")
     settings = _as_reviewed(asked, run.run_id, store)
     session_id = names.session_id(execution_arn)
-    dataset = Split((), ())
+    dataset, pictures = Split((), ()), list[DatasetPicture]()
     if request.draw_only:
         plan = _drawing(request, run, settings, execution_arn, session_id, started_at, store)
     else:
@@ -120,6 +122,8 @@ def check_training_plan(
     if request.draw_only and model is None:
         raise _no_model(run, request)
     start_with = _start(plan, model, store)
+    if start_with == "train":
+        warnings += check_captions(settings, run.run_id, request.manifest_key, pictures, store)
     # What another session's job leaves of the budget is looked at when it has ended: before anything is drawn.
     if start_with in {"train", "host"} and not is_trained_by_another(plan, book):
         _refuse_over_budget(plan, run, book, start_with, now)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storycast import keys
+from storycast.caption_lint.findings import Lint
 from storycast.captions import Caption
 from storycast.cast import Cast
 from storycast.costs import is_charged
@@ -46,7 +47,7 @@ from storycast.runs import ModelUsed, Run, read_run
 from storycast.settings import Settings
 from storycast.sightings import Sighting
 from storycast.stages.open_review import wait_seconds
-from storycast.stages.reading import read_records
+from storycast.stages.reading import read_record, read_records
 
 UNSURE_SCORE = 0.5
 """Likeness below which a name is worth a second look: a rule of thumb, not measured."""
@@ -92,6 +93,7 @@ def prepare_review(plan: RunPlan, *, store: ObjectStore, log: ReviewLog, now: da
         ),
         made_by=tuple(made_by(run)),
         training=_training(plan, run),
+        lint=read_record(store, keys.run_file(plan.run_id, keys.LINT), Lint),
     )
     write_review(store, review)
     deadline = now + timedelta(hours=settings.review.timeout_hours)

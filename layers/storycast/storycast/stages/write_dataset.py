@@ -16,6 +16,7 @@ from storycast.manifest import picture_problem, problems
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
 from storycast.runs import Run, change_run
+from storycast.stages.caption_linting import lint_dataset
 from storycast.stages.dataset_folder import (
     dataset_manifest,
     image_key,
@@ -75,6 +76,7 @@ def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
     obstacles = problems(len(images), plan.settings.training.target)
     manifest_key = keys.run_file(plan.run_id, keys.MANIFEST)
     store.put(manifest_key, dataset_manifest(plan, images, store.bucket), "application/jsonl")
+    lint_dataset(plan, images, makers={one.caption_by for one in images}, store=store)
     write_card(run, images, obstacles, store)
     write_contact_sheet(run, len(tiles), tiles, store)
     change_run(store, plan.run_id, lambda run: run.with_warnings(*obstacles))

@@ -1,0 +1,113 @@
+"""The caption lint within the workflow: over what is proposed, what is approved, and what is to be trained on."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+
+from storycast import keys
+from storycast.approval import FinalNames
+from storycast.caption_lint.findings import Acknowledged, Lint
+from storycast.caption_lint.linting import lint, refuse_bad_captions
+from storycast.caption_lint.of_dataset import captions_of, captions_of_manifest, descriptions_of
+from storycast.dataset import DatasetImage
+from storycast.errors import RequestInvalidError
+from storycast.manifest import ManifestRecord
+from storycast.plan import RunPlan
+from storycast.ports import ObjectStore
+from storycast.review import read_review
+from storycast.runs import Run, change_run
+from storycast.settings import Settings
+from storycast.stages.reading import read_record, write_record
+from storycast.stages.training_dataset import approved_pictures
+
+
+def lint_dataset(
+    plan: RunPlan,
+    images: Sequence[DatasetImage],
+    *,
+    makers: Collection[str],
+    store: ObjectStore,
+    names: Mapping[str, str] | None = None,
+    acknowledged: Sequence[Acknowledged] = (),
+) -> Lint:
+    """Lint the captions of a run's dataset, write ``dataset/lint.json``, and count in the run's record.
+
+    Args:
+        plan: The run's plan.
+        images: The dataset.
+        makers: What the run's models are called as makers of captions.
+        store: The bucket.
+        names: What the review calls the characters that it renamed.
+        acknowledged: What the review lets stay.
+    """
+    settings = plan.settings
+    found = lint(
+        captions_of(images, makers), descriptions_of(settings.characters, names or {}), settings.captions.words
+    ).model_copy(update={"acknowledged": tuple(acknowledged)})
+    write_record(store, keys.run_file(plan.run_id, keys.LINT), found)
+    change_run(store, plan.run_id, partial(_counted, found=found, allowed=settings.captions.acknowledge))
+    return found
+
+
+def check_captions(
+    settings: Settings,
+    run_id: str,
+    manifest_key: str | None,
+    records: Sequence[ManifestRecord],
+    store: ObjectStore,
+) -> list[str]:
+    """Lint what is to be trained on, whoever wrote it and whenever.
+
+    Args:
+        settings: The session's.
+        run_id: The run.
+        manifest_key: The manifest, where it is not the run's approved one.
+        records: What it holds.
+        store: The bucket.
+
+    Returns:
+        In words what is trained on although the lint speaks against it, since somebody has acknowledged it.
+
+    Raises:
+        CaptionLintError: The captions would spoil the training.
+    """
+    known = {one.file_name: one for one in approved_pictures(store, run_id)}
+    captions = captions_of_manifest(records, known, _makers(store, run_id))
+    final = read_record(store, keys.run_file(run_id, keys.FINAL_NAMES), FinalNames) or FinalNames()
+    is_ours = all(one.in_picture is not None for one in captions)
+    found = lint(
+        captions,
+        descriptions_of(settings.characters, final.names),
+        settings.captions.words if is_ours else None,
+    )
+    command, mend = f"storycast train {run_id}", "in the review of a new run, which pays for nothing twice"
+    if manifest_key is None:
+        of_review = read_record(store, keys.run_file(run_id, keys.LINT), Lint)
+        found = found.model_copy(update={"acknowledged": of_review.acknowledged if of_review else ()})
+    else:
+        command, mend = f"{command} --manifest {manifest_key}", f"in {manifest_key}"
+    allowed = settings.captions.acknowledge
+    refuse_bad_captions(found, captions, allowed, mend=mend, command=command, has_project=manifest_key is None)
+    return [*_let_stay(found, allowed), *(f"Caption lint, not looked at: {one}." for one in found.left_out)]
+
+
+def _makers(store: ObjectStore, run_id: str) -> frozenset[str]:
+    """Return what the models of a run are called as makers of captions; of no run's manifest nobody knows."""
+    try:
+        return frozenset(one.caption_model for one in read_review(store, run_id).pictures)
+    except RequestInvalidError:
+        return frozenset()
+
+
+def _let_stay(found: Lint, allowed: Collection[str]) -> list[str]:
+    who = {one.rule: one.who for one in found.acknowledged} | dict.fromkeys(allowed, "captions.acknowledge")
+    return [
+        f"Caption lint, acknowledged by {who[one.rule]}: {one.message}"
+        for one in found.findings
+        if one.severity == "blocks" and one.rule in who
+    ]
+
+
+def _counted(run: Run, *, found: Lint, allowed: Collection[str]) -> Run:
+    return run.with_counts(
+        caption_findings=len(found.findings), caption_findings_that_block=len(found.blocking(allowed))
+    )
