@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from cli.footage_check import check_footage
+from cli.footage_check import check_footage, notes_on
 from cli.problems import InputRefusedError
 from cli.project import check_project
 from cli.screen import Screen, printable
@@ -26,6 +26,8 @@ class Expected:
     settings: Settings
     footage_count: int
     estimate: Estimate
+    footage_notes: tuple[str, ...] = ()
+    """What is unusual about the footage, a line each."""
 
 
 def gather(footage: Sequence[Path], project_file: Path | None) -> Expected:
@@ -46,7 +48,7 @@ def gather(footage: Sequence[Path], project_file: Path | None) -> Expected:
         raise InputRefusedError(problems)
     durations_ms = [file.header.duration_ms for file in files]
     expected = estimate(settings, durations_ms, reference_count=reference_count, caption_prompt=caption_prompt)
-    return Expected(settings, len(files), expected)
+    return Expected(settings, len(files), expected, tuple(notes_on(files)))
 
 
 def tell(expected: Expected, screen: Screen, *, as_json: bool) -> None:
@@ -68,7 +70,7 @@ def tell(expected: Expected, screen: Screen, *, as_json: bool) -> None:
     screen.say("It assumes:")
     for assumption in expected.estimate.to_json()["assumptions"]:
         screen.say(f"  {assumption}")
-    for note in expected.estimate.notes:
+    for note in (*expected.estimate.notes, *expected.footage_notes):
         screen.say(note)
 
 

@@ -42,6 +42,11 @@ def check_footage(paths: Sequence[Path]) -> tuple[list[FootageFile], list[str]]:
     return files, [*problems, *_repeated(files)]
 
 
+def notes_on(files: Sequence[FootageFile]) -> list[str]:
+    """Return what is unusual about the files and what a run will do with that, a line each."""
+    return [f"{file.path}: {note}." for file in files for note in file.header.notes]
+
+
 def _check(path: Path) -> FootageFile:
     shown = str(path)
     try:

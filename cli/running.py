@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cli.claims import StartedRun, find_started
 from cli.ending import see_through
-from cli.footage_check import FootageFile, check_footage
+from cli.footage_check import FootageFile, check_footage, notes_on
 from cli.problems import DONE, INTERRUPTED, InputRefusedError, TargetUnusableError
 from cli.project import Overrides, Project, check_name, check_project, project_name
 from cli.run_copy import check_out
@@ -104,8 +104,15 @@ def run(intake: Intake, choice: TargetChoice, out: Path | None, screen: Screen) 
     Returns:
         The exit code.
     """
+    tell_notes(intake, screen)
     with opened(choice, screen) as target:
         return run_on(target, intake, out, screen)
+
+
+def tell_notes(intake: Intake, screen: Screen) -> None:
+    """Tell what is unusual about the footage before anything is uploaded."""
+    for note in notes_on(intake.footage):
+        screen.say(note)
 
 
 def run_on(target: Target, intake: Intake, out: Path | None, screen: Screen) -> int:
@@ -144,6 +151,7 @@ def upload(intake: Intake, choice: TargetChoice, *, follow: bool, out: Path | No
             "The embedded AWS is not up and would end with this command, and the run with it. "
             "Say --follow or --keep-up, or `storycast local up` first."
         )
+    tell_notes(intake, screen)
     with opened(choice, screen) as target:
         return upload_on(target, intake, follow=follow, out=out, screen=screen)
 

@@ -115,7 +115,7 @@ def frames_of(count: int, *, width: int = 160, height: int = 96) -> list[Picture
 
 
 def combed(count: int, *, step_px: int = 4) -> list[Picture]:
-    """Return frames of which the even rows are a moment older than the odd ones: a bright box moves to the right."""
+    """Return frames whose even rows are a moment older than the odd ones: a bright box moves to the right."""
     pictures = []
     for number in range(count):
         picture = np.full((96, 160, 3), 60, np.uint8)

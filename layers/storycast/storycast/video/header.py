@@ -101,27 +101,27 @@ def _notes_of_streams(container: av.container.InputContainer, stream: VideoStrea
         return []
     number = [one.index for one in streams].index(stream.index) + 1
     size = f"{stream.codec_context.width} x {stream.codec_context.height} px"
-    return [f"holds {len(streams)} films: number {number}, {size}, is used"]
+    return [f"holds {len(streams)} films; number {number}, {size}, is used"]
 
 
 def _notes_of_frame(frame: VideoFrame, pixel_aspect: Fraction) -> list[str]:
     notes = []
     if frame.interlaced_frame:
-        notes.append("interlaced: kept frames are deinterlaced")
+        notes.append("interlaced; kept frames are deinterlaced")
     grading = grading_of(frame)
     if grading is not None and grading.transfer != "gamma":
         peak = f", {grading.peak_nits:,.0f} cd/m2" if grading.transfer == "pq" else ""
-        notes.append(f"HDR ({grading.transfer.upper()}{peak}): kept frames are tone-mapped to SDR")
+        notes.append(f"HDR ({grading.transfer.upper()}{peak}); kept frames are tone-mapped to SDR")
     elif grading is not None:
-        notes.append("wide gamut: kept frames get BT.709's colours")
+        notes.append("wide gamut; kept frames get BT.709's colours")
     if pixel_aspect != 1:
         shape = f"{pixel_aspect.numerator}:{pixel_aspect.denominator}"
-        notes.append(f"pixels of {shape}: kept frames are resampled to square ones")
+        notes.append(f"pixels of {shape}; kept frames are resampled to square ones")
     turned = turn_of(frame).words
     if turned:
         notes.append(f"shown {turned}, as its metadata say")
     if is_see_through(frame):
-        notes.append("has transparent parts: they become black")
+        notes.append("has transparent parts; they become black")
     return notes
 
 
@@ -135,7 +135,7 @@ def _notes_of_data(stream: VideoStream, said_ms: int, file: IO[bytes]) -> list[s
     there_ms = max(round(missing.timestamp * base * 1000) - origin_ms(stream), 0)
     if there_ms + CUT_OFF_MS >= said_ms:
         return []
-    return [f"cut off: of {said_ms / 1000:.1f} s the file holds {there_ms / 1000:.1f} s, which are used"]
+    return [f"cut off; of {said_ms / 1000:.1f} s the file holds {there_ms / 1000:.1f} s, which are used"]
 
 
 def _keyframes_ms(container: av.container.InputContainer, stream: VideoStream, said_ms: int) -> tuple[int, ...]:
@@ -180,7 +180,7 @@ def _measured(file: IO[bytes], name: str, header: Header) -> Header:
             pass  # What was read until then has been measured.
     if count < 2:
         return header
-    note = f"its header gives no duration: {ends_ms / 1000:.1f} s by its data"
+    note = f"its header gives no duration; {ends_ms / 1000:.1f} s by its data"
     return replace(
         header,
         duration_ms=round(ends_ms),
