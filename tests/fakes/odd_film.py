@@ -53,7 +53,7 @@ class OddFilm:
     bits: Callable[[Any], None] | None = None
     """Sets what else there is to set on the stream."""
 
-    def of(self, pictures: Iterable[Picture] | Iterable[av.VideoFrame]) -> bytes:
+    def of(self, pictures: Iterable[Picture | av.VideoFrame]) -> bytes:
         """Return it encoded."""
         out = io.BytesIO()
         with av.open(out, "w", format=self.container, container_options=self.container_options) as muxer:
