@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import IO, Any, Literal
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from storycast.errors import FootageMissingError, FootageUnreadableError, ThrottledError
 from storycast.footage import FootageSource, Probe, plan_segments
 from storycast.video import BLANK_DEVIATION, Header, Sample, SampledFrame, read_header, sample
-from tests.fakes.film import Picture, encoded, film, number_of, numbered, sound, turned
+from tests.fakes.film import STRIP_PX, Picture, encoded, film, number_of, numbered, sound, turned
 
 Pick = Literal["sharpest", "fixed"]
 SOURCE = FootageSource(footage_id="f" * 12, name="film.mp4", key="uploads/p/film.mp4", size_bytes=1, etag="e")
@@ -81,11 +82,14 @@ def sampled(
 
 
 def textured(count: int, sharp: Sequence[int] = (), *, shades: Sequence[tuple[int, int]] = ()) -> list[Picture]:
-    """Return pictures of which those in ``sharp`` have more contrast; ``shades`` are (first frame, shade)."""
+    """Return pictures of which only those in ``sharp`` are not blurred; ``shades`` are (first frame, shade)."""
     pictures = []
     for number in range(count):
         shade = next((value for first, value in reversed(shades) if number >= first), 120)
-        pictures.append(numbered(number, texture=70 if number in sharp else 40, shade=shade))
+        picture = numbered(number, texture=100, shade=shade)
+        if number not in sharp:
+            picture[STRIP_PX:] = cv2.GaussianBlur(picture[STRIP_PX:], (0, 0), 1.5)
+        pictures.append(picture)
     return pictures
 
 

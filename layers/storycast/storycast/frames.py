@@ -18,7 +18,7 @@ SETTLED_FRAMES = 5
 TextBox = tuple[float, float, float, float]
 """Left, top, width and height of a row of burnt-in text, in shares of the frame."""
 
-FrameOutcome = Literal["kept", "blank", "unreadable", "near_cut"]
+FrameOutcome = Literal["kept", "blank", "held", "unreadable", "near_cut"]
 
 
 class Frame(Record):
@@ -34,6 +34,8 @@ class Frame(Record):
     sharpness: float = 0.0
     thumbnail: str = ""
     """Base64 of a few cells' luma, a byte each, by which frames are compared; empty where it has none."""
+    hash: str = ""
+    """The 64 bits of its difference hash, in hexadecimal digits; like pictures differ in few. Empty for none."""
     texts: tuple[TextBox, ...] = ()
     """Burnt-in text; see :mod:`storycast.burnt_in_text`."""
 

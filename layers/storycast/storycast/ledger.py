@@ -16,7 +16,7 @@ STAGES = ("list_frames", "name_characters", "curate_dataset", "write_dataset", "
 
 FINAL_OUTCOMES: dict[Kind, tuple[str, ...]] = {
     "segment": ("lost",),
-    "frame": ("blank", "near_cut", "unreadable", "lost", "refused", "settled", "no_character", "cropped"),
+    "frame": ("blank", "held", "near_cut", "unreadable", "lost", "refused", "settled", "no_character", "cropped"),
     "crop": (
         "refused",
         "unknown",

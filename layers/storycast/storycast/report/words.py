@@ -33,6 +33,7 @@ STAGES: Mapping[str, str] = {
 OUTCOMES: Mapping[tuple[str, str], str] = {
     ("segment", "lost"): "Stretches of footage that gave nothing",
     ("frame", "blank"): "Blank frames",
+    ("frame", "held"): "Frames that are held longer than an interval",
     ("frame", "near_cut"): "Frames too near a cut",
     ("frame", "unreadable"): "Frames that could not be decoded",
     ("frame", "lost"): "Frames without a result",

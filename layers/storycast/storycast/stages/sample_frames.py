@@ -60,6 +60,7 @@ def _store(sampled: SampledFrame, segment: Segment, store: ObjectStore) -> Frame
         height_px=sampled.height_px,
         sharpness=sampled.sharpness,
         thumbnail=base64.b64encode(sampled.thumbnail).decode(),
+        hash=sampled.hash,
         texts=tuple(_rounded(box) for box in sampled.texts),
     )
 

@@ -5,7 +5,8 @@ ffmpeg never gets a URL: it reads from a seekable Python file.
 """
 
 from storycast.video.header import Header, read_header
-from storycast.video.intervals import BLANK_DEVIATION, SampledFrame
+from storycast.video.intervals import BLANK_DEVIATION
+from storycast.video.sampled import SampledFrame
 from storycast.video.sampling import Sample, sample
 
 __all__ = ["BLANK_DEVIATION", "Header", "Sample", "SampledFrame", "read_header", "sample"]

@@ -1,107 +1,129 @@
 """Sampling intervals: which of an interval's frames is chosen."""
 
 import math
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-import cv2
-from av.video.frame import VideoFrame
+from storycast.video.seen import Seen
 
-from storycast.boxes import Box
-from storycast.burnt_in_text import find_text
-from storycast.video.luma import small_luma
-from storycast.video.picture import jpeg, text_luma, upright
-
-THUMBNAIL_PX = (24, 14)
-"""Width and height of the picture by which frames are compared: a cell is a twentieth of the width."""
 BLANK_DEVIATION = 4.0
-"""Standard deviation of luma (0..255) below which a frame shows nothing."""
-CUT_MARGIN_FRAMES = 2
+"""Standard deviation (0..255) of luma and chroma below which a frame shows nothing: black, white or one colour."""
+FRAMES_BEFORE_CUT, FRAMES_AFTER_CUT = 2, 2
 """Frames next to a cut are never chosen: they may be blended or not yet settled."""
+LONGEST_FRAME_MS = 100.0
+"""Slower films have no more time next to a cut than this a frame."""
+MOTION_MS = 125.0
+"""Motion round a frame is looked at so long on each side."""
+FILM_FRAME_MS = 1000 / 24
+BLURRING_MOTION = 20.0
+"""Change of cells in a 24th of a second by which a frame counts half as sharp as one in which nothing moves."""
+CONTEXT_MS = max(MOTION_MS, LONGEST_FRAME_MS * (FRAMES_AFTER_CUT + 0.5))
+"""What is known of a frame rests on cuts and changes at most this far from it."""
 ROUNDING_MS = 0.5
 """Times and segments' borders are whole milliseconds, sampling intervals are not: at 24 a second, 41.67."""
 
-
-@dataclass(frozen=True, slots=True)
-class SampledFrame:
-    """A frame chosen for one interval; ``jpeg`` is None where ``outcome`` is not ``kept``."""
-
-    time_ms: int
-    outcome: Literal["kept", "blank", "unreadable", "near_cut"]
-    reason: str
-    jpeg: bytes | None = None
-    width_px: int = 0
-    height_px: int = 0
-    sharpness: float = 0.0
-    thumbnail: bytes = b""
-    """Luma of :data:`THUMBNAIL_PX` cells, row by row, a byte each."""
-    texts: tuple[Box, ...] = ()
-    """Burnt-in text, in shares of the frame."""
+Outcome = Literal["kept", "blank", "held", "unreadable", "near_cut"]
+Pick = Literal["sharpest", "fixed"]
 
 
 @dataclass(slots=True)
-class Seen:
-    """A decoded frame and what was measured on it."""
+class Candidate:
+    """A frame with what its neighbours say of it."""
 
-    frame: VideoFrame
+    seen: Seen
+    near_cut: bool
+    motion: float
+    """Change of cells in a 24th of a second, over the time round the frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What became of one interval: ``seen`` is None where no picture of it is kept."""
+
     time_ms: int
-    sharpness: float
-    deviation: float
-    index: int
-    near_cut: bool = False
+    outcome: Outcome
+    reason: str
+    seen: Seen | None = None
 
 
 class Interval:
-    """The frames of one sampling interval that may still be chosen: few, so that memory stays bounded."""
+    """One sampling interval and the best of its frames so far."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, pick: Pick) -> None:
         self.number = number
-        self.newest_index = -1
-        self._candidates: list[Seen] = []
+        self._pick = pick
+        self._best: Candidate | None = None
+        self._rank: tuple[bool, bool, float] = (False, False, 0.0)
+        self._drawn = 0.0
 
-    def add(self, seen: Seen, pick: str) -> None:
-        """Take one more frame, the newest."""
-        self.newest_index = seen.index
-        if pick == "fixed":
-            self._candidates = self._candidates or [seen]
+    def add(self, candidate: Candidate) -> None:
+        """Take one more frame, the newest; all but the best lose their pictures."""
+        seen = candidate.seen
+        # A drawing that is held is as sharp as when it was first shown: coding alone makes it look sharper.
+        held = seen.held and self._best is not None
+        self._drawn = min(self._drawn, seen.sharpness) if held else seen.sharpness
+        shown = seen.deviation >= BLANK_DEVIATION
+        rank = (not candidate.near_cut, shown, self._drawn / (1 + candidate.motion / BLURRING_MOTION))
+        if self._best is not None and (self._pick == "fixed" or rank <= self._rank):
+            seen.let_go()
             return
-        open_until = seen.index - CUT_MARGIN_FRAMES
-        settled = [one for one in self._candidates if one.index < open_until]
-        recent = [one for one in self._candidates if one.index >= open_until]
-        best = max(settled, key=_preference, default=None)
-        self._candidates = [*([best] if best else []), *recent, seen]
+        if self._best is not None:
+            self._best.seen.let_go()
+        self._best, self._rank = candidate, rank
 
-    def mark_cut(self, index: int) -> None:
-        """Take note that the frame of this index begins a shot."""
-        for one in self._candidates:
-            one.near_cut = one.near_cut or 0 < index - one.index <= CUT_MARGIN_FRAMES
-
-    def choose(self, pick: str) -> SampledFrame:
-        """Return the interval's frame, encoded where it is kept."""
-        chosen = max(self._candidates, key=_preference)
-        if chosen.near_cut and pick != "fixed":
-            return SampledFrame(chosen.time_ms, "near_cut", "every frame of its interval is next to a cut")
-        if chosen.deviation < BLANK_DEVIATION:
-            return SampledFrame(chosen.time_ms, "blank", "the frame is one even colour")
-        picture = upright(chosen.frame)
-        height, width = picture.shape[:2]
-        return SampledFrame(
-            time_ms=chosen.time_ms,
-            outcome="kept",
-            reason=f"{pick} of its interval",
-            jpeg=jpeg(picture),
-            width_px=width,
-            height_px=height,
-            sharpness=round(chosen.sharpness, 2),
-            thumbnail=cv2.resize(small_luma(chosen.frame), THUMBNAIL_PX, interpolation=cv2.INTER_AREA).tobytes(),
-            texts=find_text(text_luma(picture)),
-        )
+    def choose(self) -> Choice:
+        """Return the interval's frame."""
+        if self._best is None:
+            raise ValueError(f"no frame was added to interval {self.number}")
+        seen = self._best.seen
+        time_ms = max(round(seen.time_ms), 0)
+        if self._best.near_cut and self._pick != "fixed":
+            return Choice(time_ms, "near_cut", "every frame of its interval is next to a cut")
+        if seen.deviation < BLANK_DEVIATION:
+            return Choice(time_ms, "blank", "the frame is one even colour")
+        return Choice(time_ms, "kept", f"{self._pick} of its interval", seen)
 
 
-def _preference(seen: Seen) -> tuple[bool, float, int]:
-    return not seen.near_cut, seen.sharpness, -seen.index
+def look_around(frames: Iterable[Seen], frame_ms: float) -> Iterator[Candidate]:
+    """Say of each frame whether a cut is next to it and how much moves round it; somewhat later than it came.
+
+    Args:
+        frames: Frames whose cuts are marked, in order.
+        frame_ms: The usual time from one frame to the next.
+    """
+    frame_ms = min(frame_ms, LONGEST_FRAME_MS)
+    past: deque[Seen] = deque()
+    coming: deque[Seen] = deque()
+    for frame in frames:
+        coming.append(frame)
+        while frame.time_ms - coming[0].time_ms > CONTEXT_MS:
+            yield _candidate(past, coming, frame_ms)
+    while coming:
+        yield _candidate(past, coming, frame_ms)
 
 
-def interval_at(time_ms: int, interval_ms: float) -> int:
+def _candidate(past: deque[Seen], coming: deque[Seen], frame_ms: float) -> Candidate:
+    frame = coming.popleft()
+    while past and frame.time_ms - past[0].time_ms > CONTEXT_MS:
+        past.popleft()
+    cuts = [one.cut_ms for one in (*past, frame, *coming) if one.cut_ms is not None]
+    near_cut = any(
+        -(FRAMES_BEFORE_CUT + 0.5) * frame_ms < frame.time_ms - cut < (FRAMES_AFTER_CUT - 0.5) * frame_ms
+        for cut in cuts
+    )
+    steps = [one for one in (*past, frame) if one.gap_ms and frame.time_ms - one.time_ms + one.gap_ms <= MOTION_MS]
+    steps += [one for one in coming if one.time_ms - frame.time_ms <= MOTION_MS]
+    if not steps:
+        # Its neighbours are far away: what it changed itself is all there is.
+        steps = [frame] if frame.gap_ms else []
+    lasted_ms = sum(one.gap_ms for one in steps)
+    motion = sum(one.change for one in steps) / lasted_ms * FILM_FRAME_MS if lasted_ms else 0.0
+    past.append(frame)
+    return Candidate(frame, near_cut, motion)
+
+
+def interval_at(time_ms: float, interval_ms: float) -> int:
     """Return the number of the interval that holds a time."""
     return math.floor((time_ms + ROUNDING_MS) / interval_ms + 1e-9)

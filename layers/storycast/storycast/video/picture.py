@@ -1,25 +1,36 @@
-"""Pictures: a decoded frame as it is shown, and as a JPEG. Only for frames that are kept."""
+"""Pictures: a decoded frame as the one that is kept, and as a JPEG. Only for frames that are kept."""
+
+from fractions import Fraction
 
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from storycast.video.bars import NO_BARS, Bars
+from storycast.video.display import turn_of, upright
+
 JPEG_QUALITY = 95
 TEXT_WIDTH_PX = 640
 """Subtitles have strokes of a pixel or two at this width."""
 
 
-def shown_size(frame: VideoFrame) -> tuple[int, int]:
-    """Return width and height of a frame as it is shown, in pixels."""
-    return (frame.height, frame.width) if frame.rotation % 180 else (frame.width, frame.height)
-
-
-def upright(frame: VideoFrame) -> NDArray[np.uint8]:
-    """Return a frame as it is shown: BGR, turned as its metadata say."""
-    picture = frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
-    turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
+def kept_picture(
+    frame: VideoFrame,
+    *,
+    bars: Bars = NO_BARS,
+    pixel_aspect: Fraction = Fraction(1),
+    before: VideoFrame | None = None,
+    after: VideoFrame | None = None,
+) -> NDArray[np.uint8]:
+    """Return a frame as it is shown, in BGR, without its bars; for the arguments see :func:`upright`."""
+    picture = upright(frame, pixel_aspect=pixel_aspect, before=before, after=after)
+    turn = turn_of(frame)
+    height, width = picture.shape[:2]
+    wide, high = (frame.height, frame.width) if turn.transposed else (frame.width, frame.height)
+    shown = bars.turned(turn).scaled(width / wide, height / high)
+    inside = picture[shown.top_px : height - shown.bottom_px, shown.left_px : width - shown.right_px]
+    return np.ascontiguousarray(inside)
 
 
 def text_luma(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

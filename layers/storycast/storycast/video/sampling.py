@@ -1,35 +1,24 @@
 """One decode pass over a segment: finds cuts and chooses a frame of every sampling interval."""
 
 import math
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import IO, Literal, Protocol
+from typing import IO, Protocol
 
-import av
-import av.error
-import cv2
-import numpy as np
-from numpy.typing import NDArray
+from storycast.video import cuts, intervals
+from storycast.video.bars import NO_BARS, Bars
+from storycast.video.cuts import mark_cuts
+from storycast.video.decoding import duration_ms
+from storycast.video.display import pixel_aspect_of
+from storycast.video.intervals import ROUNDING_MS, Candidate, Choice, Interval, Pick, interval_at, look_around
+from storycast.video.opening import opened
+from storycast.video.passes import Pass
+from storycast.video.reading import usual_rate
+from storycast.video.references import can_skim
+from storycast.video.sampled import Encoder, SampledFrame
 
-from storycast.video.decoding import (
-    duration_ms,
-    frame_duration_ms,
-    frame_time_ms,
-    frames,
-    origin_ms,
-    picture_stream,
-    reason,
-)
-from storycast.video.intervals import CUT_MARGIN_FRAMES, ROUNDING_MS, Interval, SampledFrame, Seen, interval_at
-from storycast.video.luma import deviation, sharpness, small_luma
-
-CUT_DIFFERENCE = 18.0
-"""Mean absolute luma difference (0..255) between neighbouring frames from which a cut is possible."""
-CUT_CONTRAST = 3.0
-"""A cut differs this many times more than the frames around it: fast motion does not."""
-LEAD_MS = 500
-"""Decoding begins this much before a segment, so that its first frame has one to compare with."""
+LEAD_MS = cuts.CONTEXT_MS + intervals.CONTEXT_MS
+"""Decoding begins this much before a segment: what is decided of its first frame rests on frames so far before."""
 BROKEN_OFF_MS = 1500
 """A file that ends this much before its header's duration is broken off; streams of one file rarely end at
 the same instant."""
@@ -51,7 +40,7 @@ class Plan(Protocol):
         """Length of a sampling interval."""
 
     @property
-    def pick(self) -> Literal["sharpest", "fixed"]:
+    def pick(self) -> Pick:
         """Which frame of an interval is kept."""
 
 
@@ -62,14 +51,20 @@ class Sample:
     cuts_ms: list[int] = field(default_factory=list)
     complete: bool = True
     note: str = ""
+    ends_ms: float = 0.0
+    """When the last frame that was decoded ends."""
+    passed_over: int = 0
+    """Frames that were not decoded, since no other refers to them."""
 
 
-def sample(file: IO[bytes], name: str, plan: Plan, sample: Sample) -> Iterator[SampledFrame]:
+def sample(
+    file: IO[bytes], name: str, plan: Plan, sample: Sample, *, bars: Bars = NO_BARS, skim: bool = True
+) -> Iterator[SampledFrame]:
     """Decode a segment once and yield one frame per sampling interval, in order of time.
 
     Interval ``k`` is the time from ``k * interval_ms`` to before ``(k + 1) * interval_ms`` of the footage.
-    ``fixed`` picks its first frame, ``sharpest`` the one with the largest variance of the Laplacian of luma
-    (Pech-Pacheco et al., 2000) away from cuts. Times are presentation timestamps.
+    ``fixed`` picks its first frame, ``sharpest`` the sharpest one round which little moves, away from cuts.
+    Times are presentation timestamps.
 
     Args:
         file: A seekable binary file.
@@ -77,78 +72,83 @@ def sample(file: IO[bytes], name: str, plan: Plan, sample: Sample) -> Iterator[S
         plan: The segment.
         sample: Filled with cuts (milliseconds of the first frame after each) and with whether the data went
             on to the segment's end.
+        bars: Letterbox bars that no picture shall have.
+        skim: Whether frames that no other frame refers to may stay undecoded, where that is safe.
 
     Yields:
-        One frame per interval that has any; intervals after the end of broken data as ``unreadable``.
+        One frame per interval: also where no new frame begins in it (``held``), or, after the end of broken
+        data, where nothing decodes (``unreadable``).
 
     Raises:
         FootageUnreadableError: Nothing can be decoded at all.
     """
-    first = interval_at(plan.start_ms, plan.interval_ms)
+    with Encoder(bars) as encoder:
+        for choice in _choices(_candidates(file, name, plan, sample, encoder, skim=skim), plan, sample):
+            yield from encoder.put(choice)
+        yield from encoder.rest()
+
+
+def _choices(candidates: Iterator[Candidate], plan: Plan, sample: Sample) -> Iterator[Choice]:
     last = math.ceil((plan.end_ms - ROUNDING_MS) / plan.interval_ms - 1e-9)
-    # Intervals wait here until no later frame can still show that a cut was next to their choice.
-    waiting: deque[Interval] = deque()
-    given = first
-    last_cut = -CUT_MARGIN_FRAMES
-    for seen, cut in _watch(file, name, plan, sample):
-        last_cut = seen.index if cut else last_cut
-        seen.near_cut = seen.index - last_cut < CUT_MARGIN_FRAMES
-        number = interval_at(seen.time_ms, plan.interval_ms)
+    interval: Interval | None = None
+    due = first = interval_at(plan.start_ms, plan.interval_ms)
+    for candidate in candidates:
+        number = interval_at(max(candidate.seen.time_ms, 0.0), plan.interval_ms)
         if number < first:
+            candidate.seen.let_go()
             continue
-        if not waiting or number > waiting[-1].number:
-            waiting.append(Interval(number))
-        interval = waiting[-1]
-        interval.add(seen, plan.pick)
-        if cut:
-            for earlier in waiting:
-                earlier.mark_cut(seen.index)
-        while waiting[0].number < number and seen.index - waiting[0].newest_index > CUT_MARGIN_FRAMES:
-            done = waiting.popleft()
-            if done.number < last:
-                given = done.number + 1
-                yield done.choose(plan.pick)
-        if waiting[0].number >= last:
-            return
-    for done in waiting:
-        if done.number < last:
-            given = done.number + 1
-            yield done.choose(plan.pick)
-    if not sample.complete:
-        for missing in range(given, last):
-            yield SampledFrame(round(missing * plan.interval_ms), "unreadable", sample.note)
+        if interval is not None and number > interval.number:
+            yield interval.choose()
+            due, interval = interval.number + 1, None
+        if number >= last:
+            break
+        if interval is None:
+            yield from _held(due, number, plan)
+            interval = Interval(number, plan.pick)
+        interval.add(candidate)
+    if interval is not None:
+        yield interval.choose()
+        due = interval.number + 1
+    ended = min(max(interval_at(sample.ends_ms, plan.interval_ms), due), last)
+    if sample.complete:
+        yield from _held(due, ended, plan)
+        due = ended
+    why = sample.note or f"the pictures end before it, at {sample.ends_ms / 1000:.1f} s"
+    for missing in range(due, last):
+        yield Choice(round(missing * plan.interval_ms), "unreadable", why)
 
 
-def _watch(file: IO[bytes], name: str, plan: Plan, sample: Sample) -> Iterator[tuple[Seen, bool]]:
-    """Yield each decoded frame from just before the segment on, and whether it begins a shot."""
-    before: NDArray[np.uint8] | None = None
-    usual = 0.0
-    ends_ms: int | None = None
-    try:
-        with av.open(file, "r") as container:
-            stream = picture_stream(container, name)
-            stream.thread_type = "AUTO"
-            origin = origin_ms(stream)
-            if plan.start_ms > 0 and stream.time_base:
-                target = (plan.start_ms + origin - LEAD_MS) / 1000 / float(stream.time_base)
-                container.seek(max(int(target), 0), stream=stream)
-            for index, frame in enumerate(frames(container, stream)):
-                time_ms = frame_time_ms(frame, index, stream) - origin
-                ends_ms = time_ms + frame_duration_ms(frame)
-                luma = small_luma(frame)
-                difference = 0.0 if before is None else float(cv2.absdiff(luma, before).mean())
-                cut = before is not None and difference > max(CUT_DIFFERENCE, CUT_CONTRAST * usual)
-                usual = difference if cut else 0.8 * usual + 0.2 * difference
-                before = luma
-                if cut and plan.start_ms <= time_ms < plan.end_ms:
-                    sample.cuts_ms.append(time_ms)
-                if time_ms >= plan.start_ms - LEAD_MS:
-                    yield Seen(frame, max(time_ms, 0), sharpness(luma), deviation(luma), index), cut
-            says_ms = duration_ms(container, stream)
-            if (ends_ms or 0) + BROKEN_OFF_MS < min(says_ms, plan.end_ms):
-                sample.complete = False
-                where = "before this segment" if ends_ms is None else f"at {ends_ms / 1000:.1f} s"
-                sample.note = f"the data of {name} ends {where}, its header says {says_ms / 1000:.1f} s"
-    except (av.error.FFmpegError, OSError) as error:
-        sample.complete = False
-        sample.note = f"the data of {name} can't be decoded any further ({reason(error)})"
+def _held(due: int, number: int, plan: Plan) -> Iterator[Choice]:
+    for missing in range(due, number):
+        yield Choice(
+            round(missing * plan.interval_ms), "held", "no new frame begins in it: the one before is still shown"
+        )
+
+
+def _candidates(
+    file: IO[bytes], name: str, plan: Plan, sample: Sample, encoder: Encoder, *, skim: bool
+) -> Iterator[Candidate]:
+    """Yield the frames from just before the segment on, and take note of its cuts and of what can't be decoded."""
+    with opened(file, name) as (container, stream):
+        encoder.pixel_aspect = pixel_aspect_of(stream)
+        context = stream.codec_context
+        safe = skim and can_skim(context.codec.canonical_name, context.extradata, plan.pick, plan.interval_ms)
+        watched = Pass(container, stream, start_ms=plan.start_ms - LEAD_MS, skim=safe, bars=encoder.bars)
+        for candidate in look_around(mark_cuts(watched.frames(), watched.exact_ms), 1000 / usual_rate(stream)):
+            cut_ms = candidate.seen.cut_ms
+            if cut_ms is not None and plan.start_ms <= round(cut_ms) < plan.end_ms:
+                sample.cuts_ms.append(round(cut_ms))
+            sample.passed_over = watched.passed_over
+            yield candidate
+        _take_note(sample, watched, name, plan, duration_ms(container, stream))
+
+
+def _take_note(sample: Sample, watched: Pass, name: str, plan: Plan, says_ms: int) -> None:
+    damage, ends_ms = watched.damage, watched.ends_ms
+    sample.ends_ms = ends_ms or 0.0
+    notes = [damage.words(name)] if damage.words(name) else []
+    if not damage.ended and (ends_ms or 0) + BROKEN_OFF_MS < min(says_ms, plan.end_ms):
+        where = "before this segment" if ends_ms is None else f"at {ends_ms / 1000:.1f} s"
+        notes.append(f"the data of {name} ends {where}, its header says {says_ms / 1000:.1f} s")
+    sample.complete = not notes
+    sample.note = "; ".join(notes)

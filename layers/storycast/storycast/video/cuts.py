@@ -1,0 +1,131 @@
+"""Cuts: where one shot ends and the next begins at once. Fades, dissolves, flashes and fast motion are none.
+
+Whether a frame begins a shot depends on the frames in a window round it and on nothing else: so it is the same
+wherever decoding began.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from storycast.video.measures import change, moved_light
+from storycast.video.seen import Seen
+
+CHANGE = 12.0
+"""Change of cells (0..255, luma and both kinds of chroma added) from which a cut is possible."""
+CONTRAST = 2.5
+"""A cut changes this many times more than is usual round it: motion, fades and dissolves do not."""
+CONTRAST_IN_MOTION = 2.0
+LIGHT_CONTRAST = 3.0
+"""Into or out of a shot that moves fast a cut changes less, relatively, but then also what light there is."""
+USUAL_FRAMES, USUAL_MS = 8, 400.0
+"""The window on each side in which the second largest change is the usual one: the largest may be another cut, and
+of a drawing that is held on threes at least two changes are in it."""
+FLASH_FRAMES, FLASH_MS = 6, 260.0
+"""A flash is over within this: some frame before it looks like one after it."""
+ALIKE = 0.6
+ALIKE_IN_MOTION = 0.9
+LIGHT_ALIKE = 0.3
+"""Frames are alike if they differ by less than this share of what the cut does: by cells, or, where things moved
+meanwhile, also by their light."""
+APART_FRAMES, APART_MS = 5, 200.0
+"""Of several cuts within this the one that changes most is the cut."""
+LONGEST_GAP_MS = 600.0
+"""Where frames are far apart, the next ones count for a flash up to this distance."""
+CONTEXT_MS = APART_MS + max(USUAL_MS, FLASH_MS, LONGEST_GAP_MS)
+"""What is decided of a frame rests on frames at most this far before it, and on the one before those."""
+
+
+def mark_cuts(frames: Iterable[Seen], exact_ms: Callable[[Seen, Seen], float]) -> Iterator[Seen]:
+    """Set ``cut_ms`` of the frames that begin a shot, and yield all frames in order, somewhat later.
+
+    Args:
+        frames: Decoded frames in order.
+        exact_ms: Tells when a shot begins, given the frames round a cut; frames between may not have been decoded.
+    """
+    window: list[Seen] = []
+    likely: list[bool] = []
+    judged = given = 0
+    for frame in frames:
+        window.append(frame)
+        likely.append(False)
+        while judged < len(window) and _reaches(window, judged, USUAL_FRAMES, USUAL_MS):
+            likely[judged] = _is_likely(window, judged)
+            judged += 1
+        while given < judged and _reaches(window[:judged], given, APART_FRAMES, APART_MS):
+            _settle(window, likely, given, exact_ms)
+            yield window[given]
+            given += 1
+        past = max(given - USUAL_FRAMES - APART_FRAMES - 1, 0)
+        del window[:past], likely[:past]
+        judged, given = judged - past, given - past
+    for place in range(judged, len(window)):
+        likely[place] = _is_likely(window, place)
+    for place in range(given, len(window)):
+        _settle(window, likely, place, exact_ms)
+        yield window[place]
+
+
+def _reaches(window: Sequence[Seen], place: int, frames: int, time_ms: float) -> bool:
+    """Return whether all frames after ``place`` that matter are in the window."""
+    return len(window) - 1 - place >= frames or window[-1].time_ms - window[place].time_ms >= time_ms
+
+
+def _is_likely(window: Sequence[Seen], place: int) -> bool:
+    frame = window[place]
+    if not frame.gap_ms or frame.change < CHANGE:
+        return False
+    before = [
+        one for one in window[max(place - USUAL_FRAMES, 0) : place] if frame.time_ms - one.time_ms < USUAL_MS
+    ]
+    after = [one for one in window[place + 1 : place + 1 + USUAL_FRAMES] if one.time_ms - frame.time_ms < USUAL_MS]
+    usual = max(_usual(before, frame, lambda one: one.change), _usual(after, frame, lambda one: one.change))
+    light = max(
+        _usual(before, frame, lambda one: one.moved_light), _usual(after, frame, lambda one: one.moved_light)
+    )
+    stands_out = frame.change >= CONTRAST * usual or (
+        frame.change >= CONTRAST_IN_MOTION * usual and frame.moved_light >= LIGHT_CONTRAST * light
+    )
+    return stands_out and not _is_flash(window, place)
+
+
+def _usual(frames: Sequence[Seen], frame: Seen, measure: Callable[[Seen], float]) -> float:
+    """Return the second largest change among frames; those with a shorter gap count for more."""
+    changes = sorted(
+        (measure(one) * max(frame.gap_ms / one.gap_ms, 1.0) ** 0.5 for one in frames if one.gap_ms), reverse=True
+    )
+    return changes[min(1, len(changes) - 1)] if changes else 0.0
+
+
+def _is_flash(window: Sequence[Seen], place: int) -> bool:
+    frame = window[place]
+    before = window[max(place - FLASH_FRAMES, 0) : place]
+    after = window[place : place + FLASH_FRAMES]
+    near_before = [
+        one
+        for number, one in enumerate(reversed(before))
+        if number == 0 or frame.time_ms - one.time_ms <= (FLASH_MS if number > 1 else LONGEST_GAP_MS)
+    ]
+    near_after = [
+        one
+        for number, one in enumerate(after)
+        if number == 0 or one.time_ms - frame.time_ms <= (FLASH_MS if number > 1 else LONGEST_GAP_MS)
+    ]
+    pairs = [(one.cells, other.cells) for one in near_before for other in near_after]
+    cells = min(change(one, other) for one, other in pairs) / frame.change
+    if cells < ALIKE or cells >= ALIKE_IN_MOTION:
+        return cells < ALIKE
+    return min(moved_light(one, other) for one, other in pairs) < LIGHT_ALIKE * frame.moved_light
+
+
+def _settle(
+    window: Sequence[Seen], likely: Sequence[bool], place: int, exact_ms: Callable[[Seen, Seen], float]
+) -> None:
+    frame = window[place]
+    if not likely[place]:
+        return
+    for other in range(max(place - APART_FRAMES, 0), min(place + APART_FRAMES + 1, len(window))):
+        rival = window[other]
+        if other == place or not likely[other] or abs(rival.time_ms - frame.time_ms) >= APART_MS:
+            continue
+        if (rival.change, -rival.time_ms) > (frame.change, -frame.time_ms):
+            return
+    frame.cut_ms = exact_ms(window[place - 1], frame)
