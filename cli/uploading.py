@@ -159,8 +159,7 @@ def _drop_stale(target: Target, name: str, project: Project, screen: Screen) -> 
     for page in target.s3.get_paginator("list_objects_v2").paginate(Bucket=target.bucket, Prefix=folder):
         for stored in page.get("Contents", ()):
             below = stored["Key"].removeprefix(folder)
-            ours = ("project.yaml", project.settings.captions.prompt)
-            is_ours = below in ours or below.startswith("embeddings-")
+            is_ours = below == "project.yaml" or below.startswith("embeddings-")
             if below in here or is_ours or not any(fnmatchcase(below, pattern) for pattern in patterns):
                 continue
             head = target.s3.head_object(Bucket=target.bucket, Key=stored["Key"])

@@ -78,6 +78,16 @@ def test_a_project_file_that_cannot_be_used_is_a_problem(project_file: Path) -> 
     assert "nonsense" in result.stdout
 
 
+def test_a_prompt_that_cannot_be_used_is_a_problem_and_one_that_can_is_none(project_file: Path) -> None:
+    with_settings(project_file, "captions: {prompt: mine.txt}\n")
+    prompt = project_file.parent / "mine.txt"
+    prompt.write_text("Say what you see.", encoding="utf-8")
+    found = by_subject(examine(LOCAL, project_file))["project"]
+    assert (found.level, "{in_picture} and {words} must stand in it" in found.message) == ("problem", True)
+    prompt.write_text("{in_picture} {words}", encoding="utf-8")
+    assert by_subject(examine(LOCAL, project_file))["project"].level == "ok"
+
+
 def test_an_ended_base_model_is_a_problem_here_unless_the_stand_in_plays_it(project_file: Path) -> None:
     ended = by_subject(examine(LOCAL, with_settings(project_file, TRAINED)))["base model"]
     assert ended.level == "problem"

@@ -120,9 +120,23 @@ def test_unknown_and_unconfirmed_prices_are_told(video: Path, project_file: Path
     assert "unconfirmed" in shown
 
 
+def test_a_longer_prompt_costs_more(video: Path, project_file: Path) -> None:
+    def usd() -> float:
+        lines = json.loads(estimated(video, "--project", project_file, "--json").stdout)["lines"]
+        return next(line["usd"][1] for line in lines if line["what"] == "input tokens")
+
+    base = usd()
+    with_settings(project_file, "captions: {prompt: mine.txt}\n")
+    prompt = project_file.parent / "mine.txt"
+    prompt.write_text("{in_picture} {words}", encoding="utf-8")
+    assert usd() == base
+    prompt.write_text("{in_picture} {words}" + "x" * 8_000, encoding="utf-8")
+    assert 1.8 * base < usd() < 2.2 * base
+
+
 def test_bad_input_ends_with_2_and_all_problems(tmp_path: Path, video: Path, project_file: Path) -> None:
     (tmp_path / "empty.mp4").touch()
-    with_settings(project_file, "captions: {prompt: mine}\n")
+    with_settings(project_file, "captions: {prompt: mine.txt}\n")
     result = CliRunner().invoke(
         app, ["estimate", str(video), str(tmp_path / "empty.mp4"), "--project", str(project_file)]
     )

@@ -134,10 +134,54 @@ def test_references_match_as_they_do_in_the_bucket(project_file: Path, video: Pa
     ]
 
 
-def test_what_this_release_lacks_is_refused_before_an_upload(project_file: Path, video: Path) -> None:
+def with_prompt(project_file: Path, content: str | None) -> Path:
+    """Let a project name a prompt of its own, and write that prompt."""
     with project_file.open("a", encoding="utf-8") as file:
-        file.write("captions: {prompt: mine.txt}\n")
-    assert "captions.prompt" in refused(video, "--project", project_file)
+        file.write("captions: {prompt: prompts/mine.txt}\n")
+    prompt = project_file.parent / "prompts" / "mine.txt"
+    prompt.parent.mkdir()
+    if content is not None:
+        prompt.write_text(content, encoding="utf-8")
+    return prompt
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            None,
+            "mine.txt can't be read (No such file or directory). Put a prompt there, or leave captions.prompt out",
+        ),
+        ("{in_picture}\n{words} {looks}\n", "mine.txt: line 2: '{looks}' is no placeholder. Use {cast}"),
+        ("{cast.__class__} {in_picture} {words}", "'{cast.__class__}' is no placeholder"),
+        ("Say what you see.", "{in_picture} and {words} must stand in it"),
+        ("x" * 20_000, "mine.txt is larger than 16,384 bytes"),
+    ],
+)
+def test_a_prompt_that_cannot_be_used_is_refused_before_an_upload(
+    project_file: Path, video: Path, content: str | None, told: str
+) -> None:
+    with_prompt(project_file, content)
+    assert told in refused(video, "--project", project_file)
+
+
+def test_a_prompt_that_is_a_folder_or_lies_elsewhere_is_refused(project_file: Path, video: Path) -> None:
+    prompt = with_prompt(project_file, None)
+    prompt.mkdir()
+    assert "mine.txt can't be read (Is a directory)" in refused(video, "--project", project_file)
+    text = project_file.read_text(encoding="utf-8")
+    for path in ("/etc/hostname", "../mine.txt", "prompts/"):
+        project_file.write_text(text.replace("prompts/mine.txt", path), encoding="utf-8")
+        assert "captions.prompt: " in refused(video, "--project", project_file)
+
+
+def test_the_printed_prompt_can_be_named_as_it_is(project_file: Path, video: Path) -> None:
+    printed = CliRunner().invoke(app, ["prompt"])
+    assert printed.exit_code == 0
+    with_prompt(project_file, printed.stdout)
+    intake = check_input([video], project_file)
+    assert intake.project
+    assert intake.project.caption_prompt == printed.stdout.strip()
 
 
 def test_a_training_needs_a_budget_where_the_project_file_is_here(project_file: Path, video: Path) -> None:

@@ -188,6 +188,25 @@ def test_a_project_is_sent_only_where_it_changed(
     assert "says review.mode: auto from now on" in screen.console.export_text()
 
 
+def test_a_prompt_of_ones_own_is_sent_with_the_project(
+    target: Target, project_file: Path, video: Path, screen: Screen
+) -> None:
+    text = project_file.read_text(encoding="utf-8")
+    project_file.write_text(f"{text}captions: {{prompt: prompts/mine.txt}}\n", encoding="utf-8")
+    prompt = project_file.parent / "prompts/mine.txt"
+    prompt.parent.mkdir()
+    prompt.write_text("Who: {in_picture}. How long: {words}.\n", encoding="utf-8")
+    intake = check_input([video], project_file)
+    assert intake.project
+    for _ in range(2):
+        upload_project(target, "bunny", intake.project, Overrides(), screen)
+    key = "projects/bunny/prompts/mine.txt"
+    stored = target.s3.get_object(Bucket=target.bucket, Key=key)["Body"].read()
+    assert stored == b"Who: {in_picture}. How long: {words}."
+    assert versions(target, key) == 1
+    assert "4 files, 4 of them new or changed" in screen.console.export_text()
+
+
 def test_what_the_console_uploaded_is_known_by_its_etag(
     target: Target, project_file: Path, video: Path, screen: Screen
 ) -> None:
