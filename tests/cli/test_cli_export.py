@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -135,7 +136,7 @@ def test_only_changed_pictures_are_fetched_again(
     fetched = []
     fetch = in_bucket.s3.download_fileobj
 
-    def spied(bucket: str, key: str, file: object) -> None:
+    def spied(bucket: str, key: str, file: Any) -> None:
         fetched.append(key)
         fetch(bucket, key, file)
 

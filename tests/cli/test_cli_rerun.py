@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -153,12 +153,7 @@ def test_footage_that_was_replaced_is_another_footage(target: Target, stepfuncti
 def test_footage_that_expires_soon_is_told(
     target: Target, stepfunctions: FakeStepFunctions, former: FootageSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return datetime.now(UTC) + timedelta(days=29.5)
-
-    monkeypatch.setattr(cli.rerunning, "datetime", Later)
+    monkeypatch.setattr(cli.rerunning, "SOON", timedelta(days=31))
     script(stepfunctions, target)
     result = invoke(RUN_ID)
     assert result.exit_code == 0, result.output
