@@ -5,6 +5,7 @@ faults that has, and the caption that stays, with flags, where the second answer
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -365,3 +366,11 @@ def test_each_answer_is_an_object_of_its_own() -> None:
     )
     assert (first.text, second.text) == (BAD.text, good(["Bunny"]).text)
     assert first.fingerprint != second.fingerprint
+
+
+def test_the_page_tells_every_fault_and_what_becomes_of_it() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "dataset.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \| (no caption|stays, flagged) \|$", page, re.MULTILINE)
+    assert {kind: (what[0].lower() + what[1:], end == "no caption") for kind, what, end in rows} == {
+        kind: (what[0].lower() + what[1:], useless) for kind, (what, useless) in FAULTS.items()
+    }
