@@ -387,6 +387,25 @@ def test_what_was_decided_is_carried_to_the_next_run_and_to_the_one_after() -> N
     assert told[third] == ("kept", words, "Ben"), "Ben kept it with Ada's words"
 
 
+def test_what_was_decided_on_another_square_of_the_frame_is_not_carried() -> None:
+    """Other settings of the detection count a frame's crops anew: the same number may be somebody else."""
+    one, plan = waiting()
+    keep_the_rest(one.desk(plan.run_id))
+    one.callbacks.told.clear()
+    review = shown(one, plan.run_id)
+    moved, stays = review.pictures[0].image, review.pictures[1].image.crop_id
+    elsewhere = moved.model_copy(update={"left_px": moved.left_px + moved.side_px})
+    pictures = (review.pictures[0].model_copy(update={"image": elsewhere}), *review.pictures[1:])
+    key = keys.review(plan.run_id)
+    one.store.put(
+        key, review.model_copy(update={"pictures": pictures}).model_dump_json().encode(), "application/json"
+    )
+    end = one.run({**REQUEST, "run_id": "again"}, number=2)
+    carried = {picture.image.crop_id: picture.carried for picture in shown(one, end.run_id).pictures}
+    assert carried[moved.crop_id] is None
+    assert carried[stays] is not None
+
+
 def test_another_projects_decisions_are_its_own() -> None:
     one, plan = waiting()
     keep_the_rest(one.desk(plan.run_id))

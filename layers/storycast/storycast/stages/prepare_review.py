@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storycast import keys
+from storycast.boxes import Box, overlap_ratio
 from storycast.caption_lint.findings import Lint
 from storycast.captions import Caption
 from storycast.cast import Cast
@@ -53,6 +54,8 @@ UNSURE_SCORE = 0.5
 """Likeness below which a name is worth a second look: a rule of thumb, not measured."""
 _IDS = re.compile(r" with [0-9a-f]{12}-\d{9}-\d{2}")
 """Says in the ledger whom a duplicate is like; here it lies beside that one."""
+SAME_PLACE_RATIO = 0.5
+"""Intersection over union of two squares of a frame, from which they are one picture to people."""
 EARLIER_RUNS = 5
 """Earlier reviews of the project that are looked through for what was decided on the same pictures."""
 
@@ -219,19 +222,29 @@ def _on_sagemaker(ahead: TrainingAhead, settings: Settings) -> TrainingAhead:
 def _carried(
     plan: RunPlan, pictures: Sequence[ReviewPicture], store: ObjectStore, log: ReviewLog
 ) -> Mapping[str, Carried]:
-    """Return what people last decided on each picture in earlier runs of the project."""
+    """Return what people last decided on each picture in earlier runs of the project.
+
+    A crop's number is its place among those of its frame: other settings of the detection may give it to another
+    one. So what was decided counts for a square of the same place alone.
+    """
     carried: dict[str, Carried] = {}
-    wanted = {one.image.crop_id for one in pictures}
+    wanted = {one.image.crop_id: one.image for one in pictures}
     earlier = [run_id for run_id in log.runs_of(plan.project) if run_id != plan.run_id]
     for run_id in earlier[:EARLIER_RUNS]:
         try:
             review = read_review(store, run_id)
         except (RequestInvalidError, ValueError):
             continue
+        before = {one.image.crop_id: one.image for one in review.pictures}
         for crop_id, one in _decided(review, log).items():
-            if crop_id in wanted:
+            if crop_id in wanted and _same_place(wanted[crop_id], before[crop_id]):
                 carried.setdefault(crop_id, one)
     return carried
+
+
+def _same_place(one: CuratedImage, other: CuratedImage) -> bool:
+    squares = [Box(image.left_px, image.top_px, image.side_px, image.side_px) for image in (one, other)]
+    return one.frame_id == other.frame_id and overlap_ratio(*squares) >= SAME_PLACE_RATIO
 
 
 def _decided(review: Review, log: ReviewLog) -> dict[str, Carried]:
