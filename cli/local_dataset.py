@@ -20,7 +20,10 @@ from storycast.settings import MAX_PROMPT, Settings
 
 MOST_TOLD = 10
 """Problems that are told one by one; the rest is counted."""
-NEEDED = (keys.APPROVED_MANIFEST, keys.MANIFEST, keys.PICTURES, keys.IMAGES, keys.FINAL_NAMES, "settings.json")
+NEEDED = (
+    *(keys.APPROVED_MANIFEST, keys.MANIFEST, keys.PICTURES, keys.IMAGES, keys.FINAL_NAMES, keys.LINT),
+    *("settings.json", keys.REVIEW),
+)
 """What of a run's folder a training on this machine reads."""
 
 

@@ -1,7 +1,7 @@
 """A training on this machine, planned: its job, its panels and its folder."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from cli.lora_folder import LoraFolder
 from cli.problems import InputRefusedError
 from cli.training import merged
 from storycast import names
+from storycast.caption_lint.findings import Rule
 from storycast.fingerprint import fingerprint
 from storycast.lora_job import BaseModel, JobPicture, LoraJob, job_panel, job_values
 from storycast.settings import Settings
@@ -33,6 +34,7 @@ class LocalSession:
         storyboard: Such as ``prompts``.
         weights: The base model in diffusers' folder layout; from the model hub where None.
         python: The interpreter that trains; that of ``make setup-training`` where None.
+        acknowledge: Rules of the caption lint whose findings may stay.
     """
 
     run: str
@@ -40,6 +42,7 @@ class LocalSession:
     storyboard: Mapping[str, Any] = field(default_factory=dict)
     weights: Path | None = None
     python: Path | None = None
+    acknowledge: Sequence[Rule] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ def plan_session(session: LocalSession, dataset: LocalDataset, home: Path, pytho
             run_id="local",
             training={"target": "sagemaker", **session.training},
             storyboard=dict(session.storyboard),
+            acknowledge=tuple(session.acknowledge),
         ),
     )
     training = settings.training

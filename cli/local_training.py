@@ -5,6 +5,7 @@ from pathlib import Path
 from cli.base_licence import Licence
 from cli.consent import agreed
 from cli.local_dataset import NEEDED, LocalDataset, dataset_folder, read_dataset
+from cli.local_lint import check_local_captions
 from cli.local_plan import LocalPlan, LocalSession, plan_session
 from cli.lora_folder import LoraFolder
 from cli.problems import DONE, INTERRUPTED, InputRefusedError
@@ -62,6 +63,7 @@ def do_local_session(
 
     Raises:
         InputRefusedError: Something can't be used; nothing was begun.
+        CaptionLintError: The captions would spoil the training; nothing was begun.
         RunNotFoundError: There is no such run.
         FolderInUseError: Another command trains the same.
     """
@@ -72,6 +74,9 @@ def do_local_session(
     dataset, home = _dataset(session.run, choice, out, screen)
     plan = plan_session(session, dataset, home, python)
     _tell_plan(plan, screen)
+    if not plan.folder.is_trained:
+        for line in check_local_captions(dataset, plan.settings, session.run):
+            screen.warn(line)
     if not plan.folder.is_trained and not _agreed(plan.licence, screen, yes=yes):
         screen.say("Nothing was trained.")
         return DONE

@@ -22,6 +22,7 @@ from cli.summary import find_run, read_record
 from cli.target import Target, TargetChoice, opened
 from cli.trainings import session_plan, stored_panels, trained_models
 from storycast import keys, names
+from storycast.caption_lint.findings import RULES, Rule
 from storycast.estimate import (
     NOTHING,
     Range,
@@ -50,6 +51,7 @@ class Session:
         manifest_key: A manifest in the bucket; the run's approved one where None.
         draw_only: Whether to draw with a model that is there.
         training_id: Which model, where nothing is trained; the newest where None.
+        acknowledge: Rules of the caption lint whose findings may stay.
     """
 
     run_id: str
@@ -59,6 +61,7 @@ class Session:
     manifest_key: str | None = None
     draw_only: bool = False
     training_id: str | None = None
+    acknowledge: Sequence[Rule] = ()
 
 
 def do_session(session: Session, choice: TargetChoice, out: Path | None, screen: Screen, *, yes: bool) -> int:
@@ -187,6 +190,7 @@ def _request(session: Session) -> TrainingRequest:
                 "training": dict(session.training),
                 "storyboard": dict(session.storyboard),
                 "budget_usd": session.budget_usd,
+                "acknowledge": tuple(session.acknowledge),
             }
         )
     except ValidationError as error:
@@ -272,3 +276,16 @@ def prompts_of(
         asked |= {"width": int(width), "height": int(height)}
     given = {"negative_prompt": negative, "images_per_prompt": images, "seed": seed}
     return asked | {name: value for name, value in given.items() if value is not None}
+
+
+def lint_rules(texts: Sequence[str]) -> tuple[Rule, ...]:
+    """Return rules of the caption lint by what the user typed.
+
+    Raises:
+        InputRefusedError: There is no such rule.
+    """
+    wrong = [text for text in texts if text not in RULES]
+    if wrong:
+        known = f"The caption lint has the rules {', '.join(RULES)}."
+        raise InputRefusedError([f"--acknowledge {text}: there is no such rule. {known}" for text in wrong])
+    return tuple(rule for rule in RULES if rule in texts)

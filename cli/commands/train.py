@@ -85,6 +85,14 @@ def train(
             help="With --local: the Python that trains. [default: of `make setup-training`]",
         ),
     ] = None,
+    acknowledge: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--acknowledge",
+            metavar="RULE",
+            help="Train although this rule of the caption lint speaks against it; may be said several times.",
+        ),
+    ] = None,
     yes: options.Yes = False,
     target: options.TargetOption = "local",
     out: options.Out = None,
@@ -97,7 +105,8 @@ def train(
 
     The dataset stays as it is, so that other steps or another rate cost the training alone. What it costs is
     said first. A training that was paid before, by whichever run of the project, is not paid again. Without
-    options everything is as in the run's settings; what is meant for another target is left out.
+    options everything is as in the run's settings; what is meant for another target is left out. Captions
+    that would spoil the training are told first, and nothing is started; docs/dataset.md has the lint's rules.
 
     \b
     Examples:
@@ -107,7 +116,7 @@ def train(
     """  # noqa: D301 -- \b is typer's mark for lines to leave as they are
     from cli.screen import Screen  # noqa: PLC0415 -- see run
     from cli.target import choose  # noqa: PLC0415
-    from cli.training import Session, do_session  # noqa: PLC0415
+    from cli.training import Session, do_session, lint_rules  # noqa: PLC0415
 
     given: dict[str, Any] = {
         "step_count": steps,
@@ -122,6 +131,7 @@ def train(
         chosen["lora"] = lora_chosen
     storyboard: dict[str, Any] = {"prompts": []} if no_storyboard else {}
     choice = choose(target, stack, state, keep_up=keep_up)
+    allowed = lint_rules(acknowledge or ())
     if weights and not local:
         from cli.problems import InputRefusedError  # noqa: PLC0415
 
@@ -132,7 +142,7 @@ def train(
 
         is_for_aws = bool(on or instance_type or on_demand)
         refuse_options(is_for_aws=is_for_aws, budget_usd=budget, manifest_key=manifest)
-        asked = LocalSession(run, chosen, storyboard, weights=weights, python=python)
+        asked = LocalSession(run, chosen, storyboard, weights=weights, python=python, acknowledge=allowed)
         raise typer.Exit(do_local_session(asked, choice, out, Screen(), yes=yes))
     session = Session(
         run_id=run,
@@ -140,5 +150,6 @@ def train(
         storyboard=storyboard,
         budget_usd=budget,
         manifest_key=manifest,
+        acknowledge=allowed,
     )
     raise typer.Exit(do_session(session, choice, out, Screen(), yes=yes))

@@ -11,10 +11,12 @@ from storycast.dataset import DatasetImage, file_name
 from storycast.footage import FootageSource
 from storycast.plan import make_plan
 from storycast.settings import Settings
+from tests.fakes.captions import HARBOUR_CAPTIONS, ORBIT_CAPTIONS
 
 FAKE_TRAINER = Path(__file__).parent / "fake_trainer"
 FOOTAGE = "0123456789ab"
 NAMES = ("Bunny", "Frank")
+SCENES = [one for one in (*HARBOUR_CAPTIONS, *ORBIT_CAPTIONS) if len(one.in_picture or ()) == 1]
 
 
 def dataset_picture(number: int, shots: int) -> DatasetImage:
@@ -38,7 +40,7 @@ def dataset_picture(number: int, shots: int) -> DatasetImage:
     )
     return DatasetImage(
         file_name=file_name(image),
-        caption=f"{name} stands on a meadow, number {number}",
+        caption=SCENES[number].caption.replace(str(SCENES[number].character), name),
         image=image,
         caption_by="a model",
         flags=(),

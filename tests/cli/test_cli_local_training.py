@@ -88,7 +88,7 @@ def test_a_folder_becomes_an_adapter_and_a_storyboard(folder: Path, weights: Pat
     }
     assert len(job["pictures"]) == 16
     first = job["pictures"][0]
-    assert first["caption"] == "Bunny stands on a meadow, number 0"
+    assert first["caption"].startswith("Bunny leans over the railing")
     assert first["characters"] == ["Bunny"]
     assert first["shot"] == "0123456789ab:0"
     held = {one["shot"] for one in job["pictures"] if one["held_out"]}

@@ -10,6 +10,8 @@ LINT = "dataset/lint.json"
 """Name of what the caption lint says within a run."""
 APPROVED_MANIFEST = "dataset/approved.jsonl"
 """Name of the manifest that people, or ``review.mode: auto``, have approved."""
+REVIEW = "review/review.json"
+"""Name of what people are shown of a run in its review."""
 DECISIONS = "review/decisions.jsonl"
 """Name of what was decided in a run's review, as of its end."""
 FINAL_NAMES = "review/names.json"
@@ -132,7 +134,7 @@ def run_file(run_id: str, name: str) -> str:
 
 def review(run_id: str) -> str:
     """Key of what people are shown of a run in its review."""
-    return run_file(run_id, "review/review.json")
+    return run_file(run_id, REVIEW)
 
 
 def review_thumb(run_id: str, crop_id: str) -> str:

@@ -1,11 +1,71 @@
 """The lint of a dataset: which of its captions are people's, and what its characters look like by now."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from storycast.caption_lint.findings import LintedCaption
+from storycast.caption_lint.findings import Acknowledged, Lint, LintedCaption
+from storycast.caption_lint.linting import lint, refuse_bad_captions
 from storycast.dataset import DatasetImage
 from storycast.manifest import ManifestRecord
-from storycast.settings import Character
+from storycast.settings import Character, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What is known of a manifest besides its captions: nothing of one that somebody brings."""
+
+    images: Mapping[str, DatasetImage] = field(default_factory=dict)
+    """The run's pictures by file name."""
+    makers: Collection[str] = frozenset()
+    """What models are called as makers of captions; whoever else made one is a person."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What the review calls the characters that it renamed."""
+    acknowledged: Sequence[Acknowledged] = ()
+    """What the review lets stay."""
+
+
+def check_manifest(
+    records: Iterable[ManifestRecord],
+    known: Knowledge,
+    settings: Settings,
+    *,
+    mend: str,
+    command: str,
+    has_project: bool = True,
+) -> list[str]:
+    """Lint what is to be trained on, whoever wrote it and whenever.
+
+    Args:
+        records: The manifest.
+        known: What is known of it.
+        settings: Of the training.
+        mend: As :func:`~storycast.caption_lint.linting.refuse_bad_captions` has it, and so the next two.
+        command: What trains on it.
+        has_project: Whether there is a project file.
+
+    Returns:
+        In words what is trained on although the lint speaks against it, since somebody has acknowledged it.
+
+    Raises:
+        CaptionLintError: The captions would spoil the training.
+    """
+    captions = captions_of_manifest(records, known.images, known.makers)
+    is_ours = all(one.in_picture is not None for one in captions)
+    words = settings.captions.words if is_ours else None
+    found = lint(captions, descriptions_of(settings.characters, known.names), words)
+    found = found.model_copy(update={"acknowledged": tuple(known.acknowledged)})
+    allowed = settings.captions.acknowledge
+    refuse_bad_captions(found, captions, allowed, mend=mend, command=command, has_project=has_project)
+    return [*_let_stay(found, allowed), *(f"Caption lint, not looked at: {one}." for one in found.left_out)]
+
+
+def _let_stay(found: Lint, allowed: Collection[str]) -> list[str]:
+    who = {one.rule: one.who for one in found.acknowledged} | dict.fromkeys(allowed, "captions.acknowledge")
+    return [
+        f"Caption lint, acknowledged by {who[one.rule]}: {one.message}"
+        for one in found.findings
+        if one.severity == "blocks" and one.rule in who
+    ]
 
 
 def captions_of(images: Sequence[DatasetImage], makers: Collection[str]) -> list[LintedCaption]:

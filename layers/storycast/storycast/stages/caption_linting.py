@@ -6,8 +6,8 @@ from functools import partial
 from storycast import keys
 from storycast.approval import FinalNames
 from storycast.caption_lint.findings import Acknowledged, Lint
-from storycast.caption_lint.linting import lint, refuse_bad_captions
-from storycast.caption_lint.of_dataset import captions_of, captions_of_manifest, descriptions_of
+from storycast.caption_lint.linting import lint
+from storycast.caption_lint.of_dataset import Knowledge, captions_of, check_manifest, descriptions_of
 from storycast.dataset import DatasetImage
 from storycast.errors import RequestInvalidError
 from storycast.manifest import ManifestRecord
@@ -18,6 +18,9 @@ from storycast.runs import Run, change_run
 from storycast.settings import Settings
 from storycast.stages.reading import read_record, write_record
 from storycast.stages.training_dataset import approved_pictures
+
+IN_REVIEW = "in the review of a new run, which pays for nothing twice"
+"""Where captions of a run are mended."""
 
 
 def lint_dataset(
@@ -70,24 +73,18 @@ def check_captions(
     Raises:
         CaptionLintError: The captions would spoil the training.
     """
-    known = {one.file_name: one for one in approved_pictures(store, run_id)}
-    captions = captions_of_manifest(records, known, _makers(store, run_id))
     final = read_record(store, keys.run_file(run_id, keys.FINAL_NAMES), FinalNames) or FinalNames()
-    is_ours = all(one.in_picture is not None for one in captions)
-    found = lint(
-        captions,
-        descriptions_of(settings.characters, final.names),
-        settings.captions.words if is_ours else None,
+    of_review = read_record(store, keys.run_file(run_id, keys.LINT), Lint) if manifest_key is None else None
+    known = Knowledge(
+        images={one.file_name: one for one in approved_pictures(store, run_id)},
+        makers=_makers(store, run_id),
+        names=final.names,
+        acknowledged=of_review.acknowledged if of_review else (),
     )
-    command, mend = f"storycast train {run_id}", "in the review of a new run, which pays for nothing twice"
     if manifest_key is None:
-        of_review = read_record(store, keys.run_file(run_id, keys.LINT), Lint)
-        found = found.model_copy(update={"acknowledged": of_review.acknowledged if of_review else ()})
-    else:
-        command, mend = f"{command} --manifest {manifest_key}", f"in {manifest_key}"
-    allowed = settings.captions.acknowledge
-    refuse_bad_captions(found, captions, allowed, mend=mend, command=command, has_project=manifest_key is None)
-    return [*_let_stay(found, allowed), *(f"Caption lint, not looked at: {one}." for one in found.left_out)]
+        return check_manifest(records, known, settings, mend=IN_REVIEW, command=f"storycast train {run_id}")
+    command = f"storycast train {run_id} --manifest {manifest_key}"
+    return check_manifest(records, known, settings, mend=f"in {manifest_key}", command=command, has_project=False)
 
 
 def _makers(store: ObjectStore, run_id: str) -> frozenset[str]:
@@ -96,15 +93,6 @@ def _makers(store: ObjectStore, run_id: str) -> frozenset[str]:
         return frozenset(one.caption_model for one in read_review(store, run_id).pictures)
     except RequestInvalidError:
         return frozenset()
-
-
-def _let_stay(found: Lint, allowed: Collection[str]) -> list[str]:
-    who = {one.rule: one.who for one in found.acknowledged} | dict.fromkeys(allowed, "captions.acknowledge")
-    return [
-        f"Caption lint, acknowledged by {who[one.rule]}: {one.message}"
-        for one in found.findings
-        if one.severity == "blocks" and one.rule in who
-    ]
 
 
 def _counted(run: Run, *, found: Lint, allowed: Collection[str]) -> Run:
