@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from storycast import keys
+from storycast.caption_lint.findings import Lint, captions_word
 from storycast.dataset import DatasetImage
 from storycast.dataset_card import CardFacts
 from storycast.decisions import Decision
@@ -32,7 +33,7 @@ def card_facts(
     ids = [source.footage_id for source in run.footage]
     probes = {one: read_record(store, keys.probe(one), Probe) for one in ids}
     curation = _read(store, keys.run_file(run.run_id, "curation.json"))
-    lint = _read(store, keys.run_file(run.run_id, "dataset/lint.json"))
+    lint = read_record(store, keys.run_file(run.run_id, keys.LINT), Lint)
     return CardFacts(
         run=run,
         settings=plan.settings,
@@ -41,9 +42,16 @@ def card_facts(
         decisions=_lines(store, keys.run_file(run.run_id, keys.DECISIONS), Decision),
         proposed=run.counts.get("dataset_images", 0),
         shortfalls=[str(one) for one in curation.get("shortfalls", ())],
-        lint=[str(one["message"]) for one in lint.get("findings", ())],
+        lint=_said_of(lint, plan) if lint else (),
         obstacles=obstacles,
     )
+
+
+def _said_of(lint: Lint, plan: RunPlan) -> list[str]:
+    if not lint.findings:
+        return [f"nothing found in {captions_word(lint.caption_count)}."]
+    blocking = lint.blocking(plan.settings.captions.acknowledge)
+    return [one.message + (" A training is refused for it." if one in blocking else "") for one in lint.findings]
 
 
 def _light(run: Run, images: Sequence[DatasetImage], store: ObjectStore) -> dict[str, float]:
