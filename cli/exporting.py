@@ -13,12 +13,14 @@ from trainer.balance import balance
 
 from cli.export_folder import FORMAT, MARKER, ExportRecord, changes, file_sha256, read_export, replaced
 from cli.local_dataset import MOST_TOLD, NEEDED, LocalDataset, dataset_folder, read_dataset
+from cli.local_lint import check_local_captions
 from cli.problems import DONE, InputRefusedError
 from cli.run_copy import check_out, copy_run
 from cli.screen import Screen, bar
 from cli.summary import find_run
 from cli.target import TargetChoice, opened
 from storycast import keys
+from storycast.errors import CaptionLintError
 from storycast.exports.card import README, export_card
 from storycast.exports.imagefolder import lay_out_imagefolder
 from storycast.exports.kohya import lay_out_kohya
@@ -67,7 +69,7 @@ def do_export(order: ExportOrder, choice: TargetChoice, screen: Screen) -> int:
     out = order.out.parent.resolve() / order.out.name
     former = read_export(out)
     with _dataset(order, out, former, choice, screen) as (dataset, is_ours):
-        for warning in dataset.warnings:
+        for warning in (*dataset.warnings, *_said_of_captions(order, dataset)):
             screen.warn(warning)
         pictures = _pictures(order, dataset)
         _refuse_pictures(order.kind, dataset, pictures, screen)
@@ -135,6 +137,14 @@ def _pictures(order: ExportOrder, dataset: LocalDataset) -> list[ExportPicture]:
         ExportPicture(one.path.name, one.uri, one.caption, one.path in held_out, one.known)
         for one in dataset.pictures
     ]
+
+
+def _said_of_captions(order: ExportOrder, dataset: LocalDataset) -> list[str]:
+    """Return what the lint says of the captions: other trainers are not ours to refuse."""
+    try:
+        return check_local_captions(dataset, dataset.settings, order.run)
+    except CaptionLintError as error:
+        return [str(error)]
 
 
 def _refuse_pictures(

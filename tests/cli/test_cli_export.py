@@ -246,6 +246,16 @@ def test_limits_of_bedrock_are_told_before_anything_is_written(tmp_path: Path) -
     assert invoke(tmp_path / "few", "diffusers", tmp_path / "out").exit_code == 0
 
 
+def test_captions_that_would_spoil_a_training_are_told_and_exported(folder: Path, tmp_path: Path) -> None:
+    manifest = folder / keys.APPROVED_MANIFEST
+    lines = [json.loads(line) for line in manifest.read_text().splitlines()]
+    same = [{**line, "caption": "Bunny stands on the meadow in the sun"} for line in lines]
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in same))
+    result = invoke(folder, "kohya", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "Warning: 16 of 16 captions would spoil the training" in " ".join(result.output.split())
+
+
 def test_a_broken_picture_is_told(folder: Path, tmp_path: Path) -> None:
     broken = sorted((folder / keys.IMAGES).iterdir())[0]
     broken.write_bytes(broken.read_bytes()[:60])
