@@ -13,7 +13,7 @@ from av.video.stream import VideoStream
 from storycast.errors import FootageUnreadableError
 from storycast.video.decoding import duration_ms, origin_ms, reason
 from storycast.video.display import is_see_through, pixel_aspect_of, shown_size, turn_of
-from storycast.video.opening import film_streams, opened
+from storycast.video.opening import encrypted, film_streams, opened
 from storycast.video.reading import ENTERED_ONLY_AT_THE_BEGINNING, Damage, frames_from, usual_rate
 from storycast.video.tone_mapping import grading_of
 
@@ -57,6 +57,8 @@ def read_header(file: IO[bytes], name: str) -> Header:
         with opened(file, name) as (container, stream):
             damage = Damage()
             first = next(frames_from(container, stream, 0, damage), None)
+            if damage.is_encrypted:
+                raise encrypted(name)
             if first is None:
                 why = f" ({damage.ended})" if damage.ended else ""
                 raise FootageUnreadableError(

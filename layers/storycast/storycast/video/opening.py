@@ -56,7 +56,7 @@ def opened(file: IO[bytes], name: str) -> Iterator[tuple[av.container.InputConta
     }
     try:
         container = av.open(file, "r", options=options)
-    except (av.error.FFmpegError, ValueError) as error:
+    except (av.error.FFmpegError, ValueError, OSError) as error:
         raise FootageUnreadableError(refusal(file, name, reason(error))) from None
     with container:
         stream = picture_stream(container, name)
@@ -93,6 +93,13 @@ def picture_stream(container: av.container.InputContainer, name: str) -> VideoSt
     )
 
 
+def encrypted(name: str) -> FootageUnreadableError:
+    """Return what to tell of an encrypted film."""
+    return FootageUnreadableError(
+        f"{name} is encrypted (DRM), so its pictures can't be decoded. Use a file without copy protection."
+    )
+
+
 def _pixels(stream: VideoStream) -> int:
     # No decoder, no context: PyAV's types don't say so.
     if stream.codec_context is None:
@@ -106,9 +113,7 @@ def _refuse(stream: VideoStream, name: str) -> None:
             f"{name} is coded in a way for which there is no decoder here, or encrypted. Convert it to H.264."
         )
     if stream.codec_tag in ENCRYPTED_TAGS:
-        raise FootageUnreadableError(
-            f"{name} is encrypted (DRM), so its pictures can't be decoded. Use a file without copy protection."
-        )
+        raise encrypted(name)
     if _pixels(stream) > MAX_PIXELS:
         raise FootageUnreadableError(
             f"{name} has frames of {stream.codec_context.width:,} x {stream.codec_context.height:,} px; at most "

@@ -20,6 +20,8 @@ ENTERED_ONLY_AT_THE_BEGINNING = frozenset(
     | {"gif", "apng", "webp_anim", "jpegxl_anim"}
 )
 """Formats without timestamps, or whose pictures need all those before them."""
+TIMED_BY_FEW = frozenset({"mpeg", "avi"})
+"""Formats in which many frames have no timestamp of their own: the first ones after a jump may get wrong ones."""
 MOST_ERRORS = 1500
 """Packets one after another that can't be decoded: a minute's. More is no damage, but a film of another kind."""
 MOST_UNREFRESHED = 300
@@ -39,15 +41,20 @@ class Damage:
     """From the end of the last sound frame before to the next one, each."""
     ended: str = ""
     """Why nothing further could be read; empty where the data went on to its end."""
+    is_encrypted: bool = False
 
     @property
     def lost_ms(self) -> int:
         """All stretches together."""
         return sum(end - start for start, end in self.stretches_ms)
 
+    def covers(self, start_ms: float, end_ms: float) -> bool:
+        """Tell whether a stretch of time lies in damage, at least in part."""
+        return any(start < end_ms and end > start_ms for start, end in self.stretches_ms)
+
     def words(self, name: str) -> str:
         """Return what to tell of it; empty for no damage."""
-        told = []
+        told: list[str] = []
         if self.stretches_ms:
             first = self.stretches_ms[0][0] / 1000
             told.append(f"{name} is damaged from {first:.1f} s on: {self.lost_ms / 1000:.1f} s can't be decoded")
@@ -81,20 +88,21 @@ def frames_from(
         it, where there is such a one.
     """
     if start_ms > 0 and container.format.name not in ENTERED_ONLY_AT_THE_BEGINNING:
-        for lead_ms in LEADS_MS:
-            tried = Damage()
+        for lead_ms in LEADS_MS[1:] if container.format.name in TIMED_BY_FEW else LEADS_MS:
             if start_ms <= lead_ms or not _seek(container, stream, start_ms - lead_ms):
                 break
-            frames = _timed(container, stream, tried, passes_over)
+            frames = _timed(container, stream, start_ms, damage, passes_over)
             first = next(frames, None)
             if first is not None and first[1] <= start_ms:
                 yield first
                 yield from frames
-                damage.stretches_ms += [one for one in tried.stretches_ms if one[1] > start_ms]
-                damage.ended = tried.ended
                 return
-        _seek(container, stream, -LEADS_MS[-1])
-    yield from _timed(container, stream, damage, passes_over)
+            damage.stretches_ms.clear()
+            damage.ended = ""
+        # Before the beginning, since in MPEG-TS a jump to 0 ends behind the first keyframe; AVI refuses that.
+        if not _seek(container, stream, -LEADS_MS[-1]):
+            _seek(container, stream, 0)
+    yield from _timed(container, stream, start_ms, damage, passes_over)
 
 
 def usual_rate(stream: VideoStream) -> float:
@@ -117,6 +125,7 @@ def _seek(container: av.container.InputContainer, stream: VideoStream, time_ms: 
 def _timed(
     container: av.container.InputContainer,
     stream: VideoStream,
+    start_ms: float,
     damage: Damage,
     passes_over: PassesOver,
 ) -> Iterator[tuple[VideoFrame, int]]:
@@ -144,7 +153,7 @@ def _timed(
             )
             return
         time_ms = time_ms if before_ms is None else max(time_ms, before_ms)
-        if is_broken and ends_ms is not None and time_ms > ends_ms:
+        if is_broken and ends_ms is not None and time_ms > max(ends_ms, start_ms):
             damage.stretches_ms.append((ends_ms, time_ms))
         is_broken = False
         before_ms, ends_ms = time_ms, time_ms + (frame_duration_ms(frame) or round(step_ms))
@@ -164,6 +173,9 @@ def _decoded(
             for packet in container.demux(stream):
                 if packet.size and passes_over(packet):
                     continue
+                if packet.has_sidedata("encryption_info"):
+                    damage.is_encrypted, damage.ended = True, "it is encrypted"
+                    return
                 if packet.is_corrupt:
                     yield None
                 try:

@@ -13,7 +13,7 @@ from storycast.video.display import pixel_aspect_of
 from storycast.video.intervals import ROUNDING_MS, Candidate, Choice, Interval, Pick, interval_at, look_around
 from storycast.video.opening import opened
 from storycast.video.passes import Pass
-from storycast.video.reading import usual_rate
+from storycast.video.reading import Damage, usual_rate
 from storycast.video.references import can_skim
 from storycast.video.sampled import Encoder, SampledFrame
 
@@ -55,6 +55,8 @@ class Sample:
     """When the last frame that was decoded ends."""
     passed_over: int = 0
     """Frames that were not decoded, since no other refers to them."""
+    damage: Damage = field(default_factory=Damage)
+    """What could not be decoded."""
 
 
 def sample(
@@ -103,7 +105,7 @@ def _choices(candidates: Iterator[Candidate], plan: Plan, sample: Sample) -> Ite
         if number >= last:
             break
         if interval is None:
-            yield from _held(due, number, plan)
+            yield from _held(due, number, plan, sample)
             interval = Interval(number, plan.pick)
         interval.add(candidate)
     if interval is not None:
@@ -111,18 +113,21 @@ def _choices(candidates: Iterator[Candidate], plan: Plan, sample: Sample) -> Ite
         due = interval.number + 1
     ended = min(max(interval_at(sample.ends_ms, plan.interval_ms), due), last)
     if sample.complete:
-        yield from _held(due, ended, plan)
+        yield from _held(due, ended, plan, sample)
         due = ended
     why = sample.note or f"the pictures end before it, at {sample.ends_ms / 1000:.1f} s"
     for missing in range(due, last):
         yield Choice(round(missing * plan.interval_ms), "unreadable", why)
 
 
-def _held(due: int, number: int, plan: Plan) -> Iterator[Choice]:
+def _held(due: int, number: int, plan: Plan, sample: Sample) -> Iterator[Choice]:
+    """Yield the intervals in which no new frame begins: the one before is shown on, or they can't be decoded."""
     for missing in range(due, number):
-        yield Choice(
-            round(missing * plan.interval_ms), "held", "no new frame begins in it: the one before is still shown"
-        )
+        time_ms = round(missing * plan.interval_ms)
+        if sample.damage.covers(time_ms, time_ms + plan.interval_ms):
+            yield Choice(time_ms, "unreadable", "the file is damaged there")
+        else:
+            yield Choice(time_ms, "held", "no new frame begins in it: the one before is still shown")
 
 
 def _candidates(
@@ -134,6 +139,7 @@ def _candidates(
         context = stream.codec_context
         safe = skim and can_skim(context.codec.canonical_name, context.extradata, plan.pick, plan.interval_ms)
         watched = Pass(container, stream, start_ms=plan.start_ms - LEAD_MS, skim=safe, bars=encoder.bars)
+        sample.damage = watched.damage
         for candidate in look_around(mark_cuts(watched.frames(), watched.exact_ms), 1000 / usual_rate(stream)):
             cut_ms = candidate.seen.cut_ms
             if cut_ms is not None and plan.start_ms <= round(cut_ms) < plan.end_ms:
