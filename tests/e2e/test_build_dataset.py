@@ -249,6 +249,36 @@ def test_settings_that_cannot_work_are_refused_before_anything_is_paid(
     assert not set(stack.paid_calls(mark)) & set(PAID)
 
 
+def test_a_captioner_that_raves_loses_no_picture_and_a_prompt_of_ones_own_is_asked(
+    stack: Stack, film: Path
+) -> None:
+    """The film's frames and crops are there already: captions alone are paid for."""
+    settings = "captions: {prompt: prompts/mine.txt}\nduplicates: {threshold: 0.999}\n"
+    stack.put("projects/raving/prompts/mine.txt", b"In this picture: {in_picture}. Words: {words}.")
+    mark = stack.calls_so_far()
+    stack.standins("outcomes", {"caption": {"nonsense_share": 0.6}, "count": 1000})
+    try:
+        ended = stack.run(film, "raving", "raving-1", settings)
+    finally:
+        stack.standins("outcomes", method="DELETE")
+    assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+    outcomes = stack.assert_ledger_is_whole("raving-1", FINAL_OUTCOMES)
+    curated = stack.lines("raving-1", "curated.jsonl")
+    counts = stack.record("raving-1")["counts"]
+    assert outcomes["crop", "in_dataset"] + outcomes["crop", "caption_refused"] == len(curated)
+    assert outcomes["crop", "caption_refused"] == counts["captions_refused"]
+    assert counts["paid_captions"] == len(curated)
+    assert counts["paid_caption_repairs"] > 0
+    assert stack.paid_calls(mark)["Converse"] == counts["paid_captions"] + counts["paid_caption_repairs"]
+    for image in curated:
+        told = json.loads(stack.read(f"runs/raving-1/captions/{image['crop_id']}.json"))
+        assert told["answers"][0]["asked"].startswith("In this picture: <in_picture>[")
+        assert bool(told["caption"]) != bool(told["refused"])
+        assert told["refused"] or any(json.dumps(told["caption"]) in one["text"] for one in told["answers"])
+    refused = [row for row in stack.lines("raving-1", "ledger.jsonl") if row["outcome"] == "caption_refused"]
+    assert all("no caption that can be used in two answers" in row["reason"] for row in refused)
+
+
 def test_the_good_half_of_a_broken_film_is_used_and_said(stack: Stack, tmp_path: Path) -> None:
     whole = write_film(tmp_path / "whole.mp4", seconds_per_shot=3.0, seed=3)
     faststart = tmp_path / "broken.mp4"

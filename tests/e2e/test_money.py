@@ -40,6 +40,7 @@ def test_what_a_run_costs_is_within_its_estimate_and_its_counts_are_the_call_log
     assert calls["DetectLabels"] == counts["paid_detections"]
     assert calls["InvokeModel"] == counts["paid_embeddings"] + counts["paid_reference_embeddings"]
     assert calls["Converse"] == counts["paid_captions"]
+    assert counts["paid_caption_repairs"] == 0, "the stand-in's captions need no second call"
 
 
 def test_the_command_estimates_the_same_before_anything_runs(stack: Stack, tmp_path: Path) -> None:
