@@ -41,6 +41,13 @@ def text_luma(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
 
 
+def components(mask: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
+    """Return top, bottom, left and right of a mask's 8-connected components."""
+    whole = np.ascontiguousarray(mask).view(np.uint8)
+    _, _, boxes, _ = cv2.connectedComponentsWithStats(whole, connectivity=8)
+    return [(top, top + high, left, left + wide) for left, top, wide, high, _ in boxes[1:].tolist()]
+
+
 def jpeg(picture: NDArray[np.uint8]) -> bytes:
     """Return a BGR picture as a JPEG of :data:`JPEG_QUALITY`, 4:4:4."""
     options = [

@@ -56,8 +56,9 @@ def read_planes(frame: VideoFrame, bars: Bars = NO_BARS) -> Planes:
         fine = _halved(fine)
     fine = _bytes(fine, bits)
     small = _bytes(_halved(fine), 8)
+    tiny = _bytes(_halved(_halved(small)), 8)
     cells = [
-        _shrunk(small, CELLS),
+        _shrunk(tiny, CELLS),
         *(_shrunk(_bytes(_thinned(plane), bits), CHROMA_CELLS) for plane in chroma),
     ]
     return Planes(fine, small, np.concatenate([plane.ravel() for plane in cells]).astype(np.int16))

@@ -15,7 +15,7 @@ from storycast.burnt_in_text import find_text
 from storycast.video.bars import Bars
 from storycast.video.intervals import Choice, Outcome
 from storycast.video.measures import difference_hash
-from storycast.video.picture import jpeg, kept_picture, text_luma
+from storycast.video.picture import components, jpeg, kept_picture, text_luma
 
 THUMBNAIL_PX = (24, 14)
 """Width and height of the picture by which frames are compared: a cell is a twentieth of the width."""
@@ -91,7 +91,7 @@ def finished(choice: Choice, bars: Bars, pixel_aspect: Fraction) -> SampledFrame
         sharpness=round(seen.sharpness, 3),
         thumbnail=cv2.resize(seen.planes.small, THUMBNAIL_PX, interpolation=cv2.INTER_AREA).tobytes(),
         hash=difference_hash(seen.planes),
-        texts=find_text(text_luma(picture)),
+        texts=find_text(text_luma(picture), components),
     )
     seen.let_go()
     return sampled
