@@ -13,12 +13,18 @@ BLOCK_ROWS = 512
 BLOCK_COLUMNS = 4096
 PAIR_ROWS = 512
 """Pairs whose components are gathered at once: 4 MB of them stay in a processor's cache."""
-SCREEN_SIZE = 127
+SCREEN_SIZES = (127, 255, 383)
 """Directions in which pairs are screened, before the few that pass are compared in all of them."""
 LEAST_SCREENED = 1024
 """Fewer pictures are compared sooner than the directions are found."""
-MOST_PASSING = 0.02
-"""Of a block's pairs; where more pass the screen, one product in all directions is faster than one pair each."""
+MOST_SAMPLED = 4096
+"""Pictures in which the directions are looked for, or twice as many; of few pictures an eighth."""
+PAIR_COST = 65_536
+"""A pair that is compared by itself takes as long as so many multiplications in a product of matrices."""
+SEARCH_COST = 64
+"""Finding directions takes so many multiplications for each number of the sample and direction."""
+MOST_PASSING = 0.015
+"""Of a block's pairs; where more are left, one product in all directions is faster than one pair each."""
 SCREEN_MARGIN = 1e-4
 """More than float32 loses in sums of a thousand products of unit vectors: no pair is screened out wrongly."""
 
@@ -80,7 +86,9 @@ class _Search:
 
     def __init__(self, vectors: Vectors, rows: _Indices, cutoff: float) -> None:
         self._vectors, self._rows, self._cutoff = vectors, rows, cutoff
-        self._screened, self._is_exact = _screen(vectors, rows)
+        directions = _choose_directions(vectors, rows, cutoff)
+        self._is_exact = directions is None
+        self._screened = vectors[rows] if directions is None else _screened(vectors, rows, directions)
         self._kept = np.empty(len(rows), np.intp)
         self._kept_screened = np.empty_like(self._screened)
         self._kept_count = 0
@@ -123,15 +131,11 @@ class _Search:
         for first in range(0, self._kept_count, BLOCK_COLUMNS):
             last = min(first + BLOCK_COLUMNS, self._kept_count)
             bounds = self._screened[start:stop] @ self._kept_screened[first:last].T
-            passing = np.flatnonzero(bounds >= self._cutoff - SCREEN_MARGIN)
-            rows, columns = np.divmod(passing, last - first)
+            rows, columns = _where(bounds >= best[:, None] - SCREEN_MARGIN)
+            cosines = bounds[rows, columns]
             there = self._kept[first:last]
-            if self._is_exact:
-                cosines = bounds.ravel()[passing]
-            elif len(passing) > MOST_PASSING * bounds.size:
-                cosines = (self._of(np.arange(start, stop)) @ self._of(there).T).ravel()[passing]
-            else:
-                rows, columns, cosines = self._compare(start, rows, there, columns, bounds.ravel()[passing], best)
+            if not self._is_exact:
+                rows, columns, cosines = self._compare(start, there, rows, columns, cosines, best)
             np.maximum.at(best, rows, cosines)
             alike = cosines >= best[rows] - SCREEN_MARGIN
             found.append((rows[alike], there[columns[alike]], cosines[alike]))
@@ -144,8 +148,8 @@ class _Search:
     def _compare(
         self,
         start: int,
-        rows: _Indices,
         there: _Indices,
+        rows: _Indices,
         columns: _Indices,
         bounds: NDArray[np.float32],
         best: NDArray[np.float32],
@@ -154,15 +158,18 @@ class _Search:
         # The likeliest of each row goes first: what it reaches tells most of the others from the nearest.
         likeliest = np.full(len(best), -np.inf, np.float32)
         np.maximum.at(likeliest, rows, bounds)
-        first = bounds == likeliest[rows]
-        reached = self._products(start + rows[first], there[columns[first]])
-        np.maximum.at(best, rows[first], reached)
-        rest = ~first & (bounds >= best[rows] - SCREEN_MARGIN)
-        others = self._products(start + rows[rest], there[columns[rest]])
+        is_first = bounds == likeliest[rows]
+        reached = self._products(start + rows[is_first], there[columns[is_first]])
+        np.maximum.at(best, rows[is_first], reached)
+        is_left = ~is_first & (bounds >= best[rows] - SCREEN_MARGIN)
+        if np.count_nonzero(is_left) > MOST_PASSING * len(best) * len(there):
+            block = self._of(np.arange(start, start + len(best)))
+            return rows, columns, (block @ self._of(there).T)[rows, columns]
+        left = self._products(start + rows[is_left], there[columns[is_left]])
         return (
-            np.concatenate([rows[first], rows[rest]]),
-            np.concatenate([columns[first], columns[rest]]),
-            np.concatenate([reached, others]),
+            np.concatenate([rows[is_first], rows[is_left]]),
+            np.concatenate([columns[is_first], columns[is_left]]),
+            np.concatenate([reached, left]),
         )
 
     def _alike_within(self, start: int, stop: int, best: NDArray[np.float32]) -> tuple[_Indices, _Indices]:
@@ -172,8 +179,7 @@ class _Search:
         """
         bounds = self._screened[start:stop] @ self._screened[start:stop].T
         may_stay = best < self._cutoff + SCREEN_MARGIN
-        passing = np.tril(bounds >= best[:, None] - SCREEN_MARGIN, -1) & may_stay
-        later, earlier = np.nonzero(passing)
+        later, earlier = _where(np.tril(bounds >= best[:, None] - SCREEN_MARGIN, -1) & may_stay)
         if self._is_exact:
             return later, earlier
         if len(later) > MOST_PASSING * bounds.size:
@@ -215,34 +221,58 @@ def _take_best(cosines: _Cosines, nearest: _Indices, rows: _Indices, places: _In
     cosines[rows[first]], nearest[rows[first]] = values[first], places[first]
 
 
-def _screen(vectors: Vectors, rows: _Indices) -> tuple[Vectors, bool]:
-    """Return vectors, in order, whose products are at least the cosines, and whether they are the cosines.
+def _where(passing: NDArray[np.bool]) -> tuple[_Indices, _Indices]:
+    """Return the rows and columns of what passes; faster than NumPy's own where that is little."""
+    rows, columns = np.divmod(np.flatnonzero(passing), passing.shape[1])
+    return rows, columns
 
-    Each holds a vector's components in :data:`SCREEN_SIZE` directions, and last the length of what it has outside
-    of them.
+
+def _choose_directions(vectors: Vectors, rows: _Indices, cutoff: float) -> Vectors | None:
+    """Return the directions in which screening costs least on a sample; None where comparing at once does."""
+    if len(rows) < LEAST_SCREENED:
+        return None
+    sample = vectors[rows[:: max(len(rows) // MOST_SAMPLED, min(len(rows) // 1024, 8), 1)]]
+    few = np.arange(min(len(sample), 1024))
+    alike = np.count_nonzero(sample[few] @ sample[few].T >= cutoff)
+    chosen, least = None, float(vectors.shape[1])
+    for size in SCREEN_SIZES:
+        if 2 * size > min(vectors.shape[1], len(sample)):
+            break
+        directions = _directions(sample, size)
+        screened = _screened(sample, few, directions)
+        passing = np.count_nonzero(screened @ screened.T >= cutoff - SCREEN_MARGIN) - alike
+        wasted = PAIR_COST * passing / len(few) ** 2
+        if size + wasted < least:
+            chosen, least = directions, size + wasted
+        # More directions waste less on what passes for nothing, but they have to be found first.
+        if (wasted - size) * len(rows) ** 2 < SEARCH_COST * sample.size * size:
+            break
+    return chosen
+
+
+def _screened(vectors: Vectors, rows: _Indices, directions: Vectors) -> Vectors:
+    """Return vectors, in order, whose products are at least the cosines.
+
+    Each holds a vector's components in the directions, and last the length of what it has outside of them.
     """
-    dimensions = vectors.shape[1]
-    if len(rows) < LEAST_SCREENED or dimensions <= 2 * SCREEN_SIZE:
-        return vectors[rows], True
-    sample = vectors[rows[:: max(len(rows) // 1024, 1)][:1024]]
-    directions = _directions(sample)
-    screened = np.empty((len(rows), SCREEN_SIZE + 1), np.float32)
+    size = directions.shape[1]
+    screened = np.empty((len(rows), size + 1), np.float32)
     for start in range(0, len(rows), BLOCK_COLUMNS):
         block = vectors[rows[start : start + BLOCK_COLUMNS]]
-        inside = screened[start : start + BLOCK_COLUMNS, :SCREEN_SIZE]
-        np.matmul(block, directions, out=inside)
+        inside = block @ directions
         rest = np.einsum("ij,ij->i", block, block) - np.einsum("ij,ij->i", inside, inside)
+        screened[start : start + BLOCK_COLUMNS, :size] = inside
         # What float32 loses of a difference near 0 is added: too high a bound passes more, but drops nothing.
-        screened[start : start + BLOCK_COLUMNS, SCREEN_SIZE] = np.sqrt(np.maximum(rest, 0) + ROUNDING)
-    return screened, False
+        screened[start : start + BLOCK_COLUMNS, size] = np.sqrt(np.maximum(rest, 0) + ROUNDING)
+    return screened
 
 
-def _directions(sample: Vectors) -> Vectors:
+def _directions(sample: Vectors, size: int) -> Vectors:
     """Return orthonormal columns: the directions in which a sample has most, by two steps of subspace iteration.
 
     The sample is not centred: embeddings of one model lie in a common cone, whose axis so comes first.
     """
-    basis = np.random.default_rng(0).standard_normal((sample.shape[1], SCREEN_SIZE), dtype=np.float32)
+    basis = np.random.default_rng(0).standard_normal((sample.shape[1], size), dtype=np.float32)
     for _ in range(2):
         basis, _ = np.linalg.qr(sample.T @ (sample @ basis))
     return np.ascontiguousarray(basis)
