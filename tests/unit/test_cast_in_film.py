@@ -1,6 +1,5 @@
-"""Embeddings, tracks, naming, discovery and curation."""
+"""Embeddings, tracks, naming and discovery."""
 
-import random
 from collections import Counter
 from collections.abc import Sequence
 from time import process_time
@@ -13,8 +12,6 @@ from hypothesis import strategies as st
 
 from storycast.cast import Cast, CastMember, Reference
 from storycast.clusters import complete_linkage
-from storycast.curation import CuratedImage, Verdict, curate, curated_image
-from storycast.cuts import TRAINING_SIDE_PX
 from storycast.discovery import MIN_SIGHTINGS, Cluster, discover, find_clusters, told_by_people, unknown_clusters
 from storycast.embeddings import (
     DEFAULT_THRESHOLDS,
@@ -520,104 +517,3 @@ def test_clusters_never_chain(degrees: list[int], least: float) -> None:
     for number, one in enumerate(clusters):
         for other in clusters[number + 1 :]:
             assert min(similar[a, b] for a in one for b in other) < least + 1e-6, "they could be merged"
-
-
-# ---- curation -------------------------------------------------------------------------------------
-
-
-def curated(
-    sightings: Sequence[Sighting], degrees: Sequence[float], *, threshold: float = 0.999, budget: int = 30
-) -> tuple[list[CuratedImage], dict[str, Verdict]]:
-    images, verdicts = curate(
-        sightings, directions(*degrees), threshold=threshold, images_per_character=budget, padding=0.15
-    )
-    assert len({verdict.crop_id for verdict in verdicts}) == len(verdicts)
-    return images, {verdict.crop_id: verdict for verdict in verdicts}
-
-
-def test_of_twins_the_better_picture_stays_and_names_the_other() -> None:
-    blurred, sharp = seen(0, character="Mara", sharpness=10.0), seen(1, character="Mara", sharpness=90.0)
-    (image,), verdicts = curated([blurred, sharp], [0, 0])
-    assert image.crop_id == sharp.crop_id
-    assert image.duplicates == (blurred.crop_id,)
-    assert verdicts[blurred.crop_id].outcome == "duplicate"
-    assert sharp.crop_id in verdicts[blurred.crop_id].reason
-
-
-def test_the_budget_is_spent_shot_by_shot() -> None:
-    sightings = [seen(n, character="Mara", shot=0 if n < 5 else n, sharpness=100.0 - n) for n in range(8)]
-    images, verdicts = curated(sightings, [n * 20 for n in range(8)], budget=4)
-    assert {image.shot for image in images} == {0, 5, 6, 7}
-    assert Counter(verdict.outcome for verdict in verdicts.values()) == {"curated": 4, "not_selected": 4}
-
-
-def test_who_has_no_name_is_left_out_without_a_verdict() -> None:
-    images, verdicts = curated([seen(0), seen(1, character="Mara")], [0, 90])
-    assert [image.character for image in images] == ["Mara"]
-    assert list(verdicts) == ["f-000000001-00"]
-
-
-def test_a_small_box_grows_with_its_surroundings_and_a_small_frame_is_marked() -> None:
-    small = seen(0, character="Mara", width=0.05, height=0.05)
-    tiny = seen(1, character="Mara", width_px=400, height_px=300, footage_id="g")
-    images, _ = curated([small, tiny], [0, 90])
-    assert [(image.side_px, image.enlarged) for image in images] == [(TRAINING_SIDE_PX, False), (300, True)]
-
-
-@given(
-    st.integers(64, 2000),
-    st.integers(64, 2000),
-    st.floats(0, 0.9),
-    st.floats(0, 0.9),
-    st.floats(0.01, 1),
-    st.floats(0, 1),
-)
-def test_a_picture_is_a_square_in_the_frame_of_512_px_at_least_or_marked(
-    width_px: int, height_px: int, left: float, top: float, size: float, padding: float
-) -> None:
-    one = seen(0, width_px=width_px, height_px=height_px, left=left, top=top, width=size, height=size)
-    image = curated_image(one.model_copy(update={"character": "Mara"}), [], padding, [])
-    assert 0 <= image.left_px <= width_px - image.side_px
-    assert 0 <= image.top_px <= height_px - image.side_px
-    assert image.enlarged == (image.side_px < TRAINING_SIDE_PX)
-    assert image.side_px >= min(TRAINING_SIDE_PX, width_px, height_px)
-
-
-def test_all_who_are_in_the_picture_are_named_whom_it_is_of_first() -> None:
-    mara = seen(0, character="Mara")
-    left = seen(0, crop_id="f-000000000-01", character="Tom", left=0.36, width=0.05)
-    right = seen(0, crop_id="f-000000000-02", character="Ann", left=0.58, width=0.03)
-    far = seen(0, crop_id="f-000000000-03", character="Zoe", left=0.9, width=0.05)
-    images, _ = curated([right, far, mara, left], [0, 40, 80, 120])
-    assert next(image for image in images if image.character == "Mara").in_picture == ("Mara", "Tom", "Ann")
-
-
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(["", "Mara", "Tom"]), st.integers(0, 3), st.integers(0, 170), st.integers(1, 50)
-        ),
-        max_size=10,
-    ),
-    st.integers(1, 4),
-    st.integers(),
-)
-def test_curation_does_not_depend_on_the_order_of_sightings(
-    crowd: list[tuple[str, int, int, int]], budget: int, seed: int
-) -> None:
-    sightings = [
-        seen(number, character=name, shot=shot, sharpness=float(sharp))
-        for number, (name, shot, _, sharp) in enumerate(crowd)
-    ]
-    degrees = [float(degree) for _, _, degree, _ in crowd]
-    assume(sightings)
-    rows = list(range(len(sightings)))
-    random.Random(seed).shuffle(rows)
-    images, verdicts = curated(sightings, degrees, threshold=0.9, budget=budget)
-    again, verdicts_again = curated(
-        [sightings[r] for r in rows], [degrees[r] for r in rows], threshold=0.9, budget=budget
-    )
-    assert again == images
-    assert verdicts_again == verdicts
-    assert set(verdicts) == {one.crop_id for one in sightings if one.character}
-    assert all(count <= budget for count in Counter(image.character for image in images).values())

@@ -255,12 +255,12 @@ def test_the_same_run_again_pays_nothing_and_writes_the_same_dataset() -> None:
 def test_another_threshold_pays_for_new_captions_alone() -> None:
     one = world()
     first = one.run(REQUEST)
-    curated = {image.crop_id for image in _curated(one, first.run_id)}
+    curated = {(image.crop_id, image.cut) for image in _curated(one, first.run_id)}
     paid = one.paid
     one.store.put("projects/p/project.yaml", PROJECT.replace("0.995", "0.99999").encode(), "application/yaml")
     second = one.run(REQUEST, number=2)
-    more = {image.crop_id for image in _curated(one, second.run_id)}
-    assert more > curated
+    more = {(image.crop_id, image.cut) for image in _curated(one, second.run_id)}
+    assert len(more) > len(curated)
     assert one.paid == (paid[0], paid[1], paid[2] + len(more - curated))
     one.store.put("projects/p/project.yaml", PROJECT.encode(), "application/yaml")
     paid = one.paid

@@ -2,19 +2,21 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import Field
 
-from storycast.boxes import share_inside
-from storycast.cuts import TRAINING_SIDE_PX, Cut, framing, plan_cut
+from storycast.cuts import TRAINING_SIDE_PX, Cut
 from storycast.duplicates import find_duplicates
 from storycast.embeddings import Vectors
 from storycast.footage import Record
+from storycast.frames import TextBox
+from storycast.quality_floor import below_floor
+from storycast.selection import Candidate, Rules, select
+from storycast.selection_summary import SelectionSummary, summarise
 from storycast.sightings import Sighting
-
-IN_PICTURE_SHARE = 0.5
-"""A character is in a picture when this share of its box is."""
+from storycast.views import TEXT_SHARE, View, planned_view, views
 
 
 class CuratedImage(Record):
@@ -53,74 +55,84 @@ class Verdict(Record):
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Curation:
+    """What became of the sightings."""
+
+    images: list[CuratedImage]
+    """The dataset's pictures, by character and time."""
+    verdicts: list[Verdict]
+    """One on each sighting that has a name."""
+    summary: SelectionSummary
+
+
 def curate(
     sightings: Sequence[Sighting],
     vectors: Vectors,
     *,
     threshold: float,
-    images_per_character: int,
+    rules: Rules,
     padding: float,
-) -> tuple[list[CuratedImage], list[Verdict]]:
+    texts: Mapping[str, Sequence[TextBox]],
+) -> Curation:
     """Choose the dataset's pictures from named sightings.
 
-    Near-duplicates go first, over the whole film, best first. Of the rest, each character gets up to its
-    budget, shot by shot in turn, so that no scene dominates.
+    What is below the quality floor or has burnt-in text goes first, so that nothing is dropped as a duplicate
+    of it. Then near-duplicates, over the whole footage, best first. Of the rest, the selection takes up to the
+    budget.
 
     Args:
         sightings: Named and unnamed, in any order; the result does not depend on it.
         vectors: Their embeddings.
         threshold: Cosine from which two pictures are duplicates.
-        images_per_character: The budget.
+        rules: Of the selection.
         padding: Share of the box's longer side that is added round it.
-
-    Returns:
-        The chosen pictures, by character and time, and a verdict on each sighting that has a name.
+        texts: Burnt-in text, by the frame's id.
     """
     named = [index for index, one in enumerate(sightings) if one.character]
     order = sorted(named, key=lambda index: (-sightings[index].quality, sightings[index].crop_id))
-    dropped = find_duplicates(vectors, order, threshold)
-    twins: dict[int, list[str]] = defaultdict(list)
-    verdicts = []
-    for duplicate in dropped:
-        twins[duplicate.kept].append(sightings[duplicate.dropped].crop_id)
-        verdicts.append(
-            Verdict(
-                crop_id=sightings[duplicate.dropped].crop_id,
-                outcome="duplicate",
-                reason=f"cosine {duplicate.cosine:.3f} with {sightings[duplicate.kept].crop_id}, "
-                f"threshold {threshold:.3f}",
-            )
-        )
-    gone = {duplicate.dropped for duplicate in dropped}
-    by_character: dict[str, list[int]] = defaultdict(list)
-    for index in order:
-        if index not in gone:
-            by_character[sightings[index].character].append(index)
     shown = named_by_frame(sightings)
+    outcomes: dict[int, tuple[str, str]] = {}
+    below = below_floor([sightings[index] for index in order])
+    usable: dict[int, tuple[View, ...]] = {}
+    for index in order:
+        one = sightings[index]
+        if one.crop_id in below:
+            outcomes[index] = "below_quality", below[one.crop_id]
+            continue
+        squares = views(one, shown[one.frame_id], padding, texts.get(one.frame_id, ()))
+        usable[index] = tuple(view for view in squares if view.text_share <= TEXT_SHARE)
+        if not usable[index]:
+            least = min(view.text_share for view in squares)
+            outcomes[index] = (
+                "burnt_in_text",
+                f"text covers {least:.0%} of the picture, of {TEXT_SHARE:.0%} at most",
+            )
+    left = [index for index in order if index not in outcomes]
+    twins: dict[int, list[str]] = defaultdict(list)
+    for duplicate in find_duplicates(vectors, left, threshold):
+        twins[duplicate.kept].append(sightings[duplicate.dropped].crop_id)
+        outcomes[duplicate.dropped] = (
+            "duplicate",
+            f"cosine {duplicate.cosine:.3f} with {sightings[duplicate.kept].crop_id}, threshold {threshold:.3f}",
+        )
+    candidates = [Candidate(index, sightings[index], usable[index]) for index in left if index not in outcomes]
+    chosen = select(candidates, vectors, rules)
     images = []
-    for character, indices in sorted(by_character.items()):
-        chosen = set(_in_turn(indices, sightings, images_per_character))
-        for index in indices:
-            one = sightings[index]
-            if index in chosen:
-                images.append(curated_image(one, shown[one.frame_id], padding, twins[index]))
-                verdicts.append(Verdict(crop_id=one.crop_id, outcome="curated", reason="chosen"))
-            else:
-                reason = f"{character} has its {images_per_character} pictures without it"
-                verdicts.append(Verdict(crop_id=one.crop_id, outcome="not_selected", reason=reason))
+    for of_one in chosen.values():
+        outcomes |= of_one.left_out
+        for index, view in of_one.views.items():
+            outcomes[index] = "curated", "chosen"
+            images.append(image_of(sightings[index], view, twins[index]))
     images.sort(key=lambda image: (image.character, image.footage_id, image.time_ms, image.crop_id))
-    return images, verdicts
-
-
-def _in_turn(indices: Sequence[int], sightings: Sequence[Sighting], budget: int) -> list[int]:
-    """Return up to ``budget`` indices, the best of each shot first, then the second best of each."""
-    seen: Counter[tuple[str, int]] = Counter()
-    turns = []
-    for rank, index in enumerate(indices):
-        shot = (sightings[index].footage_id, sightings[index].shot)
-        turns.append((seen[shot], rank, index))
-        seen[shot] += 1
-    return [index for _, _, index in sorted(turns)[:budget]]
+    verdicts = [
+        Verdict(crop_id=sightings[index].crop_id, outcome=outcomes[index][0], reason=outcomes[index][1])
+        for index in order
+    ]
+    told = Counter((sightings[index].character, outcome) for index, (outcome, _) in outcomes.items())
+    cast = sorted({sightings[index].character for index in named})
+    summary = summarise(cast, chosen, {index: sightings[index] for index in named}, told, rules)
+    return Curation(images, verdicts, summary)
 
 
 def named_by_frame(sightings: Sequence[Sighting]) -> Mapping[str, list[Sighting]]:
@@ -135,7 +147,7 @@ def named_by_frame(sightings: Sequence[Sighting]) -> Mapping[str, list[Sighting]
 def curated_image(
     one: Sighting, shown: Sequence[Sighting], padding: float, duplicates: Sequence[str]
 ) -> CuratedImage:
-    """Return the picture of the dataset that a sighting makes.
+    """Return the picture that a sighting makes in the square that the project's padding plans.
 
     Args:
         one: The sighting.
@@ -143,16 +155,11 @@ def curated_image(
         padding: Share of the box's longer side that is added round it.
         duplicates: Crop ids that were dropped for it.
     """
-    cut = plan_cut(one.box, one.width_px, one.height_px, padding=padding, least_side_px=TRAINING_SIDE_PX)
-    square = cut.box(one.width_px, one.height_px)
-    others = sorted(
-        (
-            other
-            for other in shown
-            if other.crop_id != one.crop_id and share_inside(other.box, square) >= IN_PICTURE_SHARE
-        ),
-        key=lambda other: (other.box.left, other.character),
-    )
+    return image_of(one, planned_view(one, shown, padding), duplicates)
+
+
+def image_of(one: Sighting, view: View, duplicates: Sequence[str]) -> CuratedImage:
+    """Return the picture that a sighting makes in one of its squares."""
     return CuratedImage(
         crop_id=one.crop_id,
         character=one.character,
@@ -161,12 +168,12 @@ def curated_image(
         footage_id=one.footage_id,
         time_ms=one.time_ms,
         shot=one.shot,
-        left_px=cut.left_px,
-        top_px=cut.top_px,
-        side_px=cut.side_px,
-        in_picture=(one.character, *(other.character for other in others)),
-        framing=framing(one.box, cut, one.height_px),
-        enlarged=cut.side_px < TRAINING_SIDE_PX,
+        left_px=view.cut.left_px,
+        top_px=view.cut.top_px,
+        side_px=view.cut.side_px,
+        in_picture=view.in_picture,
+        framing=view.framing,
+        enlarged=view.cut.side_px < TRAINING_SIDE_PX,
         score=one.score,
         duplicates=tuple(sorted(duplicates)),
     )

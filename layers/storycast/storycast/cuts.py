@@ -7,6 +7,11 @@ from storycast.boxes import Box
 TRAINING_SIDE_PX = 512
 """The least side that training takes; smaller cuts are grown with real surroundings, then enlarged."""
 
+CLOSE_UP_FROM = 0.95
+"""Of the cut's height that a character fills in a close-up, at least."""
+FULL_BELOW = 0.6
+"""Of the cut's height below which the character is shown with its surroundings."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cut:
@@ -65,6 +70,6 @@ def framing(box: Box, cut: Cut, height_px: int) -> str:
     which a box alone does not tell, so this is the nearest that holds for any body.
     """
     share = box.clipped().height * height_px / cut.side_px
-    if share >= 0.95:
+    if share >= CLOSE_UP_FROM:
         return "close-up"
-    return "medium" if share >= 0.6 else "full"
+    return "medium" if share >= FULL_BELOW else "full"

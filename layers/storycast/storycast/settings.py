@@ -193,7 +193,10 @@ class Selection(_Strict):
     """How many pictures are kept, and of what kind."""
 
     images_per_character: Annotated[int, Field(ge=1, le=1000)] = 30
+    per_shot: Annotated[int, Field(ge=1, le=1000)] | Literal["auto"] = "auto"
+    """Pictures of a character that one shot gives at most; ``auto``: a fifth of its budget, and at least 2."""
     pairs_share: Share = 0.12
+    """Of the dataset's pictures that show several of the cast."""
 
 
 class Captions(_Strict):

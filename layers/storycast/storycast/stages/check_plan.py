@@ -142,9 +142,7 @@ def _living(facts: ModelFacts, now: datetime) -> ModelUsed:
 
 
 def _warnings(settings: Settings) -> list[str]:
-    is_idle = settings.selection.pairs_share != Settings().selection.pairs_share
-    without_effect = ["selection.pairs_share has no effect in this release"] if is_idle else []
-    return without_effect + [
+    return [
         f"{character.name} has neither references, labels nor clusters, so no picture can be named so"
         for character in settings.characters
         if not (character.references or character.labels or character.clusters)

@@ -16,11 +16,12 @@ from storycast.curation import CuratedImage, Verdict, curate
 from storycast.embeddings import Calibration, Vectors, calibrate
 from storycast.estimate import captions_usd
 from storycast.fingerprint import canonical_json
-from storycast.frames import from_json_lines, to_json_lines
+from storycast.frames import KeptFrame, from_json_lines, to_json_lines
 from storycast.ledger import Entry, record_entries
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
 from storycast.runs import Run, change_run
+from storycast.selection import Rules
 from storycast.sightings import Sighting, neighbour_and_stranger_cosines
 from storycast.stages.caption_images import caption_key, prompt_of
 
@@ -44,13 +45,17 @@ def curate_dataset(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[
         io.BytesIO(store.get(keys.run_file(plan.run_id, "embeddings.npy"))), allow_pickle=False
     )
     calibration = _threshold(plan, sightings, vectors)
-    images, verdicts = curate(
+    frames = from_json_lines(store.get(keys.run_file(plan.run_id, "frames.jsonl")), KeptFrame)
+    asked = plan.settings.selection
+    curation = curate(
         sightings,
         vectors,
         threshold=calibration.threshold,
-        images_per_character=plan.settings.selection.images_per_character,
+        rules=Rules(asked.images_per_character, asked.per_shot, asked.pairs_share),
         padding=plan.settings.crop.padding,
+        texts={frame.frame_id: frame.texts for frame in frames if frame.texts},
     )
+    images, verdicts, summary = curation.images, curation.verdicts, curation.summary
     curated_key = keys.run_file(plan.run_id, "curated.jsonl")
     store.put(curated_key, to_json_lines(images), "application/jsonl")
     per_character = Counter(image.character for image in images)
@@ -62,6 +67,7 @@ def curate_dataset(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[
         "framing": dict(sorted(Counter(image.framing for image in images).items())),
         "with_several_characters": sum(len(image.in_picture) > 1 for image in images),
         "outcomes": dict(sorted(Counter(verdict.outcome for verdict in verdicts).items())),
+        "selection": summary.model_dump(mode="json"),
     }
     content = canonical_json(report).encode() + b"\n"
     store.put(keys.run_file(plan.run_id, "curation.json"), content, "application/json")
@@ -70,9 +76,8 @@ def curate_dataset(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[
     duplicates = sum(verdict.outcome == "duplicate" for verdict in verdicts)
 
     def curated_in(run: Run) -> Run:
-        return run.with_counts(duplicates=duplicates, curated=len(images)).with_chosen(
-            duplicates_threshold=calibration.threshold, threshold_source=calibration.source
-        )
+        counted = run.with_counts(duplicates=duplicates, curated=len(images)).with_warnings(*summary.warnings())
+        return counted.with_chosen(duplicates_threshold=calibration.threshold, threshold_source=calibration.source)
 
     run = change_run(store, plan.run_id, curated_in)
     _refuse_over_budget(plan, run, images, spent_usd(run, (), now), store)
