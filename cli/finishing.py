@@ -10,10 +10,17 @@ from cli.reviewing import NotInReviewError, tell_end, waiting_run
 from cli.screen import Screen
 from cli.target import TargetChoice
 from storycast.approval import Approval, approve
+from storycast.caption_lint.findings import rules_of
+from storycast.caption_lint.linting import acknowledge_options
+from storycast.decisions import State
 from storycast.manifest import problems
 from storycast.prices import usd
 from storycast.review import Review, TrainingAhead
 from storycast.review_desk import ReviewClosedError
+from storycast.review_lint import lint_review
+
+MOST_FINDINGS = 5
+"""Of the caption lint, that are told one by one."""
 
 
 def finish(run_id: str | None, choice: TargetChoice, screen: Screen, *, who: str | None, yes: bool) -> int:
@@ -39,6 +46,8 @@ def finish(run_id: str | None, choice: TargetChoice, screen: Screen, *, who: str
         approval = approve(review, desk.state())
         for line in lines_of(review, approval):
             screen.say(line)
+        for line in lines_of_lint(review, desk.state()):
+            screen.warn(line)
         why = "Finishing closes the review for everybody, and the run goes on with what is approved."
         if not agreed(f"Finish the review of {waiting.run_id} as {me}?", why, screen, yes=yes):
             screen.say("The review is still open.")
@@ -70,6 +79,20 @@ def lines_of(review: Review, approval: Approval) -> Iterator[str]:
         yield f"Nothing is trained on it: {'; '.join(too_few)}."
     else:
         yield from _training(review.training)
+
+
+def lines_of_lint(review: Review, state: State) -> Iterator[str]:
+    """Yield what of the captions stands against a training of what is kept."""
+    blocking = lint_review(review, state, with_open=False).blocking(review.acknowledged)
+    for one in blocking[:MOST_FINDINGS]:
+        yield f"Captions, {one.rule}: {one.message} {one.suggestion}"
+    if len(blocking) > MOST_FINDINGS:
+        yield f"Captions: and {len(blocking) - MOST_FINDINGS} more findings; the page has them all."
+    if blocking:
+        yield (
+            "A training is refused for these captions, before it is billed. Mend them, tick them on the page, "
+            f"or train later: storycast train {review.run_id} {acknowledge_options(rules_of(blocking))}"
+        )
 
 
 def _training(ahead: TrainingAhead) -> Iterator[str]:

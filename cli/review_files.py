@@ -144,7 +144,7 @@ def _conflicts(taken: Taken, who: str, review: Review) -> Iterator[str]:
 def _subject(one: Conflict, review: Review) -> str:
     kind, _, key = one.change.subject.partition(":")
     if kind != "picture":
-        return f"character {key}"
+        return f"caption lint, {key}" if kind == "lint" else f"character {key}"
     shown = review.by_crop[key]
     return f"picture {key} ({shown.image.character}, {clock(shown.image.time_ms / 1000)} of {shown.footage})"
 

@@ -23,6 +23,7 @@ from storycast.errors import RetryableError
 from storycast.footage import Record
 from storycast.review import ChangeRefusedError, Review
 from storycast.review_desk import ReviewClosedError, ReviewDesk
+from storycast.review_lint import lint_review
 
 Explain = Callable[[Exception], tuple[int, str] | None]
 """Gives status and message for an error of what lies behind the desk; None where nobody foresaw it."""
@@ -72,6 +73,7 @@ def make_app(
             Route("/api/decisions", api.answered(api.decisions), methods=["GET"]),
             Route("/api/decisions", api.answered(api.decide), methods=["POST"]),
             Route("/api/finish", api.answered(api.finish), methods=["POST"]),
+            Route("/api/lint", api.answered(api.lint), methods=["GET"]),
             Route("/pictures/{crop_id}/thumb", shelf.thumb, methods=["GET"]),
             Route("/pictures/{crop_id}/full", shelf.full, methods=["GET"]),
             Route("/", _file, methods=["GET"]),
@@ -86,6 +88,7 @@ class _Api:
 
     def __init__(self, desk: ReviewDesk, review: Review, me: str, explain: Explain) -> None:
         self._desk = desk
+        self._review = review
         self._me = me
         self._explain = explain
         # It never changes, and a thousand pictures take a while to write.
@@ -137,6 +140,11 @@ class _Api:
         except ReviewClosedError as closed:
             return self._closed(closed, posted.after)
         return JSONResponse(self._news(posted.after))
+
+    def lint(self, request: Request, _body: bytes) -> Response:
+        """Give what the caption lint says of the captions as they are now: all that may be kept, or is."""
+        found = lint_review(self._review, self._desk.state(), with_open=request.query_params.get("of") != "kept")
+        return Response(found.model_dump_json(), media_type="application/json")
 
     def _closed(self, closed: ReviewClosedError, after: int) -> Response:
         return JSONResponse({"message": str(closed), **self._news(after)}, 409)

@@ -37,6 +37,7 @@
       this.grid = new storycast.Grid(this, byId("tiles"));
       this.bulk = new storycast.BulkBar(this, byId("bulk"));
       this.single = new storycast.Single(this, byId("single-view"));
+      this.lint = new storycast.CaptionLint(this, byId("lint"));
       this.castList = new storycast.CastList(this, byId("cast-list"));
       this.filterBar = new storycast.FilterBar(this, byId("filters"));
       this.single.editor.start();
@@ -169,6 +170,7 @@
       const left = `${open.toLocaleString("en-US")} of ${count(all, "picture")} ${open === 1 ? "is" : "are"} open`;
       byId("remaining").textContent = open ? left : `All ${count(all, "picture")} decided`;
       this.castList.refresh();
+      this.lint.refresh();
       this.filterBar.refresh();
       this.refreshSaved();
     }
@@ -190,6 +192,13 @@
       this._refreshCounts();
       if (!this.isGrid) this.single.refresh();
       this.refreshStatus();
+    }
+
+    /** The caption lint has looked anew. */
+    lintChanged() {
+      this.grid.updateAll();
+      if (!this.isGrid) this.single.refresh();
+      this._refreshCounts();
     }
 
     refreshStatus() {

@@ -41,6 +41,11 @@
       return this._asked("api/finish", { id, after });
     }
 
+    /** What the caption lint says of all that may be kept, or of those that are: of "all" or "kept". */
+    lint(of) {
+      return this._asked(`api/lint?of=${of}`);
+    }
+
     thumb(cropId) {
       return `pictures/${encodeURIComponent(cropId)}/thumb`;
     }
@@ -118,6 +123,11 @@
         this._keep({ ...kept, decisions: [...kept.decisions, decision] });
       }
       return { ...(await this.news(after)), conflicts: [] };
+    }
+
+    /** Nothing looks anew at captions here: what the run found is in the review. */
+    async lint() {
+      return null;
     }
 
     thumb(cropId) {

@@ -11,6 +11,7 @@
     same: "Same caption as another",
     unsure: "The name is a guess",
     enlarged: "Enlarged",
+    lint: "Captions to look at",
     other: "Something else",
   };
 

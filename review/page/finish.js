@@ -13,6 +13,8 @@
     let problem = "";
     let isBusy = false;
     let finishId = null;
+    let lint = app.lint.found;
+    let version = -1;
     const opened = openDialog(
       app.backend.isBundle ? "Done?" : "Finish the review?",
       (dialog) => {
@@ -21,6 +23,17 @@
       },
       { kind: "finish", onclose },
     );
+
+    /** Ask what the captions of those that are kept come to, whenever that may have changed. */
+    async function look() {
+      if (version === app.state.version || app.desk.unsavedCount) return;
+      version = app.state.version;
+      const asked = version;
+      const found = await app.lint.ofKept();
+      if (asked !== version || !opened.dialog.open) return;
+      lint = found;
+      opened.refresh();
+    }
 
     async function finish() {
       isBusy = true;
@@ -48,7 +61,8 @@
     function serverEnd(found, dialog) {
       const training = app.state.review.training;
       const waiting = app.desk.unsavedCount;
-      const trains = Boolean(training) && !found.shortfalls.length && !found.isTooSmall && found.kept > 0;
+      const isEnough = Boolean(training) && !found.shortfalls.length && !found.isTooSmall && found.kept > 0;
+      const trains = isEnough && !app.lint.blocks(lint);
       const price = trains && isCharged(training) ? `, ${range(training)}` : "";
       const label = trains ? `Finish and train${price}` : "Finish the review";
       const yes = button(isBusy ? "Finishing …" : label, {
@@ -59,7 +73,8 @@
       return [
         ...whatItComesTo(app, found),
         openOnes(app, found, dialog),
-        whatFollows(app, found, trains),
+        found.kept ? app.lint.ticks(lint, isEnough) : null,
+        isEnough && !trains ? refused() : whatFollows(app, found, trains),
         waiting
           ? make(
               "p",
@@ -76,7 +91,22 @@
         ),
       ];
     }
-    return opened;
+    look();
+    return {
+      ...opened,
+      refresh() {
+        opened.refresh();
+        look();
+      },
+    };
+  }
+
+  function refused() {
+    return make(
+      "p",
+      { class: "notice warn" },
+      "No training starts as it is: the run ends with its dataset, with an error that says why. It can be trained on later.",
+    );
   }
 
   /** Where stand-ins answer nobody is charged; what AWS would charge is told all the same. */

@@ -8,6 +8,16 @@
   const KEPT = "kept";
   const DROPPED = "dropped";
   const IN_CAST = "cast";
+  const RULES = [
+    "repeated_fragment",
+    "repeated_traits",
+    "kind_words",
+    "near_identical",
+    "missing_names",
+    "wrong_cast",
+    "unusable_caption",
+    "caption_length",
+  ];
 
   const pictureSubject = (id) => `picture:${id}`;
   const characterSubject = (name) => `character:${name}`;
@@ -43,6 +53,8 @@
       for (const member of review.characters) {
         this._start(characterSubject(member.name), { name: member.name, standing: IN_CAST });
       }
+      for (const rule of RULES) this._start(`lint:${rule}`, { acknowledged: "no" });
+      this._lintFlags = new Map();
     }
 
     _start(subject, fields) {
@@ -261,12 +273,23 @@
       return flags;
     }
 
+    /** Id of the picture for which a crop stands by now; undefined where it stands for none. */
+    idOf(cropId) {
+      return this._once("ids", () => new Map(this.pictures.map(({ id }) => [this.look(id).image.crop_id, id]))).get(cropId);
+    }
+
+    /** Take over what the caption lint says of pictures: Map id -> flags. */
+    setLintFlags(flags) {
+      this._lintFlags = flags;
+    }
+
     /** What stands out in a picture: [{kind, text}]. */
     flags(id) {
       const look = this.look(id);
+      const flags = look.state === DROPPED ? look.flags : [...look.flags, ...(this._lintFlags.get(id) || [])];
       const same = look.state === DROPPED ? 1 : this._said.get(look.caption.toLowerCase());
-      if (same < 2) return look.flags;
-      return [...look.flags, { kind: "same", text: `${same} pictures have this caption, word for word.` }];
+      if (same < 2) return flags;
+      return [...flags, { kind: "same", text: `${same} pictures have this caption, word for word.` }];
     }
 
     /** How many pictures that are not dropped say the same, by caption. */
@@ -297,5 +320,5 @@
     return "other";
   }
 
-  Object.assign(storycast, { ReviewState, characterSubject, pictureSubject, OPEN, KEPT, DROPPED, IN_CAST });
+  Object.assign(storycast, { RULES, ReviewState, characterSubject, pictureSubject, OPEN, KEPT, DROPPED, IN_CAST });
 })((window.Storycast = window.Storycast || {}));

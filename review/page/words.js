@@ -24,8 +24,23 @@
     merge: "merge",
     drop_character: "dropping",
     restore_character: "restoring",
+    acknowledge: "word on captions",
     undo: "undo",
   };
+
+  const RULE_WORDS = {
+    repeated_fragment: "The same words in nearly all captions",
+    repeated_traits: "Standard looks repeated",
+    kind_words: "What somebody is, beside the name",
+    near_identical: "Captions that are nearly the same",
+    missing_names: "Names missing or misspelled",
+    wrong_cast: "Others named than are in the picture",
+    unusable_caption: "What is no caption",
+    caption_length: "Other lengths than asked for",
+  };
+
+  /** What a rule of the caption lint is about. */
+  const ruleWords = (rule) => RULE_WORDS[rule] || rule;
 
   class Words {
     constructor(state, me) {
@@ -45,6 +60,7 @@
     /** What a change is about: picture 3 and whom it is of, or a character. */
     subject(subject) {
       const [kind, key] = split(subject);
+      if (kind === "lint") return [ruleWords(key)];
       if (kind === "character") return [said(this._state.names.get(key) || key)];
       if (!this._state.has(key)) return ["a picture"];
       return sentence`picture ${String(this._state.numberOf(key))} (${said(this._state.look(key).name)})`;
@@ -53,6 +69,7 @@
     /** The value of a field, as people say it. */
     value(change, text) {
       if (change.field === "verdict") return VERDICTS[text] || said(text);
+      if (change.field === "acknowledged") return text === "yes" ? "may stay" : "stands against a training";
       if (change.field === "standing") return STANDINGS[text] || said(text);
       if (change.field === "character") return said(this._state.names.get(text) || text);
       if (change.field === "shown")
@@ -79,6 +96,11 @@
             : ["merged two characters"];
         case "drop_character":
           return first ? sentence`dropped ${this.subject(first.subject)} from the cast` : ["dropped a character"];
+        case "acknowledge":
+          if (!first) return ["said a word on the captions"];
+          return first.after === "yes"
+            ? sentence`let this stay: “${this.subject(first.subject)}”`
+            : sentence`no longer lets this stay: “${this.subject(first.subject)}”`;
         case "restore_character":
           return first
             ? sentence`took ${this.subject(first.subject)} back into the cast`
@@ -124,6 +146,7 @@
       if (one.field === "caption") return sentence`${who} wrote for ${what}${at}: “${said(one.now)}”`;
       if (one.field === "character") return sentence`${who} moved ${what} to ${this.value(one, one.now)}${at}`;
       if (one.field === "shown") return sentence`${who} chose ${this.value(one, one.now)} for ${what}${at}`;
+      if (one.field === "acknowledged") return sentence`${who} said of “${what}”${at}: ${this.value(one, one.now)}`;
       if (one.field === "name") return sentence`${who} named ${said(split(one.subject)[1])} ${said(one.now)}${at}`;
       const standing = one.now === storycast.DROPPED ? "dropped" : "restored";
       return sentence`${who} ${standing} ${what}${at}`;
@@ -136,5 +159,5 @@
     return [subject.slice(0, at), subject.slice(at + 1)];
   }
 
-  storycast.Words = Words;
+  Object.assign(storycast, { Words, ruleWords });
 })((window.Storycast = window.Storycast || {}));

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 
 from storycast import keys
 from storycast.caption_faults import flag
+from storycast.caption_lint.findings import RULES, Rule
 from storycast.curation import CuratedImage
 from storycast.dataset import file_name
 from storycast.decisions import Change, Decision, SequenceTakenError, What
@@ -163,6 +164,7 @@ def made_review(
     budget: int = 30,
     run_id: str = RUN,
     footage: str = "big film.mp4",
+    acknowledged: Sequence[Rule] = RULES,
 ) -> Review:
     """Return a review of ``count`` pictures, some of each kind that a review has.
 
@@ -180,6 +182,7 @@ def made_review(
         budget: ``images_per_character``.
         run_id: Its run.
         footage: Name of the film.
+        acknowledged: Rules of the caption lint whose findings may stay: these captions are no good ones.
     """
     pictures = [_made_picture(number, names, captions, footage, carried or {}) for number in range(count)]
     pictures.sort(key=lambda one: (one.image.character, one.image.time_ms))
@@ -195,6 +198,7 @@ def made_review(
         pictures=tuple(pictures),
         made_by=("Rekognition labels: model 3.0", STAND_IN),
         training=training,
+        acknowledged=tuple(acknowledged),
     )
 
 

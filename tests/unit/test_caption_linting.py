@@ -130,7 +130,7 @@ def test_a_manifest_of_ones_own_is_linted_by_what_it_holds() -> None:
         for number, text in enumerate(["at sea", "on a hill", "asleep", "with a lamp", "in snow", "by a well"])
     ]
     account.store.put("datasets/mine.jsonl", "\n".join(lines).encode(), "x")
-    asked = {"run_id": "mine", "manifest_key": "datasets/mine.jsonl", "budget_usd": 5000}
+    asked: dict[str, Any] = {"run_id": "mine", "manifest_key": "datasets/mine.jsonl", "budget_usd": 5000}
     told = refused(account, **asked, training={"target": "bedrock"})
     assert "6 of 6 captions hold 'a photo of mara'" in told
     assert "Mend the captions in datasets/mine.jsonl" in told

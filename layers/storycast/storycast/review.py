@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from storycast import keys
-from storycast.caption_lint.findings import RULES, Lint
+from storycast.caption_lint.findings import RULES, Lint, Rule
 from storycast.curation import CuratedImage
 from storycast.decisions import (
     ACKNOWLEDGED,
@@ -139,6 +139,8 @@ class Review(Record):
     training: TrainingAhead | None = None
     lint: Lint | None = None
     """What the caption lint says of the captions as the run made them; None in reviews of before."""
+    acknowledged: tuple[Rule, ...] = ()
+    """Rules of the caption lint whose findings may stay, as the project says."""
 
     @cached_property
     def initial(self) -> dict[tuple[str, str], str]:

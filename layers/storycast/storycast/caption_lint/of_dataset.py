@@ -2,12 +2,25 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from storycast.caption_lint.findings import Acknowledged, Lint, LintedCaption
 from storycast.caption_lint.linting import lint, refuse_bad_captions
 from storycast.dataset import DatasetImage
 from storycast.manifest import ManifestRecord
-from storycast.settings import Character, Settings
+from storycast.settings import Settings
+
+
+class Described(Protocol):
+    """A character with its description, in a project or a review."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def description(self) -> str:
+        """What is said of its looks; empty where nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +113,11 @@ def captions_of_manifest(
     return list(captions.values())
 
 
-def descriptions_of(characters: Sequence[Character], names: Mapping[str, str]) -> dict[str, str]:
-    """Return what the project says of its characters' looks.
+def descriptions_of(characters: Iterable[Described], names: Mapping[str, str]) -> dict[str, str]:
+    """Return what a project says of its characters' looks.
 
     Args:
-        characters: The project's.
+        characters: The project's, or a review's.
         names: What a review calls those that it renamed or merged; merged ones have the looks of each.
     """
     descriptions: dict[str, str] = {}

@@ -97,6 +97,7 @@ def prepare_review(plan: RunPlan, *, store: ObjectStore, log: ReviewLog, now: da
         made_by=tuple(made_by(run)),
         training=_training(plan, run),
         lint=read_record(store, keys.run_file(plan.run_id, keys.LINT), Lint),
+        acknowledged=settings.captions.acknowledge,
     )
     write_review(store, review)
     deadline = now + timedelta(hours=settings.review.timeout_hours)
