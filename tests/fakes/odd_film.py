@@ -152,3 +152,37 @@ def boxes(mp4: bytes) -> list[tuple[bytes, int, int]]:
 def without_box(content: bytes, kind: bytes) -> bytes:
     """Return an MP4 without one of its outermost boxes."""
     return b"".join(content[first:end] for found, first, end in boxes(content) if found != kind)
+
+
+def hdr(transfer: int) -> bytes:
+    """Return a film of BT.2020's colours with a transfer such as PQ's."""
+    colours = Colours(Colorspace.BT2020, False, transfer, ColorPrimaries.BT2020)
+    return OddFilm("libx265", pixels="yuv420p10le", colours=colours).of(frames_of(14))
+
+
+def transparent() -> bytes:
+    """Return a film that is half transparent."""
+    pictures = [np.dstack([one, np.full(one.shape[:2], 128, np.uint8)]) for one in frames_of(14)]
+    return OddFilm("prores_ks", "mov", "yuva444p10le", options={"profile": "4"}).of(pictures)
+
+
+def two_streams() -> bytes:
+    """Return a film of two streams, the second one larger."""
+    out = io.BytesIO()
+    recipe = OddFilm()
+    with av.open(out, "w", format="matroska") as muxer:
+        small, large = recipe.stream(muxer), recipe.stream(muxer)
+        for number, picture in enumerate(frames_of(14)):
+            muxer.mux(small.encode(recipe.frame(small, picture[:48, :80].copy(), number)))
+            muxer.mux(large.encode(recipe.frame(large, picture, number)))
+        muxer.mux(small.encode())
+        muxer.mux(large.encode())
+    return out.getvalue()
+
+
+def encrypted() -> bytes:
+    """Return a film that wants a key."""
+    key = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "76a6c65c5ea762046bd749a2e632ccbb"}
+    return OddFilm(container_options=key | {"encryption_kid": "a7e61c373e219033c21091fa607bf3b8"}).of(
+        frames_of(24)
+    )

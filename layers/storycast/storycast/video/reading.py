@@ -27,6 +27,11 @@ MOST_ERRORS = 1500
 MOST_UNREFRESHED = 300
 """After damage, frames up to the next keyframe may be smeared, and are left out; so many at most, since some
 encoders refresh a film without a keyframe."""
+WITHOUT_NUMBERS = frozenset({"mpegts", "mpeg"})
+"""Formats in which a packet may be lost without a trace: only the rhythm of a film that has one tells."""
+STEADY_FRAMES, STEADY_MS, GAP_MS = 24, 92.0, 200.0
+"""After so many frames at most so far apart, a gap of this length is a loss. Frames that are passed over leave
+shorter ones."""
 BACK_MS = 1000
 """Times that go back by more than this begin anew: two recordings in one file."""
 
@@ -133,20 +138,25 @@ def _timed(
     origin = origin_ms(stream)
     step_ms = 1000 / usual_rate(stream)
     ends_ms = before_ms = None
-    unrefreshed = 0
+    unrefreshed = steady = 0
     is_broken = False
+    tells_gaps = container.format.name in WITHOUT_NUMBERS
     for frame in _decoded(container, stream, damage, passes_over):
         if frame is None or frame.is_corrupt:
             is_broken, unrefreshed = True, 0
-            continue
-        if is_broken and not frame.key_frame and unrefreshed < MOST_UNREFRESHED:
-            unrefreshed += 1
             continue
         if frame.time is not None:
             time_ms = round(frame.time * 1000) - origin
         else:
             time_ms = 0 if before_ms is None else round(before_ms + step_ms)
-        if before_ms is not None and time_ms < before_ms - BACK_MS:
+        gap_ms = 0 if before_ms is None else time_ms - before_ms
+        if tells_gaps and not is_broken:
+            is_broken, unrefreshed = steady >= STEADY_FRAMES and gap_ms > GAP_MS, 0
+            steady = steady + 1 if gap_ms <= STEADY_MS else 0
+        if is_broken and not frame.key_frame and unrefreshed < MOST_UNREFRESHED:
+            unrefreshed += 1
+            continue
+        if before_ms is not None and gap_ms < -BACK_MS:
             damage.ended = (
                 f"its times go back from {before_ms / 1000:.1f} s to {time_ms / 1000:.1f} s: what follows was not "
                 "used. It is more than one recording; give each as a file of its own"
