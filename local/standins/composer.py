@@ -116,7 +116,7 @@ def _patterns(facts: PictureFacts, subject: str, count: int) -> list[list[Slot]]
 def _opening(facts: PictureFacts, subject: str, several: bool) -> Slot:
     """Several ways to say how large somebody is, so that no three words stand in most captions of one size."""
     are, fill = ("are", "fill") if several else ("is", "fills")
-    part = f"about {facts.share_percent} percent of the picture"
+    part = f"about {facts.share_percent} percent of the view"
     if facts.shot == "full figure":
         ways = (
             "in full figure",

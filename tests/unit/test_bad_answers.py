@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from storycast import keys
 from storycast.caption_answers import FAULTS, CaptionRefusedError, Question, better, read, read_answer
+from storycast.caption_faults import Fault
 from storycast.captions import Caption, CaptionAnswer
 from storycast.cast import Cast, CastMember
 from storycast.curation import CuratedImage
@@ -267,12 +268,11 @@ ANSWERS = st.one_of(
 def test_reading_raises_its_own_error_alone_and_returns_what_stands_in_the_answer(
     text: str, stop_reason: str
 ) -> None:
+    fault: Fault | None = None
     try:
         caption = read_answer(text, stop_reason)
     except CaptionRefusedError as error:
         fault = error.fault
-    else:
-        fault = None
     if fault:
         assert fault.kind in FAULTS
         assert fault.said

@@ -7,9 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storycast.caption_prompt import repair_request, write_prompt
+from storycast.caption_template import MAX_TOKENS
+from storycast.cast import Cast, CastMember
 from storycast.costs import costs
 from storycast.estimate import (
     JOB_STOP_HOURS,
+    REPAIRED_SHARE,
     WIDEST,
     Estimate,
     Range,
@@ -26,9 +30,11 @@ from storycast.estimate import (
     training_most_usd,
     training_usd,
 )
+from storycast.prices import price_table
 from storycast.runs import ModelUsed, Run
 from storycast.settings import Settings
 from tests.fakes.workflow import NOW
+from tests.unit.test_captions import image
 
 CAST = [{"name": name, "references": [f"cast/{name}/*"]} for name in ("Mara", "Tom", "Ida", "Bo")]
 TRAINED = {
@@ -113,6 +119,48 @@ def test_what_runs_did_cost_lies_within(changes: dict[str, Any], duration_ms: in
         },
     )
     assert expected.total.low <= costs(run, (), NOW).total_usd <= expected.total.high
+
+
+@pytest.mark.parametrize("repaired_share", [0.0, 0.1, REPAIRED_SHARE])
+def test_captions_cost_what_is_expected_with_as_many_repairs_as_are_reckoned_with(repaired_share: float) -> None:
+    asked = settings(characters=CAST)
+    expected = stage(estimate(asked, [40_000]), "caption_images")
+    price = price_table().price
+    read = 22 * (1_780 + repaired_share * (1_780 + 120))
+    written = 22 * (1 + repaired_share) * 45
+    usd = (
+        read * price("input_token", asked.captions.model).usd
+        + written * price("output_token", asked.captions.model).usd
+    )
+    assert expected.low <= usd <= expected.high <= 3 * expected.low + 1e-9
+
+
+@pytest.mark.parametrize("own", [None, "{in_picture} {words} {cast} " + "背景" * 2_000])
+def test_no_caption_costs_more_than_the_bound_before_captioning(own: str | None) -> None:
+    """The worst of it: a large picture, a full cast in it, two answers that are cut off, signs of a token each."""
+    looks = "a very large, gentle and pale grey rabbit with long ears, small teeth and a torn waistcoat. " * 4
+    people = [{"name": f"Character {number}", "description": looks[:400]} for number in range(4)]
+    asked = settings(characters=people)
+    cast = Cast(
+        embedding_model="m",
+        members=tuple(
+            CastMember(name=one["name"], description=one["description"], labels=(), references=())
+            for one in people
+        ),
+    )
+    prompt = write_prompt(image(*(person["name"] for person in people)), cast, (20, 30), own)
+    signs = prompt.user.count("背") + prompt.user.count("景")
+    text = signs + (len(prompt.system) + len(prompt.user) - signs) / 3
+    faults = [f"a fault that is told in some {number} words, as long as they may ever be" for number in range(7)]
+    repair = len(repair_request(faults)) / 3
+    read = 2 * (2_600 + text) + MAX_TOKENS + repair
+    price = price_table().price
+    usd = (
+        read * price("input_token", asked.captions.model).usd
+        + 2 * MAX_TOKENS * price("output_token", asked.captions.model).usd
+    )
+    assert usd <= captions_usd(asked, 1, own)
+    assert captions_usd(asked, 7, own) == pytest.approx(7 * captions_usd(asked, 1, own))
 
 
 def test_more_film_more_frames_and_more_pictures_cost_more() -> None:
