@@ -173,5 +173,7 @@ def said_of_payment(run: Run, settings: Settings) -> str:
         looked_at = counts.get("frames_kept", 0) - counts.get("frames_lost", 0)
         kinds = {"detections": (looked_at, counts.get("paid_detections", 0)), **kinds}
     paid = ", ".join(f"{count:,} {name}" for name, (_, count) in kinds.items())
+    if repairs := counts.get("paid_caption_repairs", 0):
+        paid += f", {repairs:,} repairs of captions"
     reused = ", ".join(f"{max(whole - count, 0):,} {name}" for name, (whole, count) in kinds.items())
     return f"Paid for: {paid}. Re-used: {reused}."

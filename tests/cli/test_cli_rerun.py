@@ -217,6 +217,13 @@ def test_a_bad_project_file_is_refused_before_anything_is_opened(tmp_path: Path)
     assert "unknown key" in result.output
 
 
+def test_repairs_of_captions_are_told() -> None:
+    counts = {"curated": 5, "paid_captions": 2, "paid_caption_repairs": 1}
+    run = Run(run_id="r", project="p", status="running", execution_arn="a", started_at="t", counts=counts)
+    said = said_of_payment(run, Settings())
+    assert said.startswith("Paid for: 0 detections, 0 embeddings, 2 captions, 1 repairs of captions. Re-used: ")
+
+
 def test_detections_are_not_told_of_where_no_method_pays_for_them() -> None:
     run = Run(run_id="r", project="p", status="running", execution_arn="a", started_at="t", counts={"crops": 3})
     settings = Settings.model_validate({"detection": {"methods": ["faces"]}})
