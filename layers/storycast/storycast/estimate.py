@@ -365,7 +365,7 @@ def captions_usd(settings: Settings, picture_count: int, caption_prompt: str | N
     """Return what captions of so many pictures cost at most: two answers each, as long as they may be."""
     table = price_table()
     described = sum(len(one.name) + len(one.description) for one in settings.characters) / 2
-    text = _more_characters(caption_prompt) + described
+    text = len(caption_prompt or "") + described
     read = 2 * (INPUT_TOKENS_MOST + text) + REPAIR_TOKENS_MOST
     written = 2 * MAX_TOKENS
     return picture_count * (
