@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from storycast import keys, names
 from storycast.errors import RequestInvalidError
 from storycast.fingerprint import FINGERPRINT_LENGTH, canonical_json, fingerprint
-from storycast.footage import FootageSource, Probe, Segment, plan_segments
+from storycast.footage import LEAD_MS, FootageSource, Probe, Segment, plan_segments
 from storycast.frames import (
     SETTLED_FRAMES,
     Frame,
@@ -184,6 +184,51 @@ def test_segments_leave_no_gap_and_lie_on_borders_of_intervals(
         for border in (one.start_ms, one.end_ms):
             off = border / one.interval_ms
             assert abs(off - round(off)) * one.interval_ms <= 0.5 + 1e-6
+
+
+@given(
+    st.integers(10_000, 400_000),
+    st.floats(0.2, 10.0),
+    st.integers(10_000, 100_000),
+    st.lists(st.integers(0, 400_000), max_size=60),
+)
+def test_segments_begin_soon_after_keyframes_where_there_are_some(
+    duration_ms: int, frames_per_second: float, segment_ms: int, keyframes_ms: list[int]
+) -> None:
+    keyframes_ms = sorted(one for one in keyframes_ms if one < duration_ms)
+    told = probe(duration_ms).model_copy(update={"keyframes_ms": tuple(keyframes_ms)})
+    planned = plan_segments(
+        SOURCE,
+        told,
+        frames_per_second=frames_per_second,
+        pick="fixed",
+        fingerprint="0" * 12,
+        segment_ms=segment_ms,
+    )
+    plain = segments(duration_ms, frames_per_second, segment_ms)
+    assert len(planned) == len(plain)
+    assert (planned[0].start_ms, planned[-1].end_ms) == (0, plain[-1].end_ms)
+    for one, after in itertools.pairwise(planned):
+        assert one.end_ms == after.start_ms > one.start_ms
+    for one, aimed in zip(planned[1:], plain[1:], strict=True):
+        assert abs(one.start_ms - aimed.start_ms) <= segment_ms / 4 + one.interval_ms
+        near = [
+            keyframe
+            for keyframe in keyframes_ms
+            if abs(keyframe + LEAD_MS - aimed.start_ms) < segment_ms / 4 - 2 * one.interval_ms
+            and keyframe + LEAD_MS + one.interval_ms < duration_ms
+        ]
+        if near:
+            waits = [
+                one.start_ms - keyframe for keyframe in keyframes_ms if one.start_ms - keyframe >= LEAD_MS - 1
+            ]
+            assert min(waits) <= LEAD_MS + one.interval_ms + 1
+
+
+def test_a_film_that_can_be_entered_only_at_its_beginning_is_one_segment() -> None:
+    told = probe(7_200_000).model_copy(update={"is_seekable": False})
+    planned = plan_segments(SOURCE, told, frames_per_second=1.0, pick="fixed", fingerprint="0" * 12)
+    assert [(one.start_ms, one.end_ms) for one in planned] == [(0, 7_200_000)]
 
 
 def test_two_hours_are_few_children_and_a_still_is_one() -> None:

@@ -39,14 +39,14 @@ from storycast.frames import from_json_lines
 from storycast.ledger import FINAL_OUTCOMES
 from storycast.plan import RunPlan, read_plan
 from storycast.ports import Answer
-from storycast.runs import change_run
+from storycast.runs import change_run, read_run
 from storycast.sightings import Sighting
 from storycast.stages.cluster_sheets import ListedCluster
 from storycast.stages.prepare_run import prepare_run
 from storycast.stages.record_failure import record_failure
 from storycast.stages.training_dataset import dataset_pictures, split
 from tests.fakes.custom_labels import ARN
-from tests.fakes.film import encoded, film
+from tests.fakes.film import encoded, film, turned
 from tests.fakes.services import ColourDetector, ColourEmbedder, NamingCaptioner
 from tests.fakes.steps import Meanwhile, Stepped
 from tests.fakes.workflow import BLUE, NOW, RED, World, scene
@@ -188,6 +188,14 @@ def test_a_film_without_a_project_file_finds_who_returns() -> None:
     assert_ledger_is_whole(one, end.run_id)
     images = from_json_lines(one.store.get(keys.run_file(end.run_id, "curated.jsonl")), CuratedImage)
     assert {image.character for image in images} == {"Character 1", "Character 2"}
+
+
+def test_what_is_odd_about_footage_is_among_the_runs_warnings() -> None:
+    one = world()
+    one.store.put("incoming/a/film.mp4", turned(FILM, 90), "video/mp4")
+    end = one.run({"project": "bunny", "footage": ["incoming/a/film.mp4"]})
+    run = read_run(one.store, end.run_id)
+    assert "film.mp4: shown turned by 90 degrees, as its metadata say" in run.warnings
 
 
 def test_stills_and_a_film_make_one_dataset() -> None:

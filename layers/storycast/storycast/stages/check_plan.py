@@ -1,5 +1,6 @@
 """CheckPlan: the preflight. What would make a later, paid step fail is found here."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -84,7 +85,7 @@ def check_plan(
 
     def checked(run: Run) -> Run:
         run = run.model_copy(update={"models": tuple(used), "estimate": expected.to_json()})
-        return run.with_warnings(*_warnings(settings), *warnings)
+        return run.with_warnings(*_warnings(settings), *warnings, *_notes(plan, probes))
 
     # Written before it may be refused: whoever is refused sees what it would have cost.
     change_run(store, plan.run_id, checked)
@@ -130,6 +131,15 @@ def _probe(store: ObjectStore, footage_id: str, name: str) -> Probe:
         return Probe.model_validate_json(store.get(keys.probe(footage_id)))
     except (KeyError, ValueError):
         raise DependencyUnavailableError(f"the probe of {name} is missing or damaged") from None
+
+
+def _notes(plan: RunPlan, probes: Sequence[Probe]) -> list[str]:
+    """Return what is unusual about the footage and what is done with it, a line each."""
+    return [
+        f"{footage.source.name}: {note}"
+        for footage, probe in zip(plan.footage, probes, strict=True)
+        for note in probe.notes
+    ]
 
 
 def _living(facts: ModelFacts, now: datetime) -> ModelUsed:

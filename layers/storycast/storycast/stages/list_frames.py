@@ -59,7 +59,7 @@ def list_frames(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[str
         frames[footage_id] += listed
         entries += [_entry(frame, footage_id) for frame in listed]
         if report.note:
-            notes.append(f"{report.note}; what could be decoded before was used")
+            notes.append(f"{report.note}; the rest was used")
     kept: list[KeptFrame] = []
     for footage in plan.footage:
         footage_id = footage.source.footage_id

@@ -1,37 +1,9 @@
-"""Decoding: the picture stream of a file, its frames and their times."""
+"""Decoding: what streams and frames say of their times, and what ffmpeg says of its errors."""
 
-from collections.abc import Iterator
-
-import av
 import av.container
 import av.error
-import av.stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-
-from storycast.errors import FootageUnreadableError
-
-
-def picture_stream(container: av.container.InputContainer, name: str) -> VideoStream:
-    """Return the first stream of pictures that is no cover art.
-
-    Raises:
-        FootageUnreadableError: There is none.
-    """
-    streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
-    if not streams:
-        held = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-        raise FootageUnreadableError(
-            f"{name} has no picture stream, only {held}. Upload the film itself, not its sound."
-        )
-    return streams[0]
-
-
-def frames(container: av.container.InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Yield a stream's decoded frames in order of presentation."""
-    for frame in container.decode(stream):
-        if isinstance(frame, VideoFrame):
-            yield frame
 
 
 def origin_ms(stream: VideoStream) -> int:
@@ -39,14 +11,6 @@ def origin_ms(stream: VideoStream) -> int:
     if stream.start_time is None or stream.time_base is None:
         return 0
     return round(stream.start_time * float(stream.time_base) * 1000)
-
-
-def frame_time_ms(frame: VideoFrame, index: int, stream: VideoStream) -> int:
-    """Return a frame's presentation time in milliseconds; without a timestamp, from its number and the rate."""
-    if frame.time is not None:
-        return round(frame.time * 1000)
-    rate = float(stream.average_rate) if stream.average_rate else 25.0
-    return round(index / rate * 1000)
 
 
 def frame_duration_ms(frame: VideoFrame) -> int:
