@@ -123,7 +123,7 @@ def test_unknown_and_unconfirmed_prices_are_told(video: Path, project_file: Path
 def test_a_longer_prompt_costs_more(video: Path, project_file: Path) -> None:
     def usd() -> float:
         lines = json.loads(estimated(video, "--project", project_file, "--json").stdout)["lines"]
-        return next(line["usd"][1] for line in lines if line["what"] == "input tokens")
+        return float(next(line["usd"][1] for line in lines if line["what"] == "input tokens"))
 
     base = usd()
     with_settings(project_file, "captions: {prompt: mine.txt}\n")
