@@ -345,9 +345,7 @@ def test_a_caption_is_the_text_of_all_blocks() -> None:
                 "inferenceConfig": {"maxTokens": 99, "temperature": 0.2},
             },
         )
-        answer = ConverseCaptioner(NOVA, client).answer(
-            "be", ["say", "no", "again"], b"\xff\xd8", max_tokens=99
-        )
+        answer = ConverseCaptioner(NOVA, client).answer("be", ["say", "no", "again"], b"\xff\xd8", max_tokens=99)
     assert answer.text == '{"caption": "x"}'
     assert (answer.stop_reason, answer.input_tokens, answer.output_tokens) == ("end_turn", 7, 3)
 
