@@ -166,7 +166,7 @@ class Captioner(Protocol):
 
         Args:
             system: What the model is told of its task.
-            turns: An odd number of texts, none of them blank: ours, which the picture goes with, the model's, ours.
+            turns: An odd number of texts, none blank: ours, which the picture goes with, the model's, ours.
             picture: The picture.
             max_tokens: After so many tokens the answer ends.
 
