@@ -128,8 +128,9 @@ def test_characters_are_counted_by_framing_shot_light_and_company() -> None:
         image(number, "Mara" if number < 4 else "Tom", *(["Tom"] if number == 0 else [])) for number in range(6)
     ]
     images[1] = images[1].model_copy(update={"held_out": True})
-    card = dataset_card(images, facts(light={"c0": 0.1, "c1": 0.5, "c2": 0.9, "c3": 0.9, "c4": 0.2, "c5": 0.2}))
-    #   pictures, held out, with others, shots, close-up, medium, full, dark, middling, bright
+    lights = ("dark", "mid", "bright", "bright", "dark", "dark")
+    card = dataset_card(images, facts(light=dict(zip(("c0", "c1", "c2", "c3", "c4", "c5"), lights, strict=True))))
+    #   pictures, held out, with others, shots, close-up, medium, full, dark, mid, bright
     assert rows(card, "Characters") == [
         ["Mara", "4", "1", "1", "2", "2", "1", "1", "1", "1", "2"],
         ["Tom", "2", "0", "0", "1", "0", "1", "1", "2", "0", "0"],

@@ -15,15 +15,15 @@ from storycast.decisions import CLOSING, Decision
 from storycast.footage import Probe
 from storycast.plan import CROPS_VERSION, DETECTIONS_VERSION, FRAMES_VERSION
 from storycast.runs import Run
+from storycast.selection import FRAMING_SHARES
+from storycast.selection_summary import LIGHTS
 from storycast.settings import Settings
 
 RIGHTS = (
     "The rights in the pictures are those of the footage: make sure that you may use them before you train on "
     "them or pass them on."
 )
-FRAMINGS = ("close-up", "medium", "full")
-DARK, BRIGHT = 1 / 3, 2 / 3
-"""Mean light of a picture, 0..1, below and above which it is called so."""
+FRAMINGS = tuple(FRAMING_SHARES)
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 """Categories of size, as dataset hubs name them."""
 
@@ -36,8 +36,8 @@ class CardFacts:
     settings: Settings
     probes: Mapping[str, Probe] = field(default_factory=dict)
     """What the footage's headers say, by footage id."""
-    light: Mapping[str, float] = field(default_factory=dict)
-    """Mean light by crop id, 0..1."""
+    light: Mapping[str, str] = field(default_factory=dict)
+    """How light each picture is, one of :data:`LIGHTS`, by crop id."""
     decisions: Sequence[Decision] = ()
     """Of the review; none before its end."""
     proposed: int = 0
@@ -144,12 +144,8 @@ def _footage(facts: CardFacts) -> Iterator[str]:
 
 def _characters(images: Sequence[DatasetImage], facts: CardFacts) -> Iterator[str]:
     yield "## Characters\n"
-    yield (
-        "| character | pictures | held out | with others | shots | "
-        + " | ".join(FRAMINGS)
-        + " | dark | middling | bright |"
-    )
-    yield "|---" * (8 + len(FRAMINGS)) + "|"
+    yield ("| character | pictures | held out | with others | shots | " + " | ".join((*FRAMINGS, *LIGHTS)) + " |")
+    yield "|---" * (5 + len(FRAMINGS) + len(LIGHTS)) + "|"
     names = sorted({one.image.character for one in images})
     for name in names:
         yield _row(_cell(name), [one for one in images if one.image.character == name], facts.light)
@@ -161,9 +157,9 @@ def _characters(images: Sequence[DatasetImage], facts: CardFacts) -> Iterator[st
     )
 
 
-def _row(name: str, own: Sequence[DatasetImage], light: Mapping[str, float]) -> str:
+def _row(name: str, own: Sequence[DatasetImage], light: Mapping[str, str]) -> str:
     framings = Counter(one.image.framing for one in own)
-    seen = Counter(_light(light[one.image.crop_id]) for one in own if one.image.crop_id in light)
+    seen = Counter(light[one.image.crop_id] for one in own if one.image.crop_id in light)
     cells: list[object] = [
         name,
         len(own),
@@ -171,13 +167,9 @@ def _row(name: str, own: Sequence[DatasetImage], light: Mapping[str, float]) -> 
         sum(len(one.image.in_picture) > 1 for one in own),
         len({(one.image.footage_id, one.image.shot) for one in own}),
         *(framings[framing] for framing in FRAMINGS),
-        *(seen[word] if seen else "-" for word in ("dark", "middling", "bright")),
+        *(seen[word] if seen else "-" for word in LIGHTS),
     ]
     return "| " + " | ".join(map(str, cells)) + " |"
-
-
-def _light(light: float) -> str:
-    return "dark" if light < DARK else "bright" if light > BRIGHT else "middling"
 
 
 def _split(images: Sequence[DatasetImage], facts: CardFacts) -> Iterator[str]:

@@ -1,8 +1,7 @@
 """What a dataset's card tells of, gathered from what the run has left so far."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from storycast import keys
 from storycast.caption_lint.findings import Lint, captions_word
@@ -14,6 +13,8 @@ from storycast.frames import from_json_lines
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
 from storycast.runs import Run
+from storycast.selection import light_of
+from storycast.selection_summary import SelectionSummary
 from storycast.sightings import Sighting
 from storycast.stages.reading import read_record
 
@@ -32,7 +33,6 @@ def card_facts(
     """
     ids = [source.footage_id for source in run.footage]
     probes = {one: read_record(store, keys.probe(one), Probe) for one in ids}
-    curation = _read(store, keys.run_file(run.run_id, "curation.json"))
     lint = read_record(store, keys.run_file(run.run_id, keys.LINT), Lint)
     return CardFacts(
         run=run,
@@ -41,7 +41,7 @@ def card_facts(
         light=_light(run, images, store),
         decisions=_lines(store, keys.run_file(run.run_id, keys.DECISIONS), Decision),
         proposed=run.counts.get("dataset_images", 0),
-        shortfalls=[str(one) for one in curation.get("shortfalls", ())],
+        shortfalls=_shortfalls(store, run.run_id),
         lint=_said_of(lint, plan) if lint else (),
         obstacles=obstacles,
     )
@@ -54,10 +54,22 @@ def _said_of(lint: Lint, plan: RunPlan) -> list[str]:
     return [one.message + (" A training is refused for it." if one in blocking else "") for one in lint.findings]
 
 
-def _light(run: Run, images: Sequence[DatasetImage], store: ObjectStore) -> dict[str, float]:
+def _shortfalls(store: ObjectStore, run_id: str) -> list[str]:
+    """Return in words what the footage did not give, as the selection says it."""
+    try:
+        curation = json.loads(store.get(keys.run_file(run_id, "curation.json")))
+        summary = SelectionSummary.model_validate(curation.get("selection", {}))
+    except (KeyError, ValueError):
+        return []
+    # Of a character that lacks nothing only the numbers are told.
+    told = [one.words for one in summary.characters if one.is_short or ";" in one.words]
+    return [*told, *([summary.pairs_words] if summary.pairs_words else [])]
+
+
+def _light(run: Run, images: Sequence[DatasetImage], store: ObjectStore) -> dict[str, str]:
     wanted = {one.image.crop_id for one in images}
     sightings = _lines(store, keys.run_file(run.run_id, "sightings.jsonl"), Sighting)
-    return {one.crop_id: one.light for one in sightings if one.crop_id in wanted}
+    return {one.crop_id: light_of(one) for one in sightings if one.crop_id in wanted}
 
 
 def _lines[R: Record](store: ObjectStore, key: str, kind: type[R]) -> list[R]:
@@ -65,11 +77,3 @@ def _lines[R: Record](store: ObjectStore, key: str, kind: type[R]) -> list[R]:
         return from_json_lines(store.get(key), kind)
     except KeyError:
         return []
-
-
-def _read(store: ObjectStore, key: str) -> Mapping[str, Any]:
-    try:
-        content = json.loads(store.get(key))
-    except (KeyError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
