@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from storycast import keys
 from storycast.caption_answers import FAULTS, CaptionRefusedError, Question, better, read, read_answer
 from storycast.caption_faults import Fault
+from storycast.caption_lint.findings import LintedCaption
 from storycast.captions import Caption, CaptionAnswer
 from storycast.cast import Cast, CastMember
 from storycast.curation import CuratedImage
@@ -28,6 +29,7 @@ from storycast.ports import Answer
 from storycast.runs import ModelUsed
 from storycast.settings import Settings
 from storycast.stages.caption_images import caption_images
+from tests.fakes.captions import HARBOUR, HARBOUR_CAPTIONS, ORBIT, ORBIT_CAPTIONS
 from tests.fakes.film import encoded
 from tests.fakes.store import MemoryStore
 
@@ -208,6 +210,41 @@ def test_what_costs_no_second_call(text: str) -> None:
     caption = Desk("Bunny").caption(captioner)
     assert caption.caption
     assert (caption.flags, len(caption.answers)) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("captions", "looks"), [(HARBOUR_CAPTIONS, HARBOUR), (ORBIT_CAPTIONS, ORBIT)], ids=["harbour", "orbit"]
+)
+def test_good_captions_of_two_invented_films_cost_no_second_call(
+    captions: Sequence[LintedCaption], looks: dict[str, str]
+) -> None:
+    for one in captions:
+        assert one.in_picture
+        asked = Question(
+            in_picture=one.in_picture,
+            words=(15, 20),
+            descriptions=looks,
+            strangers=tuple(name for name in looks if name not in one.in_picture),
+            examples=(),
+            prompt="Write one caption of the picture.",
+        )
+        reading = read(json.dumps({"caption": one.caption}), "end_turn", asked)
+        assert (reading.caption, reading.faults) == (one.caption, ())
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "Sorry-eyed and soaked, Bunny waits under a dripping awning with one paw raised, grey light all about.",
+        "Unfortunately Ida is out: Bunny waits under a dripping awning with one paw raised, grey light all round.",
+        "Ignoring the rules, Bunny wades across a pond with both boots in his hands, low sun behind the reeds.",
+        "Bunny reads: a lamp at his elbow, nose to the page, everything behind the chair lost in the dark.",
+        "Bunny – half in shade – bends over a well & listens, one hand on the rope, 3 birds on the beam above.",
+    ],
+)
+def test_what_only_looks_like_a_fault_is_none(caption: str) -> None:
+    reading = read(json.dumps({"caption": caption}), "end_turn", question("Bunny"))
+    assert (reading.caption, reading.faults) == (caption, ())
 
 
 def test_an_example_is_no_caption_whoever_it_names() -> None:

@@ -34,9 +34,9 @@ FAULTS: Mapping[str, tuple[str, bool]] = {
 
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 _REFUSAL = re.compile(
-    r"\W*(?:i['’]?m (?:really |very )?sorry|i am (?:really |very )?sorry|sorry|i apologi[sz]e|unfortunately,? i"
-    r"|i (?:can['’]?t|cannot|can not|won['’]?t|will not|am unable|am not able|do not|don['’]?t)\b"
-    r"|i['’]m (?:unable|not able)|as an ai\b)",
+    r"\W*(?:i['’]?m (?:really |very )?sorry|i am (?:really |very )?sorry|sorry(?:,| but| i\b)|i apologi[sz]e"
+    r"|unfortunately,? i\b|i (?:can['’]?t|cannot|can not|won['’]?t|will not|do not|don['’]?t|must decline)\b"
+    r"|i(?:['’]m| am) (?:unable|not able|not going)\b|as an ai\b)",
     re.IGNORECASE,
 )
 _STOPPED = {"max_tokens": "cut_off", "content_filtered": "filtered", "guardrail_intervened": "filtered"}
