@@ -5,15 +5,18 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storycast.caption_lint.findings import RULES, Acknowledged, Finding, Lint, LintedCaption
+from storycast.caption_lint.fragments import MIN_CHARACTER_REPEATS, MIN_REPEATS, REPEATED_SHARE
 from storycast.caption_lint.linting import lint, refuse_bad_captions
-from storycast.caption_lint.looks import looks_of
-from storycast.caption_lint.near_identical import ALIKE, near_identical
+from storycast.caption_lint.looks import KIND_SHARE, MIN_KINDS, MIN_TRAITS, TRAITS_SHARE, looks_of
+from storycast.caption_lint.near_identical import ALIKE, MANY_SHARE, near_identical
+from storycast.caption_lint.unusable import MIN_LENGTHS
 from storycast.caption_lint.words import Names, split, stem
 from storycast.errors import CaptionLintError
 from tests.fakes.captions import HARBOUR, HARBOUR_CAPTIONS, ORBIT, ORBIT_CAPTIONS
@@ -414,6 +417,21 @@ def test_a_lint_is_read_as_it_was_written() -> None:
     result = lint(changed(HARBOUR_CAPTIONS, lambda text: "", most=3), HARBOUR, WORDS)
     assert Lint.model_validate_json(result.model_dump_json()) == result
     assert {one.rule for one in result.findings} <= set(RULES)
+
+
+def test_the_documentation_has_every_rule_with_its_bounds() -> None:
+    text = (Path(__file__).parents[2] / "docs/dataset.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text.partition("## Caption lint")[2], re.MULTILINE))
+    assert tuple(rows) == RULES
+    for rule, bounds in {
+        "repeated_fragment": (f"{REPEATED_SHARE:.0%}", MIN_REPEATS, MIN_CHARACTER_REPEATS),
+        "repeated_traits": (f"{TRAITS_SHARE:.0%}", MIN_TRAITS),
+        "kind_words": (f"{KIND_SHARE:.0%}", MIN_KINDS),
+        "near_identical": (f"{ALIKE:.0%}", f"{MANY_SHARE:.0%}"),
+        "caption_length": (MIN_LENGTHS,),
+    }.items():
+        for bound in bounds:
+            assert str(bound).replace("%", " %") in rows[rule], (rule, bound)
 
 
 names = st.sampled_from(["Mara", "Old Tom", "Pip", "unknown"])
