@@ -115,11 +115,17 @@ def test_a_fingerprint_hangs_on_picture_prompt_and_who_answers() -> None:
         mark(image("Mara"), prompt, model, "f", "an answer", "what is wrong with it"),
     }
     assert len(others | {base}) == 8
-    fewer = CAST.model_copy(update={"members": CAST.members[:2]})
-    assert caption_fingerprint(base, CAST) != caption_fingerprint(base, fewer)
-    assert caption_fingerprint(base, CAST) == caption_fingerprint(
-        base, CAST.model_copy(update={"members": CAST.members[::-1]})
-    )
+
+
+def test_a_caption_is_read_anew_for_another_cast_or_other_looks_of_who_is_in_it() -> None:
+    def mark(*members: CastMember) -> str:
+        return caption_fingerprint("f", image("Mara"), CAST.model_copy(update={"members": members}))
+
+    mara, tom, pip = CAST.members
+    assert mark(pip, tom, mara) == mark(mara, tom, pip)
+    assert mark(mara, tom) != mark(mara, tom, pip)
+    assert mark(mara.model_copy(update={"description": "blond"}), tom, pip) != mark(mara, tom, pip)
+    assert mark(mara, tom.model_copy(update={"description": "bald"}), pip) == mark(mara, tom, pip)
 
 
 # ---- answers --------------------------------------------------------------------------------------

@@ -97,13 +97,17 @@ def answer_fingerprint(
     )
 
 
-def caption_fingerprint(first_answer: str, cast: Cast) -> str:
+def caption_fingerprint(first_answer: str, image: CuratedImage, cast: Cast) -> str:
     """Return the fingerprint of all that a caption depends on.
 
     Args:
         first_answer: :func:`answer_fingerprint` of the first answer; a second one follows from it.
-        cast: The whole cast, of whom a caption must name nobody who is not in the picture.
+        image: The picture.
+        cast: The whole cast: a caption must not name who is not in the picture, nor repeat the looks of who is.
     """
     return fingerprint(
-        version=READING_VERSION, answer=first_answer, names=sorted(member.name for member in cast.members)
+        version=READING_VERSION,
+        answer=first_answer,
+        names=sorted(member.name for member in cast.members),
+        looks=sorted(member.description for member in cast.members if member.name in image.in_picture),
     )

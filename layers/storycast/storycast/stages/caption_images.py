@@ -1,5 +1,6 @@
 """CaptionImages: caption one curated picture, unless that was paid before."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +76,8 @@ def caption_key(
 ) -> tuple[str, str]:
     """Return the key of a picture's caption, shared by all runs that ask for the same one, and its fingerprint."""
     frames = plan.of(image.footage_id).frames
-    mark = caption_fingerprint(answer_fingerprint(image, prompt.system, [prompt.user], model, frames), cast)
+    answer = answer_fingerprint(image, prompt.system, [prompt.user], model, frames)
+    mark = caption_fingerprint(answer, image, cast)
     return keys.caption(image.footage_id, mark, image.crop_id), mark
 
 
@@ -83,7 +85,7 @@ def _caption(conversation: "_Conversation", cast: Cast, mark: str) -> Caption:
     plan, image = conversation.plan, conversation.image
     question = question_of(image, cast, plan.settings.captions.words, conversation.prompt)
     answers: list[CaptionAnswer] = []
-    kept, refused = Reading("", ()), ""
+    kept, refusal = Reading("", ()), ""
     try:
         first = conversation.first()
         kept = read(first.text, first.stop_reason, question)
@@ -94,19 +96,14 @@ def _caption(conversation: "_Conversation", cast: Cast, mark: str) -> Caption:
             answers.append(_judged(second, reading))
             kept = better(kept, reading)
     except FrameRefusedError as error:
-        refused = str(error)
-    said = tuple(fault.said for fault in kept.faults)
-    if not kept.caption and len(answers) == 2:
-        refused = f"no caption that can be used in two answers: {'; then '.join(_reasons(answers))}"
-    elif not kept.caption and answers:
-        refused = f"{'; '.join(said)}; a second answer was refused: {refused}"
+        refusal = str(error)
     return Caption(
         crop_id=image.crop_id,
         fingerprint=mark,
         model_id=plan.settings.captions.model,
         caption=kept.caption,
-        refused="" if kept.caption else refused,
-        flags=said if kept.caption else (),
+        refused="" if kept.caption else _why_none(answers, refusal),
+        flags=tuple(fault.said for fault in kept.faults) if kept.caption else (),
         answers=tuple(answers),
     )
 
@@ -115,8 +112,14 @@ def _judged(answer: CaptionAnswer, reading: Reading) -> CaptionAnswer:
     return answer.model_copy(update={"faults": tuple(fault.said for fault in reading.faults)})
 
 
-def _reasons(answers: list[CaptionAnswer]) -> list[str]:
-    return list(dict.fromkeys(fault for answer in answers for fault in answer.faults))
+def _why_none(answers: Sequence[CaptionAnswer], refusal: str) -> str:
+    """Return why a picture has no caption; ``refusal`` is the service's word where it did not take the request."""
+    if not answers:
+        return refusal
+    faults = "; then ".join(dict.fromkeys(fault for answer in answers for fault in answer.faults))
+    if refusal:
+        return f"{faults}; a second answer was refused: {refusal}"
+    return f"no caption that can be used in two answers: {faults}"
 
 
 @dataclass(frozen=True, slots=True)
