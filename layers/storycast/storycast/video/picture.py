@@ -44,8 +44,14 @@ def text_luma(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def components(mask: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
     """Return top, bottom, left and right of a mask's 8-connected components."""
     whole = np.ascontiguousarray(mask).view(np.uint8)
-    _, _, boxes, _ = cv2.connectedComponentsWithStats(whole, connectivity=8)
-    return [(top, top + high, left, left + wide) for left, top, wide, high, _ in boxes[1:].tolist()]
+    # Outer borders have no parent in the list of two levels. Labels of all pixels would take five times as long.
+    borders, levels = cv2.findContours(whole, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    boxes = (
+        [cv2.boundingRect(border) for border, level in zip(borders, levels[0], strict=True) if level[3] < 0]
+        if borders
+        else []
+    )
+    return [(top, top + high, left, left + wide) for left, top, wide, high in boxes]
 
 
 def jpeg(picture: NDArray[np.uint8]) -> bytes:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-GAP_MS = 90
+GAP_MS = 130
 """A frame is passed over only where those decoded before and after it are no farther apart: two frames at 24 or
 25 a second. So every sampling interval keeps its frames, and no encoder's habits change what a cut looks like."""
-LEAST_INTERVAL_MS = 3 * GAP_MS
+LEAST_INTERVAL_MS = 2.5 * GAP_MS
 """Where a frame is wanted more often than this, all are decoded."""
 REMEMBERED = 32
 """Times of decoded frames that are kept in mind; H.264 and HEVC reorder at most 16 frames."""
