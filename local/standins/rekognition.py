@@ -11,10 +11,11 @@ from local.standins.face_collections import FaceCollections
 from local.standins.image_input import read_image
 from local.standins.image_properties import image_properties
 from local.standins.nanodet import coco_classes, find_objects
+from local.standins.necks import parted_boxes
 from local.standins.saliency import saliency_map, salient_boxes
 from local.standins.service import Call, Params, paid
 
-LABEL_MODEL_VERSION = "local-stand-in nanodet-g-416 in squares + u2netp-256"
+LABEL_MODEL_VERSION = "local-stand-in nanodet-g-416 in squares + u2netp-256 with parts"
 #: U2Netp says that a region stands out, and no more.
 SALIENT = "Salient Object"
 SALIENT_CATEGORY = "Saliency"
@@ -42,7 +43,7 @@ class Rekognition(FaceCollections, CustomLabels):
         saliency = saliency_map(pixels)
         if "GENERAL_LABELS" in features:
             labels = _labels(
-                find_objects(pixels) + salient_boxes(saliency),
+                find_objects(pixels) + salient_boxes(saliency) + parted_boxes(saliency),
                 params.get("MinConfidence", DEFAULT_MIN_CONFIDENCE),
             )
             labels = [label for label in labels if wanted(label, settings.get("GeneralLabels", {}))]

@@ -51,17 +51,22 @@ def salient_boxes(saliency: Floats) -> list[Box]:
 
     Returns:
         One box per region above the floor in area, scored by the mean saliency inside the region
-        (``THRESHOLD``..1), best first. Empty if nothing stands out. Characters that touch share a box.
+        (``THRESHOLD``..1), best first. Empty if nothing stands out. Characters that touch share a box;
+        :mod:`local.standins.necks` parts them.
     """
-    mask = (saliency >= THRESHOLD).astype(np.uint8)
-    count, regions, measures, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     height, width = saliency.shape
     boxes = []
-    for number in range(1, count):
-        left, top, across, down, cells = (int(value) for value in measures[number])
-        if cells / (height * width) < AREA_FLOOR:
-            continue
-        score = float(saliency[regions == number].mean())
-        right, bottom = (left + across) / width, (top + down) / height
-        boxes.append(Box(left / width, top / height, right, bottom, score=score))
+    for region in salient_regions(saliency):
+        rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
+        left, top = float(columns[0] / width), float(rows[0] / height)
+        right, bottom = float((columns[-1] + 1) / width), float((rows[-1] + 1) / height)
+        boxes.append(Box(left, top, right, bottom, score=float(saliency[region].mean())))
     return sorted(boxes, key=lambda box: -box.score)
+
+
+def salient_regions(saliency: Floats) -> list[NDArray[np.bool_]]:
+    """The connected regions of a saliency map that are above the floor in area, each as a mask over the map."""
+    mask = (saliency >= THRESHOLD).astype(np.uint8)
+    count, regions = cv2.connectedComponents(mask, connectivity=8)
+    masks = [np.asarray(regions == number) for number in range(1, count)]
+    return [mask for mask in masks if mask.sum() >= AREA_FLOOR * saliency.size]
