@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 
+from cli import lint_told
 from cli.consent import agreed
 from cli.problems import DONE
 from cli.reviewers import name_of
@@ -18,9 +19,6 @@ from storycast.prices import usd
 from storycast.review import Review, TrainingAhead
 from storycast.review_desk import ReviewClosedError
 from storycast.review_lint import lint_review
-
-MOST_FINDINGS = 5
-"""Of the caption lint, that are told one by one."""
 
 
 def finish(run_id: str | None, choice: TargetChoice, screen: Screen, *, who: str | None, yes: bool) -> int:
@@ -84,10 +82,7 @@ def lines_of(review: Review, approval: Approval) -> Iterator[str]:
 def lines_of_lint(review: Review, state: State) -> Iterator[str]:
     """Yield what of the captions stands against a training of what is kept."""
     blocking = lint_review(review, state, with_open=False).blocking(review.acknowledged)
-    for one in blocking[:MOST_FINDINGS]:
-        yield f"Captions, {one.rule}: {one.message} {one.suggestion}"
-    if len(blocking) > MOST_FINDINGS:
-        yield f"Captions: and {len(blocking) - MOST_FINDINGS} more findings; the page has them all."
+    yield from lint_told.lines_of(blocking)
     if blocking:
         yield (
             "A training is refused for these captions, before it is billed. Mend them, tick them on the page, "

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from cli.billed import lines, rows
 from cli.following import SUCCEEDED
+from cli.lint_told import told_of_captions
 from cli.objects import listed, read
 from cli.problems import RunNotFoundError
 from cli.reviews import ReviewProgress
@@ -179,7 +180,7 @@ def show_run(target: Target, state: RunState, screen: Screen) -> None:
         screen.say(f"  Storyboard: {panel_counts(drawn)}")
     for line in refusals(drawn):
         screen.warn(line)
-    for warning in run.warnings:
+    for warning in (*run.warnings, *told_of_captions(target, run)):
         screen.warn(warning)
     report = keys.run_file(run.run_id, REPORT)
     if report in listed(target, report):

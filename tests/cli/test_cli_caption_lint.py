@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from cli.finishing import lines_of_lint
 from cli.main import app
 from cli.target import Target
 from storycast import keys
-from storycast.caption_lint.findings import Acknowledged, Lint
+from storycast.approval import keep_all
+from storycast.caption_lint.findings import Acknowledged, Lint, finding
+from storycast.decisions import state_of
 from tests.cli.lora import FAKE_TRAINER, put_dataset, put_weights
-from tests.cli.records import RUN_ID, put_record, put_settings
+from tests.cli.records import RUN_ID, put, put_record, put_settings
 from tests.cli.stepfunctions import TRAIN_ARN, FakeStepFunctions, definition_of
+from tests.fakes.reviews import made_review
 
 
 def invoke(*arguments: str | Path) -> Result:
@@ -112,3 +116,47 @@ def test_a_folder_of_which_nobody_knows_more_says_what_is_not_looked_at(spoiled:
     assert "project file" not in told
     result = locally(spoiled, "--acknowledge", "repeated_fragment")
     assert "not looked at: missing_names and wrong_cast" in " ".join(result.output.split())
+
+
+# ---- what people are told -------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("open_target")
+def test_status_tells_what_of_the_captions_stands_against_a_training(target: Target) -> None:
+    findings = [
+        finding(
+            "wrong_cast", f"{number} captions name nobody.", [str(number)], blocks=True, suggestion="Mend them."
+        )
+        for number in range(7)
+    ]
+    notes = finding("kind_words", "Only told.", ["x"], blocks=False)
+    word = Acknowledged(rule="near_identical", who="Ada")
+    let_stay = finding("near_identical", "All the same.", ["y"], blocks=True)
+    lint = Lint(caption_count=9, findings=(*findings, let_stay, notes), acknowledged=(word,))
+    put(target, keys.run_file(RUN_ID, keys.LINT), lint)
+    put_record(target, counts={"caption_findings": 9, "caption_findings_that_block": 7})
+    told = " ".join(invoke("status", RUN_ID).output.split())
+    assert "Captions, wrong_cast: 0 captions name nobody. Mend them." in told
+    assert "and 2 more findings, all of them in dataset/lint.json" in told
+    assert "All the same" not in told
+    assert "Only told" not in told
+
+
+@pytest.mark.usefixtures("open_target")
+def test_status_of_a_run_whose_lint_is_gone_or_of_another_release_says_nothing_of_it(target: Target) -> None:
+    put_record(target, counts={"caption_findings_that_block": 7})
+    assert invoke("status", RUN_ID).exit_code == 0
+    put(target, keys.run_file(RUN_ID, keys.LINT), b'{"version": 99}')
+    result = invoke("status", RUN_ID)
+    assert result.exit_code == 0
+    assert "Captions," not in result.output
+
+
+def test_finish_says_that_the_training_will_be_refused() -> None:
+    review = made_review(12, acknowledged=())
+    kept = state_of(review.initial, keep_all(review, who="Ada", when="now"))
+    told = list(lines_of_lint(review, kept))
+    assert told[0].startswith("Captions, repeated_fragment: 11 of 12 captions hold 'of the film'")
+    assert "A training is refused for these captions" in told[-1]
+    assert f"storycast train {review.run_id} --acknowledge repeated_fragment" in told[-1]
+    assert list(lines_of_lint(made_review(12), kept)) == []

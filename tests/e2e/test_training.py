@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from storycast.caption_lint.findings import RULES
 from tests.e2e.film import write_film
 from tests.e2e.sessions import assert_rows_are_closed, torn_down
 from tests.e2e.stack import Stack
@@ -121,6 +122,35 @@ def test_a_dataset_becomes_a_storyboard_and_nothing_is_left_billing(trainable: S
     again = torn_down(trainable, trainable.train(RUN, **session(100)))
     assert again.status == "SUCCEEDED", (again.error, again.cause)
     assert trainable.paid_calls(mark) == {}
+
+
+def test_captions_that_would_spoil_a_training_are_refused_and_go_on_once_acknowledged(trainable: Stack) -> None:
+    """Nothing is made or billed before; what is trained then is paid once."""
+    approved = trainable.read(f"runs/{RUN}/dataset/approved.jsonl")
+    planted = f"datasets/{RUN}/planted.jsonl"
+    trainable.put(planted, approved.replace(b'."}', b', a still of a cartoon."}'))
+    request = session(130, storyboard={"prompts": []}, manifest_key=planted)
+    mark = trainable.calls_so_far()
+    refused = torn_down(trainable, trainable.train(RUN, **request))
+    assert (refused.status, refused.error) == ("FAILED", "CaptionLintError")
+    assert "a still of a cartoon" in refused.cause
+    assert f"storycast train {RUN} --manifest {planted} --acknowledge repeated_fragment" in refused.cause
+    assert "StartTraining" not in trainable.entered(refused.arn)
+    assert trainable.paid_calls(mark) == {}
+    assert trainable.record(RUN)["status"] in {"dataset_ready", "storyboard_ready"}, "it is as good as before"
+    # All rules: the stand-in's captions, too, may be more alike than people's.
+    for paid in (1, 0):
+        mark = trainable.calls_so_far()
+        ended = torn_down(trainable, trainable.train(RUN, **request, acknowledge=list(RULES)))
+        assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+        assert made_and_ended(trainable, mark) == ["CreateModelCustomizationJob"] * paid
+    warnings = " ".join(trainable.record(RUN)["warnings"])
+    assert "acknowledged by captions.acknowledge" in warnings
+    assert "a still of a cartoon" in warnings
+    # The run's own captions were linted when they were proposed and approved.
+    lint = json.loads(trainable.read(f"runs/{RUN}/dataset/lint.json"))
+    assert lint["caption_count"] == len(approved.splitlines())
+    assert trainable.record(RUN)["counts"]["caption_findings"] == len(lint["findings"])
 
 
 def test_other_prompts_host_draw_and_end_without_training(trainable: Stack) -> None:

@@ -76,7 +76,7 @@ class Lint(Record):
     left_out: tuple[str, ...] = ()
     """What could not be looked at, in words, with the reason."""
     acknowledged: tuple[Acknowledged, ...] = ()
-    """By the review."""
+    """By the review, and by the project's file."""
 
     @property
     def acknowledged_rules(self) -> frozenset[Rule]:

@@ -10,6 +10,9 @@ from storycast.dataset import DatasetImage
 from storycast.manifest import ManifestRecord
 from storycast.settings import Settings
 
+BY_PROJECT = "captions.acknowledge"
+"""Who it is that lets findings stay where the project's file does, or a session's request."""
+
 
 class Described(Protocol):
     """A character with its description, in a project or a review."""
@@ -73,7 +76,7 @@ def check_manifest(
 
 
 def _let_stay(found: Lint, allowed: Collection[str]) -> list[str]:
-    who = {one.rule: one.who for one in found.acknowledged} | dict.fromkeys(allowed, "captions.acknowledge")
+    who = {one.rule: one.who for one in found.acknowledged} | dict.fromkeys(allowed, BY_PROJECT)
     return [
         f"Caption lint, acknowledged by {who[one.rule]}: {one.message}"
         for one in found.findings

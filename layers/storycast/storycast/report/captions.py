@@ -55,9 +55,7 @@ def captions_linted(material: Material, thumbnails: Thumbnails) -> CaptionsLinte
     lint = material.lint
     if lint is None:
         return None
-    allowed = material.plan.settings.captions.acknowledge if material.plan else ()
-    who = {one.rule: f"{one.who}, {moment(one.when)}" for one in lint.acknowledged}
-    who |= dict.fromkeys(allowed, "captions.acknowledge")
+    who = {one.rule: ", ".join(filter(None, (one.who, moment(one.when)))) for one in lint.acknowledged}
     captions = _captions(material)
     pictures = {image.crop_id: image for image in kept_images(material)}
 

@@ -82,7 +82,7 @@ def apply_review(
     warnings = [*obstacles, *approval.shortfalls]
     status, message = _result(plan, review, warnings, pictures)
     if status == "approved":
-        message += _of_lint(plan, found)
+        message += _of_lint(found)
 
     def close(run: Run) -> Run:
         # One that has failed was stopped while this was at work: that end stays.
@@ -125,9 +125,9 @@ def _result(
     return "approved", f"{run}: the dataset is ready, {len(pictures)} pictures."
 
 
-def _of_lint(plan: RunPlan, found: Lint) -> str:
+def _of_lint(found: Lint) -> str:
     """Return what stands in a training's way; empty where nothing of the captions does."""
-    blocking = found.blocking(plan.settings.captions.acknowledge)
+    blocking = found.blocking()
     if not blocking:
         return ""
     told = " ".join(one.message for one in blocking[:MOST_FINDINGS])

@@ -7,7 +7,7 @@ from storycast import keys
 from storycast.approval import FinalNames
 from storycast.caption_lint.findings import Acknowledged, Lint
 from storycast.caption_lint.linting import lint
-from storycast.caption_lint.of_dataset import Knowledge, captions_of, check_manifest, descriptions_of
+from storycast.caption_lint.of_dataset import BY_PROJECT, Knowledge, captions_of, check_manifest, descriptions_of
 from storycast.dataset import DatasetImage
 from storycast.errors import RequestInvalidError
 from storycast.manifest import ManifestRecord
@@ -45,9 +45,11 @@ def lint_dataset(
     settings = plan.settings
     found = lint(
         captions_of(images, makers), descriptions_of(settings.characters, names or {}), settings.captions.words
-    ).model_copy(update={"acknowledged": tuple(acknowledged)})
+    )
+    by_project = [Acknowledged(rule=rule, who=BY_PROJECT) for rule in settings.captions.acknowledge]
+    found = found.model_copy(update={"acknowledged": (*acknowledged, *by_project)})
     write_record(store, keys.run_file(plan.run_id, keys.LINT), found)
-    change_run(store, plan.run_id, partial(_counted, found=found, allowed=settings.captions.acknowledge))
+    change_run(store, plan.run_id, partial(_counted, found=found))
     return found
 
 
@@ -95,7 +97,5 @@ def _makers(store: ObjectStore, run_id: str) -> frozenset[str]:
         return frozenset()
 
 
-def _counted(run: Run, *, found: Lint, allowed: Collection[str]) -> Run:
-    return run.with_counts(
-        caption_findings=len(found.findings), caption_findings_that_block=len(found.blocking(allowed))
-    )
+def _counted(run: Run, *, found: Lint) -> Run:
+    return run.with_counts(caption_findings=len(found.findings), caption_findings_that_block=len(found.blocking()))
