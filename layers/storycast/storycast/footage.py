@@ -20,6 +20,10 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+BarsPx = tuple[int, int, int, int]
+"""Letterbox bars that no kept frame has: at the top, the bottom, the left and the right of the coded frame."""
+
+
 class FootageSource(Record):
     """Where the bytes of a footage are: an object pinned to one content."""
 
@@ -48,6 +52,7 @@ class Probe(Record):
     """Of the file's own index, at least two seconds apart; empty where it has none."""
     notes: tuple[str, ...] = ()
     """What is unusual about it, and what will be done with that."""
+    bars_px: BarsPx = (0, 0, 0, 0)
 
 
 class Segment(Record):
@@ -60,6 +65,7 @@ class Segment(Record):
     interval_ms: Annotated[float, Field(gt=0)]
     pick: Literal["sharpest", "fixed"]
     fingerprint: str
+    bars_px: BarsPx = (0, 0, 0, 0)
 
 
 def plan_segments(
@@ -101,6 +107,7 @@ def plan_segments(
             interval_ms=interval_ms,
             pick=pick,
             fingerprint=fingerprint,
+            bars_px=probe.bars_px,
         )
         for number, (first, end) in enumerate(pairwise([*firsts, intervals]))
     ]

@@ -9,7 +9,7 @@ from storycast.footage import FootageSource, Record
 from storycast.ports import ObjectStore
 from storycast.settings import Settings
 
-FRAMES_VERSION = 5
+FRAMES_VERSION = 6
 """Raised when sampling chooses other frames for the same settings; likewise the others."""
 LABELS_VERSION = FACES_VERSION = CUSTOM_LABELS_VERSION = 1
 DETECTIONS_VERSION = 3

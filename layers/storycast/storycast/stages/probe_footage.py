@@ -8,13 +8,13 @@ from storycast.footage import Probe
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore, StoredObject
 from storycast.stages.reading import read_own, write_record
-from storycast.video import read_header
+from storycast.video import NO_BARS, find_bars, read_header
 
-VERSION = 2
+VERSION = 3
 
 
 def probe_footage(plan: RunPlan, footage_id: str, *, store: ObjectStore) -> dict[str, Any]:
-    """Read the header of one footage and decode its first frame, unless that was done before.
+    """Read the header of one footage and decode its first frame and a few more, unless that was done before.
 
     Returns:
         The footage's id and its duration in milliseconds.
@@ -30,6 +30,9 @@ def probe_footage(plan: RunPlan, footage_id: str, *, store: ObjectStore) -> dict
         stored = StoredObject(source.key, source.size_bytes, source.etag, source.version_id)
         with store.open(stored) as file:
             header = read_header(file, source.name)
+            bars = NO_BARS
+            if header.is_seekable and header.duration_ms:
+                bars = find_bars(file, source.name, header.duration_ms)
         probe = Probe(
             footage_id=footage_id,
             container=header.container,
@@ -40,7 +43,8 @@ def probe_footage(plan: RunPlan, footage_id: str, *, store: ObjectStore) -> dict
             frames_per_second=header.frames_per_second,
             is_seekable=header.is_seekable,
             keyframes_ms=header.keyframes_ms,
-            notes=header.notes,
+            notes=(*header.notes, *([bars.words] if bars != NO_BARS else [])),
+            bars_px=(bars.top_px, bars.bottom_px, bars.left_px, bars.right_px),
             fingerprint=mark,
         )
         write_record(store, key, probe)

@@ -8,7 +8,7 @@ from storycast.boxes import Box
 from storycast.footage import Segment
 from storycast.frames import Frame, SegmentReport, TextBox, read_segment_list, write_segment_list
 from storycast.ports import ObjectStore, StoredObject
-from storycast.video import Sample, SampledFrame, sample
+from storycast.video import Bars, Sample, SampledFrame, sample
 
 
 def sample_frames(segment: Segment, *, store: ObjectStore) -> dict[str, Any]:
@@ -32,7 +32,8 @@ def sample_frames(segment: Segment, *, store: ObjectStore) -> dict[str, Any]:
     stored = StoredObject(source.key, source.size_bytes, source.etag, source.version_id)
     report = Sample()
     with store.open(stored) as file:
-        frames = [_store(sampled, segment, store) for sampled in sample(file, source.name, segment, report)]
+        taken = sample(file, source.name, segment, report, bars=Bars(*segment.bars_px))
+        frames = [_store(sampled, segment, store) for sampled in taken]
     written = SegmentReport(
         segment=segment.segment,
         fingerprint=segment.fingerprint,

@@ -14,6 +14,13 @@ class Bars:
     left_px: int = 0
     right_px: int = 0
 
+    @property
+    def words(self) -> str:
+        """Return what is done with them."""
+        sides = {"top": self.top_px, "bottom": self.bottom_px, "left": self.left_px, "right": self.right_px}
+        named = ", ".join(f"{width} px at the {side}" for side, width in sides.items() if width)
+        return f"black bars throughout ({named}): they are cut off kept frames"
+
     def scaled(self, across: float, down: float) -> "Bars":
         """Return the bars of a frame that is so many times as wide and high."""
         return Bars(

@@ -28,7 +28,7 @@ LIGHT_ALIKE = 0.3
 meanwhile, also by their light."""
 APART_FRAMES, APART_MS = 5, 200.0
 """Of several cuts within this the one that changes most is the cut."""
-LONGEST_GAP_MS = 600.0
+LONGEST_GAP_MS = 550.0
 """Where frames are far apart, the next ones count for a flash up to this distance."""
 CONTEXT_MS = APART_MS + max(USUAL_MS, FLASH_MS, LONGEST_GAP_MS)
 """What is decided of a frame rests on frames at most this far before it, and on the one before those."""

@@ -64,6 +64,14 @@ def read_planes(frame: VideoFrame, bars: Bars = NO_BARS) -> Planes:
     return Planes(fine, small, np.concatenate([plane.ravel() for plane in cells]).astype(np.int16))
 
 
+def read_luma(frame: VideoFrame) -> Plane:
+    """Return a frame's luma in its own size, 0..255."""
+    bits = PLANAR_BITS.get(frame.format.name)
+    if bits is None:
+        frame, bits = frame.reformat(format="yuv420p"), 8
+    return _bytes(_plane(frame, 0, NO_BARS, bits), bits)
+
+
 def _plane(frame: VideoFrame, number: int, bars: Bars, bits: int) -> Samples:
     plane = frame.planes[number]
     samples: Samples = np.frombuffer(plane, np.uint8 if bits == 8 else np.uint16)
