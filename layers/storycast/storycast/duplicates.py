@@ -21,7 +21,7 @@ MOST_SAMPLED = 4096
 """Pictures in which the directions are looked for, or twice as many; of few pictures an eighth."""
 PAIR_COST = 65_536
 """A pair that is compared by itself takes as long as so many multiplications in a product of matrices."""
-SEARCH_COST = 64
+SEARCH_COST = 256
 """Finding directions takes so many multiplications for each number of the sample and direction."""
 MOST_PASSING = 0.015
 """Of a block's pairs; where more are left, one product in all directions is faster than one pair each."""
@@ -231,8 +231,8 @@ def _choose_directions(vectors: Vectors, rows: _Indices, cutoff: float) -> Vecto
     """Return the directions in which screening costs least on a sample; None where comparing at once does."""
     if len(rows) < LEAST_SCREENED:
         return None
-    sample = vectors[rows[:: max(len(rows) // MOST_SAMPLED, min(len(rows) // 1024, 8), 1)]]
-    few = np.arange(min(len(sample), 1024))
+    sample = vectors[rows[:: max(len(rows) // MOST_SAMPLED, min(len(rows) // 512, 8), 1)]]
+    few = np.arange(min(len(sample), 512))
     alike = np.count_nonzero(sample[few] @ sample[few].T >= cutoff)
     chosen, least = None, float(vectors.shape[1])
     for size in SCREEN_SIZES:
@@ -274,5 +274,6 @@ def _directions(sample: Vectors, size: int) -> Vectors:
     """
     basis = np.random.default_rng(0).standard_normal((sample.shape[1], size), dtype=np.float32)
     for _ in range(2):
-        basis, _ = np.linalg.qr(sample.T @ (sample @ basis))
-    return np.ascontiguousarray(basis)
+        basis = sample.T @ (sample @ basis)
+        basis /= np.linalg.norm(basis, axis=0)
+    return np.ascontiguousarray(np.linalg.qr(basis)[0])

@@ -45,6 +45,12 @@ DEFAULT_THRESHOLDS = Thresholds(0.93, 0.53, 0.5, 0.45, 0.52, measured=False)
 MIN_CALIBRATION_PAIRS = 12
 """Fewer neighbour or stranger pairs than this tell nothing; the model's table value is taken."""
 
+LEAST_GAP = 0.1
+"""Cosine between neighbours' median and strangers' 95th percentile, from which halfway between means something."""
+MOST_RAISED = 0.98
+"""Above it lie only pictures that nobody tells apart."""
+PAIRS_AT_ONCE = 2048
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -97,6 +103,15 @@ def stack(vectors: Sequence[NDArray[np.float32]]) -> Vectors:
     return np.stack(vectors)
 
 
+def pair_cosines(vectors: Vectors, some: NDArray[np.intp], others: NDArray[np.intp]) -> list[float]:
+    """Return the cosines of pairs of rows, a few thousand at a time, so that no copy of all is held."""
+    cosines: list[float] = []
+    for start in range(0, len(some), PAIRS_AT_ONCE):
+        one, other = some[start : start + PAIRS_AT_ONCE], others[start : start + PAIRS_AT_ONCE]
+        cosines += np.einsum("ij,ij->i", vectors[one], vectors[other]).tolist()
+    return cosines
+
+
 def calibrate(neighbours: Sequence[float], strangers: Sequence[float], model_id: str) -> Calibration:
     """Choose the duplicates' threshold on the footage itself.
 
@@ -105,24 +120,45 @@ def calibrate(neighbours: Sequence[float], strangers: Sequence[float], model_id:
     median of the first and the 95th percentile of the second: a film returns to its scenes, so that a few
     strangers are twins.
 
+    Where the footage does not tell the two apart the model's table value is taken: with too few pairs (a film of
+    one shot, stills alone), or with less than :data:`LEAST_GAP` between them, where halfway would drop much that
+    is no duplicate. But where even neighbours are mostly more alike than that value, as in one long shot of a
+    talking head, it would leave one picture of all: it is raised to their median, at most to :data:`MOST_RAISED`.
+
     Args:
         neighbours: Cosines of neighbours.
         strangers: Cosines of strangers.
-        model_id: The embedding model, whose table value is taken where there are too few pairs or where the
-            footage does not tell the two apart.
+        model_id: The embedding model, whose table value is taken where the footage does not tell.
     """
+    enough = [len(values) >= MIN_CALIBRATION_PAIRS for values in (neighbours, strangers)]
+    median = round(float(np.median(neighbours)), 4) if enough[0] else None
+    p95 = round(float(np.quantile(strangers, 0.95)), 4) if enough[1] else None
+    told = f"{len(neighbours)} neighbours in a shot"
+    if median is not None and p95 is not None and median - p95 >= LEAST_GAP:
+        return Calibration(
+            round((median + p95) / 2, 4),
+            f"calibrated on this footage: halfway between the median of {told} "
+            f"({median:.3f}) and the 95th percentile of {len(strangers)} pairs of other shots ({p95:.3f})",
+            median,
+            p95,
+        )
     table = thresholds_of(model_id)
-    guess = f"the table's {'measured value' if table.measured else 'first guess'} for {model_id}"
-    if min(len(neighbours), len(strangers)) < MIN_CALIBRATION_PAIRS:
-        return Calibration(table.duplicate, f"{guess}: too few pairs on this footage to calibrate")
-    median = round(float(np.median(neighbours)), 4)
-    p95 = round(float(np.quantile(strangers, 0.95)), 4)
-    if p95 >= median:
-        return Calibration(table.duplicate, f"{guess}: shots of this footage are too alike", median, p95)
-    return Calibration(
-        round((median + p95) / 2, 4),
-        f"calibrated on this footage: halfway between the median of {len(neighbours)} neighbours in a shot "
-        f"({median:.3f}) and the 95th percentile of {len(strangers)} pairs of other shots ({p95:.3f})",
-        median,
-        p95,
-    )
+    threshold = table.duplicate
+    source = f"the table's {'measured value' if table.measured else 'first guess'} for {model_id}: "
+    if median is None or p95 is None:
+        source += (
+            f"too few pairs on this footage to calibrate ({told}, {len(strangers)} pairs of other shots; "
+            f"{MIN_CALIBRATION_PAIRS} of each are needed)"
+        )
+    else:
+        source += (
+            f"shots of this footage are too alike (the median of {told} is {median:.3f}, "
+            f"the 95th percentile of {len(strangers)} pairs of other shots {p95:.3f})"
+        )
+    if median is not None and median > threshold:
+        threshold = max(threshold, min(median, MOST_RAISED))
+        source += (
+            f"; raised from {table.duplicate:.3f} to {threshold:.3f}, since most neighbours (median {median:.3f}) "
+            "would be duplicates of each other"
+        )
+    return Calibration(threshold, source, median, p95)

@@ -1,6 +1,7 @@
 """Frames: the pictures sampled from footage, the lists that hold them, and the shots they belong to."""
 
 import base64
+import io
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -150,7 +151,7 @@ def _is_still(one: bytes, other: bytes) -> bool:
 
 def to_json_lines(records: Iterable[Record]) -> bytes:
     """Return records as JSON Lines, one a line, UTF-8."""
-    return "".join(record.model_dump_json() + "\n" for record in records).encode()
+    return b"".join(record.model_dump_json().encode() + b"\n" for record in records)
 
 
 def from_json_lines[R: Record](content: bytes, kind: type[R]) -> list[R]:
@@ -159,4 +160,5 @@ def from_json_lines[R: Record](content: bytes, kind: type[R]) -> list[R]:
     Raises:
         ValueError: A line is not JSON, or no such record.
     """
-    return [kind.model_validate(json.loads(line)) for line in content.splitlines() if line.strip()]
+    # Line by line, not split: a film's length of lines is 100 MB.
+    return [kind.model_validate(json.loads(line)) for line in io.BytesIO(content) if line.strip()]

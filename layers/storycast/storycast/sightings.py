@@ -9,7 +9,7 @@ import numpy as np
 from storycast.boxes import Box, overlap_ratio, share_inside
 from storycast.crops import Crop
 from storycast.cuts import Cut, framing
-from storycast.embeddings import Vectors
+from storycast.embeddings import Vectors, pair_cosines
 from storycast.footage import Record
 from storycast.frames import KeptFrame
 from storycast.votes import Vote
@@ -200,10 +200,12 @@ def neighbour_and_stranger_cosines(
     members: dict[int, list[int]] = defaultdict(list)
     for index, track in enumerate(tracks):
         members[track].append(index)
-    neighbours = []
+    successive: list[tuple[int, int]] = []
     for track in sorted(members):
         ordered = sorted(members[track], key=lambda index: (sightings[index].time_ms, sightings[index].crop_id))
-        neighbours += [float(vectors[one] @ vectors[other]) for one, other in pairwise(ordered)]
+        successive += pairwise(ordered)
+    earlier, later = np.array(successive, np.intp).reshape(-1, 2).T
+    neighbours = pair_cosines(vectors, earlier, later)
     if len(sightings) < 2:
         return neighbours, []
     by_id = np.array(sorted(range(len(sightings)), key=lambda index: sightings[index].crop_id))
@@ -218,5 +220,4 @@ def neighbour_and_stranger_cosines(
         first, second = np.random.default_rng(0).integers(0, len(sightings), (2, most))
     first, second = by_id[first], by_id[second]
     apart = shots[first] != shots[second]
-    strangers = np.einsum("ij,ij->i", vectors[first[apart]], vectors[second[apart]])
-    return neighbours, [float(cosine) for cosine in strangers]
+    return neighbours, pair_cosines(vectors, first[apart], second[apart])

@@ -1,10 +1,7 @@
 """NameCharacters: gather what was found in all frames, and name it by votes fused over each shot."""
 
-import io
 from collections.abc import Iterator, Sequence
 from typing import Any
-
-import numpy as np
 
 from storycast import keys
 from storycast.cast import Cast
@@ -25,6 +22,7 @@ from storycast.sightings import Sighting, described, link_tracks, sighting
 from storycast.stages.cluster_sheets import draw_clusters
 from storycast.stages.reading import read_records
 from storycast.stages.search_faces import searches_mark
+from storycast.stages.vectors import write_vectors
 from storycast.votes import METHODS, Method
 
 
@@ -77,13 +75,14 @@ def name_characters(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
     cast = Cast.model_validate_json(store.get(keys.run_file(plan.run_id, "cast.json")))
     gathered = _gather(plan, frames, cast, store)
     vectors = stack(gathered.vectors)
+    gathered.vectors.clear()
     named, clusters = _name(plan, gathered, vectors, cast)
     names, dropped = _told(plan)
     if cast.discovered:
         draw_clusters(plan.run_id, clusters, named, store=store)
     warnings = unknown_clusters(clusters, names, dropped)
     store.put(keys.run_file(plan.run_id, "sightings.jsonl"), to_json_lines(named), "application/jsonl")
-    store.put(keys.run_file(plan.run_id, "embeddings.npy"), _npy(vectors), "application/octet-stream")
+    write_vectors(store, keys.run_file(plan.run_id, "embeddings.npy"), vectors)
     gathered.entries += [_entry(one) for one in named]
     record_entries(store, plan.run_id, "name_characters", gathered.entries)
     with_name = sum(bool(one.character) for one in named)
@@ -228,9 +227,3 @@ def _told(plan: RunPlan) -> tuple[dict[str, str], frozenset[str]]:
 
 def _entry(one: Sighting) -> Entry:
     return Entry(kind="crop", id=one.crop_id, footage_id=one.footage_id, outcome=one.outcome, reason=one.reason)
-
-
-def _npy(vectors: Vectors) -> bytes:
-    out = io.BytesIO()
-    np.save(out, vectors, allow_pickle=False)
-    return out.getvalue()
