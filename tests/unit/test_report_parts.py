@@ -17,6 +17,7 @@ from storycast.report.charts import SIDE, curve, histogram
 from storycast.report.money import money
 from storycast.report.words import DECISIONS, OUTCOMES, STATUS, duration, next_step, outcome, place
 from storycast.runs import Run, RunStatus
+from storycast.similarity import count_similarity
 
 COSINES = st.lists(st.floats(-1.0, 1.0), min_size=1, max_size=60)
 
@@ -28,30 +29,33 @@ def numbers(path: str) -> list[float]:
 # ---- charts ---------------------------------------------------------------------------------------
 
 
-@given(COSINES, COSINES, st.none() | st.floats(0.01, 1.0))
+@given(COSINES, COSINES, st.lists(st.floats(-1.0, 1.0), max_size=60), st.floats(0.01, 1.0))
 def test_a_histogram_stays_in_its_square(
-    neighbours: list[float], strangers: list[float], at: float | None
+    neighbours: list[float], strangers: list[float], nearest: list[float], at: float
 ) -> None:
-    drawn = histogram(neighbours, strangers, at)
+    drawn = histogram(count_similarity(neighbours, strangers, nearest, at))
     assert drawn
-    for path in (drawn.neighbours, drawn.strangers):
+    for path in (drawn.neighbours, drawn.strangers, drawn.nearest_kept):
         assert all(0 <= number <= SIDE for number in numbers(path))
     assert (drawn.neighbour_count, drawn.stranger_count) == (len(neighbours), len(strangers))
+    assert drawn.nearest_kept_count == len(nearest)
+    assert bool(drawn.nearest_kept) is bool(nearest)
     assert 0 <= drawn.threshold_percent <= 100
     assert [tick.percent for tick in drawn.ticks] == sorted(tick.percent for tick in drawn.ticks)
     assert drawn.ticks[-1].text == "1.0"
 
 
 def test_a_histogram_needs_both_kinds() -> None:
-    assert histogram([], [0.5], 0.9) is None
-    assert histogram([0.5], [], 0.9) is None
+    assert histogram(count_similarity([], [0.5], [], 0.9)) is None
+    assert histogram(count_similarity([0.5], [], [], 0.9)) is None
 
 
 def test_the_threshold_stands_where_the_axis_has_it() -> None:
-    drawn = histogram([0.9, 0.95], [0.2, 0.3], 0.6)
+    drawn = histogram(count_similarity([0.9, 0.95], [0.2, 0.3], [0.5, 0.61, 0.7], 0.6))
     assert drawn
     assert drawn.ticks[0].text == "0.2"
     assert drawn.threshold_percent == 50.0
+    assert (drawn.nearest_kept_count, drawn.duplicate_count) == (3, 2)
 
 
 @given(st.lists(st.tuples(st.integers(0, 20_000), st.floats(0, 1e6)), min_size=2, max_size=600))

@@ -3,7 +3,6 @@
 The words round a chart are the page's, so that they keep their size on any screen.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from storycast.losses import Loss
+from storycast.similarity import SimilarityHistogram
 
 SIDE = 1000
-BINS = 48
 MOST_POINTS = 240
 """Of a curve; more are averaged, since a phone has no more pixels."""
 
@@ -28,15 +27,20 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Two distributions over one axis, each as a path; each has the height of its own share of pairs."""
+    """Distributions over one axis, each as a path; each has the height of its own shares."""
 
     neighbours: str
     strangers: str
+    nearest_kept: str
+    """Empty where no picture has another to be like."""
     neighbour_count: int
     stranger_count: int
+    nearest_kept_count: int
+    duplicate_count: int
+    """Pictures of those whose nearest kept one reaches the threshold."""
     neighbour_median: float
     stranger_median: float
-    threshold: float | None
+    threshold: float
     threshold_percent: float
     ticks: tuple[Tick, ...]
 
@@ -58,37 +62,30 @@ class Curve:
     bottom: float
 
 
-def histogram(
-    neighbours: Sequence[float], strangers: Sequence[float], threshold: float | None
-) -> Histogram | None:
-    """Return the distributions of two sets of cosines; None where one of them is empty.
-
-    Args:
-        neighbours: Cosines of successive sightings of one thing.
-        strangers: Cosines of pairs from different shots.
-        threshold: Cosine from which pictures are duplicates; None where none was chosen.
-    """
-    if not neighbours or not strangers:
+def histogram(similarity: SimilarityHistogram) -> Histogram | None:
+    """Return what is drawn of a footage's similarities; None where there are no neighbours or no strangers."""
+    if similarity.neighbour_median is None or similarity.stranger_median is None:
         return None
-    low = math.floor(min(*neighbours, *strangers, threshold or 1.0) * 10) / 10
-    low = max(min(low, 0.9), -1.0)
-    edges = np.linspace(low, 1.0, BINS + 1)
-    shares = [_shares(values, edges) for values in (neighbours, strangers)]
+    low, span = similarity.edges[0], similarity.edges[-1] - similarity.edges[0]
+    kinds = (similarity.neighbours, similarity.strangers, similarity.nearest_kept)
+    shares = [np.asarray(counts) / max(sum(counts), 1) for counts in kinds]
     tallest = max(float(share.max()) for share in shares)
-    first, second = (_steps(share / tallest) for share in shares)
-    span = 1.0 - low
+    neighbours, strangers, nearest = (_steps(share / tallest) for share in shares)
     steps = round(span * 10)
     every = 1 if steps <= 6 else 2
     marks = [1.0 - 0.1 * number for number in range(0, steps + 1, every)]
     return Histogram(
-        neighbours=first,
-        strangers=second,
-        neighbour_count=len(neighbours),
-        stranger_count=len(strangers),
-        neighbour_median=float(np.median(neighbours)),
-        stranger_median=float(np.median(strangers)),
-        threshold=threshold,
-        threshold_percent=_percent(((threshold or low) - low) / span),
+        neighbours=neighbours,
+        strangers=strangers,
+        nearest_kept=nearest if sum(similarity.nearest_kept) else "",
+        neighbour_count=sum(similarity.neighbours),
+        stranger_count=sum(similarity.strangers),
+        nearest_kept_count=sum(similarity.nearest_kept),
+        duplicate_count=similarity.duplicate_count,
+        neighbour_median=similarity.neighbour_median,
+        stranger_median=similarity.stranger_median,
+        threshold=similarity.threshold,
+        threshold_percent=_percent((similarity.threshold - low) / span),
         ticks=tuple(
             Tick(f"{mark:.1f}".replace("-0.0", "0.0"), _percent((mark - low) / span)) for mark in marks[::-1]
         ),
@@ -128,12 +125,6 @@ def curve(losses: Sequence[Loss]) -> Curve | None:
         top=top,
         bottom=bottom,
     )
-
-
-def _shares(values: Sequence[float], edges: NDArray[np.float64]) -> NDArray[np.float64]:
-    counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), bins=edges)
-    shares: NDArray[np.float64] = counts / max(len(values), 1)
-    return shares
 
 
 def _steps(heights: NDArray[np.float64]) -> str:

@@ -29,6 +29,7 @@ from storycast.ports import StoredObject
 from storycast.report.trainer import TrainerWork, read_work
 from storycast.runs import Run
 from storycast.sightings import Sighting
+from storycast.similarity import SimilarityHistogram, read_similarity
 from storycast.storyboard import Panels
 from storycast.training import TrainedModel, TrainingPlan
 
@@ -101,6 +102,8 @@ class Material:
     """Every answer of an image model that belongs to the run's trainings, each once, whoever paid."""
     unreadable: tuple[str, ...]
     """Names of files that are there and could not be read."""
+    similarity: SimilarityHistogram | None = None
+    """How alike they are; None before they were chosen, and in runs of before."""
 
 
 def gather(files: Files, run: Run) -> Material:
@@ -144,6 +147,7 @@ def gather(files: Files, run: Run) -> Material:
         sessions=sessions,
         drawings=drawings,
         paid_panels=_paid_panels(reader, run, sessions, drawings),
+        similarity=reader.read(folder + "curation.json", read_similarity) if "curation.json" in stored else None,
         unreadable=tuple(reader.unreadable),
     )
 

@@ -19,7 +19,6 @@ from storycast.report.money import Money, money
 from storycast.report.thumbnails import Thumbnails
 from storycast.report.words import count, duration, headline, moment, next_step, parsed
 from storycast.runs import Run
-from storycast.sightings import neighbour_and_stranger_cosines
 
 MAX_PAGE_BYTES = 5_000_000
 """What a page stays below; its pictures alone have :data:`~storycast.report.thumbnails.BUDGET_BYTES`."""
@@ -90,7 +89,7 @@ def write_page(material: Material, files: Files, now: datetime) -> bytes:
             twins_more=max(sum(bool(image.duplicates) for image in material.images) - len(twins), 0),
             dropped=dropped,
             totals=pictures.ledger_totals(material),
-            histogram=_histogram(material),
+            histogram=charts.histogram(material.similarity) if material.similarity else None,
             threshold_source=str(run.chosen.get("threshold_source", "")),
             framings=pictures.framings(material),
             trainings=drawn.trainings(material),
@@ -195,17 +194,6 @@ def _tiles(
         ),
     ]
     return [Tile(value, label) for value, label in shown if value]
-
-
-def _histogram(material: Material) -> charts.Histogram | None:
-    if material.vectors is None or not material.sightings:
-        return None
-    tracks = [one.track for one in material.sightings]
-    neighbours, strangers = neighbour_and_stranger_cosines(material.sightings, tracks, material.vectors)
-    threshold = material.run.chosen.get("duplicates_threshold")
-    return charts.histogram(
-        neighbours, strangers, float(threshold) if isinstance(threshold, int | float) else None
-    )
 
 
 def _many(number: int) -> str:

@@ -1,12 +1,9 @@
 """CurateDataset: the reducer. Near-duplicates out, the best and most varied in, per character."""
 
-import io
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-
-import numpy as np
 
 from storycast import keys
 from storycast.budget import refuse_over_budget
@@ -23,7 +20,9 @@ from storycast.ports import ObjectStore
 from storycast.runs import Run, change_run
 from storycast.selection import Rules
 from storycast.sightings import Sighting, neighbour_and_stranger_cosines
+from storycast.similarity import count_similarity, nearest_kept_cosines
 from storycast.stages.caption_images import caption_key, prompt_of
+from storycast.stages.vectors import read_vectors
 
 
 def curate_dataset(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[str, Any]:
@@ -41,10 +40,10 @@ def curate_dataset(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[
         BudgetExceededError: Captions for these pictures could pass the budget.
     """
     sightings = from_json_lines(store.get(keys.run_file(plan.run_id, "sightings.jsonl")), Sighting)
-    vectors: Vectors = np.load(
-        io.BytesIO(store.get(keys.run_file(plan.run_id, "embeddings.npy"))), allow_pickle=False
-    )
-    calibration = _threshold(plan, sightings, vectors)
+    vectors = read_vectors(store, keys.run_file(plan.run_id, "embeddings.npy"))
+    tracks = [one.track for one in sightings]
+    neighbours, strangers = neighbour_and_stranger_cosines(sightings, tracks, vectors)
+    calibration = _threshold(plan, neighbours, strangers)
     frames = from_json_lines(store.get(keys.run_file(plan.run_id, "frames.jsonl")), KeptFrame)
     asked = plan.settings.selection
     curation = curate(
@@ -68,6 +67,7 @@ def curate_dataset(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[
         "with_several_characters": sum(len(image.in_picture) > 1 for image in images),
         "outcomes": dict(sorted(Counter(verdict.outcome for verdict in verdicts).items())),
         "selection": summary.model_dump(mode="json"),
+        "similarity": _similarity(sightings, vectors, verdicts, neighbours, strangers, calibration.threshold),
     }
     content = canonical_json(report).encode() + b"\n"
     store.put(keys.run_file(plan.run_id, "curation.json"), content, "application/json")
@@ -107,13 +107,26 @@ def _is_captioned(plan: RunPlan, run: Run, cast: Cast, image: CuratedImage, stor
     return any(stored.key == key for stored in store.list(key))
 
 
-def _threshold(plan: RunPlan, sightings: list[Sighting], vectors: Vectors) -> Calibration:
+def _threshold(plan: RunPlan, neighbours: Sequence[float], strangers: Sequence[float]) -> Calibration:
     asked = plan.settings.duplicates.threshold
     if asked != "auto":
         return Calibration(float(asked), "set in the project file")
-    tracks = [one.track for one in sightings]
-    neighbours, strangers = neighbour_and_stranger_cosines(sightings, tracks, vectors)
     return calibrate(neighbours, strangers, plan.settings.duplicates.embedding)
+
+
+def _similarity(
+    sightings: Sequence[Sighting],
+    vectors: Vectors,
+    verdicts: Sequence[Verdict],
+    neighbours: Sequence[float],
+    strangers: Sequence[float],
+    threshold: float,
+) -> dict[str, Any]:
+    outcomes = {verdict.crop_id: verdict.outcome for verdict in verdicts}
+    named = [index for index, one in enumerate(sightings) if one.crop_id in outcomes]
+    kept = [index for index in named if outcomes[sightings[index].crop_id] != "duplicate"]
+    nearest = nearest_kept_cosines(vectors, named, kept)
+    return count_similarity(neighbours, strangers, nearest, threshold).model_dump(mode="json")
 
 
 def _entry(verdict: Verdict, footage_of: dict[str, str]) -> Entry:
