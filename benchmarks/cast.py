@@ -82,7 +82,7 @@ def main() -> None:
     truth = read_truth(asked.truth or ROOT / "benchmarks" / "ground_truth" / f"{asked.video.stem}.json")
     film = read_film(asked.video, list(truth.frames), asked.cache)
     answers = Answers(asked.cache)
-    chosen_on, scored_on = _halves(film)
+    chosen_on, scored_on = halves(film)
     print(
         f"models: {LABEL_MODEL_VERSION}; {EMBEDDER_VERSION} (local stand-ins; the figures tell nothing of AWS's)"
     )
@@ -90,38 +90,38 @@ def main() -> None:
 
     pictures, times = _references(asked.references, film, truth, chosen_on, answers)
     print(f"references ({asked.references}): {REFERENCES} a character, " + str(times))
-    reference_shots = {_shot_at(film, time_ms) for there in times.values() for time_ms in there}
-    choosing = _labelled(film, truth, [shot for shot in chosen_on if shot not in reference_shots])
-    scoring = _labelled(film, truth, [shot for shot in scored_on if shot not in reference_shots])
+    reference_shots = {shot_at(film, time_ms) for there in times.values() for time_ms in there}
+    choosing = labelled_in(film, truth, [shot for shot in chosen_on if shot not in reference_shots])
+    scoring = labelled_in(film, truth, [shot for shot in scored_on if shot not in reference_shots])
 
-    seen = {confidence: see(film, _settings(confidence), answers, asked.cache) for confidence in CONFIDENCES}
+    seen = {confidence: see(film, settings_at(confidence), answers, asked.cache) for confidence in CONFIDENCES}
     labels = _labels(seen[CONFIDENCES[0]], choosing, truth)
     nobody: dict[str, list[bytes]] = {name: [] for name in truth.cast}
     referenced, together = cast_of(pictures, answers, {}), cast_of(pictures, answers, labels)
     tries = [Point(*values) for values in product(CONFIDENCES, COSINES)]
-    point = max(tries, key=lambda one: _worth(_named(seen[one.min_confidence], referenced, one), choosing))
+    point = max(tries, key=lambda one: _worth(named_at(seen[one.min_confidence], referenced, one), choosing))
     plain = seen[point.min_confidence]
     faces = with_faces(plain, film, truth, pictures, answers)
     told = [replace(point, faces=share) for share in FACE_SIMILARITIES]
-    point = max(told, key=lambda one: _worth(_named(faces.seen, cast_of(nobody, answers, {}), one), choosing))
+    point = max(told, key=lambda one: _worth(named_at(faces.seen, cast_of(nobody, answers, {}), one), choosing))
     print(f"labels, chosen on the choosing half: {labels or 'none'}")
     print(f"operating point, chosen on the choosing half: {point}\n")
 
     if labels:
-        _print_method("labels alone", _named(plain, cast_of(nobody, answers, labels), point), scoring, truth)
+        _print_method("labels alone", named_at(plain, cast_of(nobody, answers, labels), point), scoring, truth)
     else:
         print("--- labels alone: 0 named: no label that these models give means one character of the cast\n")
-    _print_method("references alone", _named(plain, referenced, point), scoring, truth)
+    _print_method("references alone", named_at(plain, referenced, point), scoring, truth)
     print(
         f"faces: {FACES_VERSION} saw {faces.faces} in labelled frames, and in references {faces.reference_faces}"
     )
-    by_face = _named(faces.seen, cast_of(nobody, answers, {}), point)
+    by_face = named_at(faces.seen, cast_of(nobody, answers, {}), point)
     _print_method("faces alone (labelled frames only)", by_face, scoring, truth)
     print(
         "--- custom labels alone: not run here: a model of three boxes a character on the stand-in is the likest"
     )
     print("    reference by the same embedder; tests/e2e/test_methods.py runs it end to end\n")
-    best = _print_method("all together", _named(faces.seen, together, point), scoring, truth)
+    best = _print_method("all together", named_at(faces.seen, together, point), scoring, truth)
     same, clusters = _discovered(plain, choosing, scoring)
     _print_clusters(same, clusters)
     print(f"\n{time.monotonic() - began:.0f} s; {answers.asked} questions asked, {answers.known} known")
@@ -139,7 +139,7 @@ def main() -> None:
 Labelled = tuple[dict[str, tuple[TrueBox, ...]], dict[str, int]]
 
 
-def _halves(film: Film) -> tuple[list[int], list[int]]:
+def halves(film: Film) -> tuple[list[int], list[int]]:
     """Deal the shots out by a hash of the film and their number: to choose on, and to score on."""
     halves: tuple[list[int], list[int]] = ([], [])
     for shot in sorted({frame.shot for frame in film.frames}):
@@ -148,15 +148,15 @@ def _halves(film: Film) -> tuple[list[int], list[int]]:
     return halves
 
 
-def _settings(confidence: float) -> Settings:
+def settings_at(confidence: float) -> Settings:
     return Settings.model_validate({"detection": {"min_confidence": confidence}, "crop": {"padding": PADDING}})
 
 
-def _shot_at(film: Film, time_ms: int) -> int:
+def shot_at(film: Film, time_ms: int) -> int:
     return next(frame.shot for frame in film.frames if frame.time_ms == time_ms)
 
 
-def _labelled(film: Film, truth: Truth, shots: Sequence[int]) -> Labelled:
+def labelled_in(film: Film, truth: Truth, shots: Sequence[int]) -> Labelled:
     wanted = set(shots)
     shot_of = {frame.frame_id: frame.shot for frame in film.frames if frame.shot in wanted}
     ids = {names.frame_id(film.footage_id, time_ms): boxes for time_ms, boxes in truth.frames.items()}
@@ -196,13 +196,13 @@ def _labels(seen: Seen, labelled: Labelled, truth: Truth) -> dict[str, tuple[str
     }
 
 
-def _named(seen: Seen, cast: Cast, point: Point) -> list[Sighting]:
+def named_at(seen: Seen, cast: Cast, point: Point) -> list[Sighting]:
     return name_by_cast(
         seen.sightings,
         seen.tracks,
         seen.looks,
         cast,
-        thresholds={**thresholds_for(_settings(point.min_confidence).detection, EMBEDDING_MODEL), **point.asked},
+        thresholds={**thresholds_for(settings_at(point.min_confidence).detection, EMBEDDING_MODEL), **point.asked},
         alike=thresholds_of(EMBEDDING_MODEL).alike_look,
     )
 
@@ -236,7 +236,7 @@ def _discovered(seen: Seen, choosing: Labelled, scoring: Labelled) -> tuple[floa
 
 def _print_material(film: Film, truth: Truth, chosen_on: Sequence[int], scored_on: Sequence[int]) -> None:
     for what, shots in (("choosing", chosen_on), ("scoring", scored_on)):
-        there, _ = _labelled(film, truth, shots)
+        there, _ = labelled_in(film, truth, shots)
         boxes = Counter(one.name for one_frame in there.values() for one in one_frame if not one.unsure)
         print(
             f"{what} half: {len(shots)} shots, {len(there)} labelled frames, boxes {dict(sorted(boxes.items()))}"

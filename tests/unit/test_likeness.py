@@ -64,6 +64,14 @@ def test_no_more_than_the_nearest_tracks_are_heard() -> None:
     assert with_far[0, 0] == pytest.approx(with_near[0, 0], abs=1e-6)
 
 
+def test_a_character_in_a_crowd_is_known_and_no_stranger_is() -> None:
+    # Each in three shots, a little otherwise each time; the strangers are alike among themselves, as crowds are.
+    crowd = [120.0 + 4 * stranger + shot for stranger in range(12) for shot in range(3)]
+    found = over_film(looks_at(8, 12, 20, *crowd), member("Mara", 0, 10), member("Tom", 250))
+    assert (found[:3, 0] >= KNOWN).all()
+    assert (found[3:] < KNOWN).all()
+
+
 def test_one_character_needs_no_lead_and_a_film_of_one_track_no_neighbour() -> None:
     (only,) = over_film(looks_at(20), member("Mara", 0))
     assert only[0] > KNOWN
