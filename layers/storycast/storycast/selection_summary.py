@@ -1,5 +1,6 @@
 """The selection summed up: how varied each character's pictures are, and what is missing, in words."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -28,8 +29,13 @@ class CharacterSelection(Record):
     """Pictures with another of the cast."""
     left_out: Mapping[str, int]
     """How many of its sightings, by outcome."""
-    words: str
-    """How many pictures there are, and what is missing."""
+    missing: tuple[str, ...]
+    """What its pictures lack, in words."""
+
+    @property
+    def words(self) -> str:
+        """How many pictures there are, and what they lack."""
+        return "; ".join((f"{self.character}: {self.pictures} of {self.asked}", *self.missing))
 
     @property
     def is_short(self) -> bool:
@@ -45,6 +51,12 @@ class SelectionSummary(Record):
     pairs_asked: int = 0
     pairs_words: str = ""
     """Why there are fewer or more pictures with several characters than asked for; empty where it is as asked."""
+
+    @property
+    def shortfalls(self) -> tuple[str, ...]:
+        """Return in words all that is missing."""
+        lacking = [one.words for one in self.characters if one.is_short or one.missing]
+        return (*lacking, *([self.pairs_words] if self.pairs_words else []))
 
     def warnings(self, most: int = 5) -> tuple[str, ...]:
         """Return in words which characters have fewer pictures than asked for, at most so many of them."""
@@ -98,18 +110,18 @@ def _character(
     lights = Counter(light_of(sightings[row]) for row in views)
     shots = len({(sightings[row].footage_id, sightings[row].shot) for row in views})
     pairs = sum(view.is_pair for view in views.values())
-    said = [f"{name}: {len(views)} of {rules.budget}"]
+    missing: list[str] = []
     if views:
-        said += [MISSING[framing] for framing in FRAMING_SHARES if not framings[framing]]
+        missing += [MISSING[framing] for framing in FRAMING_SHARES if not framings[framing]]
         if shots < LEAST_SHOTS:
             cap = f", up to {chosen.per_shot} of each" if chosen and rules.per_shot == "auto" else ""
-            said.append(f"{shots} shot{'' if shots == 1 else 's'} only{cap}")
+            missing.append(f"{shots} shot{'' if shots == 1 else 's'} only{cap}")
         if not pairs and cast_size > 1 and rules.pairs_share > 0:
-            said.append("no picture with another character")
+            missing.append("no picture with another character")
     per_shot = chosen.per_shot if chosen else 0
     full = outcomes.get((name, "shot_has_enough"), 0)
     if full and len(views) < rules.budget:
-        said.append(f"{full} more are of shots that have their {per_shot} (selection.per_shot)")
+        missing.append(f"{full} more are of shots that have their {per_shot} (selection.per_shot)")
     return CharacterSelection(
         character=name,
         pictures=len(views),
@@ -124,5 +136,15 @@ def _character(
             for (who, outcome), count in sorted(outcomes.items())
             if who == name and outcome != "curated"
         },
-        words="; ".join(said),
+        missing=tuple(missing),
     )
+
+
+def read_summary(content: bytes) -> SelectionSummary:
+    """Read the selection out of ``curation.json``; it is empty where an older release wrote that.
+
+    Raises:
+        ValueError: It is no such file.
+    """
+    told = json.loads(content)
+    return SelectionSummary.model_validate(told.get("selection", {}) if isinstance(told, dict) else {})

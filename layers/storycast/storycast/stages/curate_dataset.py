@@ -67,6 +67,7 @@ def curate_dataset(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[
         "with_several_characters": sum(len(image.in_picture) > 1 for image in images),
         "outcomes": dict(sorted(Counter(verdict.outcome for verdict in verdicts).items())),
         "selection": summary.model_dump(mode="json"),
+        "shortfalls": summary.shortfalls,
         "similarity": _similarity(sightings, vectors, verdicts, neighbours, strangers, calibration.threshold),
     }
     content = canonical_json(report).encode() + b"\n"
