@@ -28,6 +28,7 @@ from storycast.plan import RunPlan
 from storycast.ports import StoredObject
 from storycast.report.trainer import TrainerWork, read_work
 from storycast.runs import Run
+from storycast.selection_summary import SelectionSummary, read_summary
 from storycast.sightings import Sighting
 from storycast.similarity import SimilarityHistogram, read_similarity
 from storycast.storyboard import Panels
@@ -102,6 +103,8 @@ class Material:
     """Every answer of an image model that belongs to the run's trainings, each once, whoever paid."""
     unreadable: tuple[str, ...]
     """Names of files that are there and could not be read."""
+    selection: SelectionSummary | None = None
+    """How the pictures were chosen; None before they were."""
     similarity: SimilarityHistogram | None = None
     """How alike they are; None before they were chosen, and in runs of before."""
 
@@ -147,6 +150,7 @@ def gather(files: Files, run: Run) -> Material:
         sessions=sessions,
         drawings=drawings,
         paid_panels=_paid_panels(reader, run, sessions, drawings),
+        selection=reader.read(folder + "curation.json", read_summary) if "curation.json" in stored else None,
         similarity=reader.read(folder + "curation.json", read_similarity) if "curation.json" in stored else None,
         unreadable=tuple(reader.unreadable),
     )

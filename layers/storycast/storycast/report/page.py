@@ -16,6 +16,7 @@ from storycast.costs import STAND_IN
 from storycast.report import charts, drawn, pictures, timeline
 from storycast.report.material import Files, Material
 from storycast.report.money import Money, money
+from storycast.report.selection import selection_table
 from storycast.report.thumbnails import Thumbnails
 from storycast.report.words import count, duration, headline, moment, next_step, parsed
 from storycast.runs import Run
@@ -92,6 +93,7 @@ def write_page(material: Material, files: Files, now: datetime) -> bytes:
             histogram=charts.histogram(material.similarity) if material.similarity else None,
             threshold_source=str(run.chosen.get("threshold_source", "")),
             framings=pictures.framings(material),
+            selection=selection_table(material),
             trainings=drawn.trainings(material),
             boards=boards,
             guessed_cosine=drawn.guessed_cosine(material),
