@@ -74,7 +74,7 @@ def do_export(order: ExportOrder, choice: TargetChoice, screen: Screen) -> int:
         pictures = _pictures(order, dataset)
         _refuse_pictures(order.kind, dataset, pictures, screen)
         layout = _lay_out(order, dataset, pictures, screen)
-        card = export_card(dataset.run_id, order.kind, layout, _dataset_card(dataset.folder))
+        card = export_card(dataset.run_id, order.kind, pictures, layout, _dataset_card(dataset.folder))
         texts = {**layout.texts, README: card}
         contents = {one.path.name: one.md5 for one in dataset.pictures}
         mark = fingerprint(texts=texts, pictures={path: contents[name] for path, name in layout.pictures.items()})

@@ -15,6 +15,7 @@ from trainer.balance import MOST_REPEATS, balance
 
 from storycast.curation import CuratedImage
 from storycast.dataset import DatasetImage
+from storycast.dataset_card import RIGHTS
 from storycast.exports.card import export_card, split_front
 from storycast.exports.file_names import MAX_LENGTH, FileNames, safe_name
 from storycast.exports.imagefolder import lay_out_imagefolder
@@ -257,12 +258,17 @@ def test_pictures_of_nobody_known_are_seen_once() -> None:
 
 # ---- cards ----------------------------------------------------------------------------------------
 
-CARD = "---\nlicense: other\ntask_categories:\n- text-to-image\n---\n\n# Zoë\n\n## Captions\n\nText.\n"
+CARD = (
+    "---\nlicense: other\ntask_categories:\n- text-to-image\n---\n\n# Zoë\n\n"
+    + RIGHTS
+    + "\n\n## Split\n\nOther numbers.\n\n## What is in it\n\n"
+    "| `images/` |\n\n## How to load it\n\n```\nstorycast export\n```\n\n## Captions\n\nText.\n"
+)
 
 
 def test_an_exports_card_begins_with_its_own_use_and_keeps_the_datasets() -> None:
-    layout = lay_out_imagefolder([picture(at, "Zoë", held_out=at == 0) for at in range(3)])
-    card = export_card("film-1", "diffusers", layout, CARD)
+    pictures = [picture(at, "Zoë", held_out=at == 0) for at in range(3)]
+    card = export_card("film-1", "diffusers", pictures, lay_out_imagefolder(pictures), CARD)
     front, body = split_front(card)
     assert front["license"] == "other"
     assert front["configs"] == [
@@ -279,18 +285,25 @@ def test_an_exports_card_begins_with_its_own_use_and_keeps_the_datasets() -> Non
         "## Zoë",
         "### Captions",
     ]
-    assert "rights in the pictures are those of the footage" in body
+    assert body.count("The rights in the pictures are those of the footage") == 1
+    assert "2 pictures with captions to train on; 1 more, whole shots, are held out" in body
+    assert "`images/`" not in body
+    assert "storycast export" not in body
+    assert "Other numbers" not in body
+    assert body.endswith("Text.\n")
 
 
 def test_a_card_without_a_head_or_with_a_broken_one_is_kept_as_it_is() -> None:
     assert split_front("# Title\n") == ({}, "# Title\n")
     broken = "---\n: [\n---\n# Title\n"
     assert split_front(broken) == ({}, broken)
-    card = export_card("film-1", "kohya", lay_out([picture(0, "Zoë")]), "")
+    pictures = [picture(0, "Zoë")]
+    card = export_card("film-1", "kohya", pictures, lay_out(pictures), "")
     assert card.startswith("# film-1 for kohya-ss/sd-scripts\n")
 
 
 def test_the_head_of_a_card_is_valid_yaml() -> None:
-    layout = lay_out_imagefolder([picture(0, "Zoë")])
-    card = export_card("film-1", "diffusers", layout, CARD)
+    pictures = [picture(0, "Zoë")]
+    card = export_card("film-1", "diffusers", pictures, lay_out_imagefolder(pictures), CARD)
+    assert "1 pictures with captions, all to train on." in card
     assert yaml.safe_load(card.split("---\n")[1])["task_categories"] == ["text-to-image"]

@@ -24,6 +24,8 @@ RIGHTS = (
     "them or pass them on."
 )
 FRAMINGS = tuple(FRAMING_SHARES)
+CONTENTS, LOADING, SPLIT = "What is in it", "How to load it", "Split"
+"""Headings of what is about the dataset's own folder, and about no copy of it."""
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 """Categories of size, as dataset hubs name them."""
 
@@ -102,7 +104,7 @@ def _head(images: Sequence[DatasetImage], facts: CardFacts) -> Iterator[str]:
 
 def _contents(images: Sequence[DatasetImage]) -> Iterator[str]:
     enlarged = sum(one.image.enlarged for one in images)
-    yield "## What is in it\n"
+    yield f"## {CONTENTS}\n"
     yield "| file | what it is |"
     yield "|---|---|"
     yield "| `images/` | the pictures, PNG, square |"
@@ -118,7 +120,7 @@ def _contents(images: Sequence[DatasetImage]) -> Iterator[str]:
 
 
 def _loading(run: Run) -> Iterator[str]:
-    yield "## How to load it\n"
+    yield f"## {LOADING}\n"
     yield "`storycast export` writes the folder that a trainer reads:\n"
     yield "```"
     for kind in ("diffusers", "kohya", "bedrock"):
@@ -175,7 +177,7 @@ def _row(name: str, own: Sequence[DatasetImage], light: Mapping[str, str]) -> st
 def _split(images: Sequence[DatasetImage], facts: CardFacts) -> Iterator[str]:
     held_out = [one for one in images if one.held_out]
     share = facts.settings.training.hold_out_share
-    yield "## Split\n"
+    yield f"## {SPLIT}\n"
     if not held_out:
         why = "`training.hold_out_share` is 0" if share <= 0 else "there are too few shots or pictures for it"
         yield f"Nothing is held out: {why}. So nothing will show whether a training learns or copies."
