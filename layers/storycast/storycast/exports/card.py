@@ -56,8 +56,8 @@ def _split(pictures: Sequence[ExportPicture]) -> str:
     if not held_out:
         return f"{len(trained_on)} pictures with captions, all to train on."
     return (
-        f"{len(trained_on)} pictures with captions to train on; {len(held_out)} more, whole shots, are held out to "
-        "grade the training by."
+        f"{len(trained_on)} pictures with captions to train on; {len(held_out)} more, whole shots, are held out "
+        "to grade the training by."
     )
 
 
