@@ -4,7 +4,7 @@
 
 (function (storycast) {
   const { button, count, fill, make, moment, said, sentence } = storycast.dom;
-  const { captionProblem, captionFlags, isNamed, length, oneLine, placesOf, wordCount, MAX_CAPTION } =
+  const { captionProblem, captionFlags, length, namesIn, oneLine, placesOf, wordCount, MAX_CAPTION } =
     storycast.text;
   const { pictureSubject } = storycast;
 
@@ -50,7 +50,8 @@
       const { words } = this._app.state.review;
       const by = look.captionBy ? this._app.words.byWhom(look.captionBy) : said(look.record.caption_model);
       const draft = this._drafts.get(this._id);
-      const named = look.inPicture.map((name) => namedMark(name, isNamed(look.caption, name)));
+      const there = namesIn(look.caption, look.inPicture);
+      const named = look.inPicture.map((name) => namedMark(name, there.has(name)));
       fill(
         this._place,
         make("p", { class: "caption", dir: "auto" }, ...marked(look.caption, look.inPicture)),
@@ -152,7 +153,8 @@
       const flags = captionFlags(text, [], words);
       this._count.textContent = `${count(wordCount(text), "word")}, ${words.join(" to ")} asked for · ${count(length(text), "character")} of ${MAX_CAPTION.toLocaleString("en-US")}`;
       this._count.classList.toggle("off", flags.length > 0);
-      fill(this._named, ...this._look.inPicture.map((name) => namedMark(name, isNamed(text, name))));
+      const named = namesIn(text, this._look.inPicture);
+      fill(this._named, ...this._look.inPicture.map((name) => namedMark(name, named.has(name))));
       const problem = captionProblem(text);
       this._problem.textContent = text === oneLine(this._begin) ? "" : problem;
       this._save.disabled = Boolean(problem);

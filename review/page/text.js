@@ -6,6 +6,7 @@
   const MIN_CAPTION = 3;
   const MAX_CAPTION = 1024;
   const MAX_NAME = 60;
+  const TOLERANCE = 0.2;
   const WORD = "[\\p{L}\\p{N}_]";
   const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/u;
 
@@ -42,9 +43,13 @@
     });
   }
 
-  /** Whether a caption names somebody: Al is not named by "always". */
-  function isNamed(caption, name) {
-    return whole(escaped(fold(name)), "u").test(fold(caption));
+  /** Which names stand in a caption: Al is not named by "always", nor Tom by "Old Tom" where both are asked for. */
+  function namesIn(caption, names) {
+    const byFolded = new Map(names.map((name) => [fold(name), name]));
+    if (!byFolded.size) return new Set();
+    const longestFirst = [...byFolded.keys()].sort((a, b) => length(b) - length(a)).map(escaped);
+    const found = fold(caption).matchAll(whole(longestFirst.join("|"), "gu"));
+    return new Set([...found].map(([text]) => byFolded.get(text)));
   }
 
   /** Places of names in a caption, [from, to] in order, for marking them. */
@@ -65,10 +70,11 @@
   function captionFlags(caption, inPicture, words) {
     const flags = [];
     const count = wordCount(caption);
-    if (count < words[0] || count > words[1]) {
+    if (count < Math.floor(words[0] * (1 - TOLERANCE)) || count > Math.ceil(words[1] * (1 + TOLERANCE))) {
       flags.push({ kind: "length", text: `${count} words, asked for ${words[0]} to ${words[1]}` });
     }
-    const missing = inPicture.filter((name) => !isNamed(caption, name));
+    const named = namesIn(caption, inPicture);
+    const missing = inPicture.filter((name) => !named.has(name));
     if (missing.length) flags.push({ kind: "unnamed", text: `does not name ${missing.join(", ")}` });
     return flags;
   }
@@ -109,10 +115,10 @@
     MAX_NAME,
     captionFlags,
     captionProblem,
-    isNamed,
     isPrintable,
     length,
     nameProblem,
+    namesIn,
     oneLine,
     placesOf,
     renamed,

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from storycast.approval import approve, renamed
-from storycast.captions import flag
+from storycast.caption_faults import flag
 from storycast.decisions import Change, Decision, FieldName, state_of
 from storycast.held_out import Picture, hold_out
 from storycast.review import Carried, Review, caption_problem, name_problem
