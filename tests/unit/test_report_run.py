@@ -8,10 +8,12 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
 from storycast import keys
+from storycast.caption_lint.findings import Acknowledged, Lint, finding
 from storycast.captions import Caption
 from storycast.errors import RequestInvalidError
 from storycast.frames import from_json_lines, to_json_lines
@@ -25,6 +27,7 @@ from storycast.runs import ModelUsed
 from storycast.stages.billing_copy import copy_rows
 from storycast.stages.record_failure import record_failure
 from storycast.stages.report_run import report_run
+from storycast.stages.training_dataset import approved_pictures
 from tests.fakes.services import HeardNotifier, MemoryClaims
 from tests.fakes.steps import Meanwhile, Stepped
 from tests.fakes.store import MemoryStore
@@ -494,6 +497,47 @@ def test_a_report_ends_no_training_but_its_own(told: Told, execution_arn: str | 
     assert told.notifier.told == []
 
 
+# ---- captions -------------------------------------------------------------------------------------
+
+
+def _linted(told: Told, text: str, **more: Any) -> Lint:
+    """Return a lint with a finding that blocks and one that does not, about all of the run's pictures."""
+    ids = [one.image.crop_id for one in approved_pictures(told.store, told.run_id)]
+    findings = (
+        finding("repeated_fragment", text, ids, blocks=True, suggestion=text),
+        finding("caption_length", "Two are short.", ids[:1], blocks=False, suggestion="Write more."),
+    )
+    return Lint(caption_count=len(ids), findings=findings, left_out=(text,), **more)
+
+
+def test_what_the_captions_come_to_is_told_with_examples(told: Told) -> None:
+    told.put(keys.LINT, _linted(told, "All of 9 captions hold 'on a log'").model_dump_json().encode())
+    text = words(report(told))
+    assert "Captions, all together" in text
+    assert "All of 9 captions hold 'on a log'" in text
+    assert "a training is refused for it" in text
+    assert "Two are short." in text
+    assert "told, and no hindrance" in text
+    assert "Not looked at: All of 9" in text
+    section = told.page.partition('id="captions"')[2].partition("</section>")[0]
+    assert section.count("<img") >= 2
+    shown = [(one.image.crop_id, one.caption) for one in approved_pictures(told.store, told.run_id)]
+    assert html.escape(min(shown)[1]) in section
+
+
+def test_who_let_a_finding_stay_is_told(told: Told) -> None:
+    word = Acknowledged(rule="repeated_fragment", who="Ada", when="2026-01-02T03:04:05+00:00")
+    told.put(keys.LINT, _linted(told, "x", acknowledged=(word,)).model_dump_json().encode())
+    text = words(report(told))
+    assert "acknowledged: Ada, 2026-01-02 03:04" in text
+    assert "a training is refused for it" not in text
+
+
+def test_a_run_of_before_has_no_word_of_it(told: Told) -> None:
+    told.store.delete(keys.run_file(told.run_id, keys.LINT))
+    assert "Captions, all together" not in words(report(told))
+
+
 # ---- nothing in it runs or is fetched -------------------------------------------------------------
 
 
@@ -521,6 +565,7 @@ def hostile(told: Told) -> str:
         "review/decisions.jsonl",
         f'{{"who":{_json(HOSTILE)},"when":{_json(HOSTILE)},"what":{_json(HOSTILE)}}}\n'.encode(),
     )
+    told.put(keys.LINT, _linted(told, HOSTILE).model_dump_json().encode())
     told.book.given.append(billed(told.run_id, HOSTILE, reason=HOSTILE, state="live"))
     told.change(
         project=HOSTILE,

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from storycast import keys
+from storycast.caption_lint.findings import Lint
 from storycast.captions import Caption
 from storycast.curation import CuratedImage
 from storycast.dataset import DatasetImage
@@ -101,6 +102,8 @@ class Material:
     drawings: tuple[Drawing, ...]
     paid_panels: tuple[Panels, ...]
     """Every answer of an image model that belongs to the run's trainings, each once, whoever paid."""
+    lint: Lint | None
+    """What the caption lint says of the dataset; None before it is written, and in runs of before."""
     unreadable: tuple[str, ...]
     """Names of files that are there and could not be read."""
     selection: SelectionSummary | None = None
@@ -150,6 +153,7 @@ def gather(files: Files, run: Run) -> Material:
         sessions=sessions,
         drawings=drawings,
         paid_panels=_paid_panels(reader, run, sessions, drawings),
+        lint=reader.record(folder + keys.LINT, Lint) if keys.LINT in stored else None,
         selection=reader.read(folder + "curation.json", read_summary) if "curation.json" in stored else None,
         similarity=reader.read(folder + "curation.json", read_similarity) if "curation.json" in stored else None,
         unreadable=tuple(reader.unreadable),

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from storycast.costs import STAND_IN
 from storycast.report import charts, drawn, pictures, timeline
+from storycast.report.captions import captions_linted
 from storycast.report.material import Files, Material
 from storycast.report.money import Money, money
 from storycast.report.selection import selection_table
@@ -55,6 +56,7 @@ def write_page(material: Material, files: Files, now: datetime) -> bytes:
     # The order in which pictures are asked for is the order in which they get room.
     boards = drawn.boards(material, thumbnails)
     characters = pictures.characters_kept(material, thumbnails)
+    linted = captions_linted(material, thumbnails)
     twins = pictures.twins(material, thumbnails)
     dropped = pictures.dropped(material, thumbnails)
     costs = money(run)
@@ -86,6 +88,7 @@ def write_page(material: Material, files: Files, now: datetime) -> bytes:
             stages=timeline.stages_done(material),
             characters=characters,
             kept_count=sum(one.count for one in characters),
+            linted=linted,
             twins=twins,
             twins_more=max(sum(bool(image.duplicates) for image in material.images) - len(twins), 0),
             dropped=dropped,
