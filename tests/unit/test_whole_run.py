@@ -134,6 +134,7 @@ def test_records_card_and_training_hold_out_the_same_pictures() -> None:
     assert f"{len(images) - len(marked)} pictures are to be trained on. {len(marked)}, all of" in card
     assert "| 0:00:18 | 320 x 240 |" in card
     assert "- Lint: " in card
+    assert "- Rosso: " in card.partition("## Known gaps")[2]
 
 
 def test_a_run_writes_its_dataset_and_a_whole_ledger() -> None:

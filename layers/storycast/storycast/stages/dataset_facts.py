@@ -1,6 +1,5 @@
 """What a dataset's card tells of, gathered from what the run has left so far."""
 
-import json
 from collections.abc import Sequence
 
 from storycast import keys
@@ -14,7 +13,7 @@ from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
 from storycast.runs import Run
 from storycast.selection import light_of
-from storycast.selection_summary import SelectionSummary
+from storycast.selection_summary import read_summary
 from storycast.sightings import Sighting
 from storycast.stages.reading import read_record
 
@@ -54,16 +53,12 @@ def _said_of(lint: Lint, plan: RunPlan) -> list[str]:
     return [one.message + (" A training is refused for it." if one in blocking else "") for one in lint.findings]
 
 
-def _shortfalls(store: ObjectStore, run_id: str) -> list[str]:
+def _shortfalls(store: ObjectStore, run_id: str) -> tuple[str, ...]:
     """Return in words what the footage did not give, as the selection says it."""
     try:
-        curation = json.loads(store.get(keys.run_file(run_id, "curation.json")))
-        summary = SelectionSummary.model_validate(curation.get("selection", {}))
+        return read_summary(store.get(keys.run_file(run_id, "curation.json"))).shortfalls
     except (KeyError, ValueError):
-        return []
-    # Of a character that lacks nothing only the numbers are told.
-    told = [one.words for one in summary.characters if one.is_short or ";" in one.words]
-    return [*told, *([summary.pairs_words] if summary.pairs_words else [])]
+        return ()
 
 
 def _light(run: Run, images: Sequence[DatasetImage], store: ObjectStore) -> dict[str, str]:
