@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from storycast.report.material import Material
 from storycast.report.words import outcome
-from storycast.selection_summary import CharacterSelection
+from storycast.selection import FRAMING_SHARES
+from storycast.selection_summary import LIGHTS, CharacterSelection
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,8 @@ def _row(one: CharacterSelection) -> SelectionRow:
     return SelectionRow(
         name=one.character,
         pictures=f"{one.pictures} of {one.asked}",
-        framing=" / ".join(str(count) for count in one.framing.values()),
-        light=" / ".join(str(count) for count in one.light.values()),
+        framing=" / ".join(str(one.framing.get(name, 0)) for name in FRAMING_SHARES),
+        light=" / ".join(str(one.light.get(name, 0)) for name in LIGHTS),
         shots=one.shots,
         pairs=one.pairs,
         missing="; ".join(one.missing),
