@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from storycast import keys, names
 from storycast.errors import RequestInvalidError
 from storycast.fingerprint import FINGERPRINT_LENGTH, canonical_json, fingerprint
-from storycast.footage import LEAD_MS, FootageSource, Probe, Segment, plan_segments
+from storycast.footage import LEAD_MS, TAIL_MS, FootageSource, Probe, Segment, plan_segments
 from storycast.frames import (
     SETTLED_FRAMES,
     Frame,
@@ -179,7 +179,7 @@ def test_segments_leave_no_gap_and_lie_on_borders_of_intervals(
     for one, after in itertools.pairwise(planned):
         assert one.end_ms == after.start_ms
         assert one.start_ms < one.end_ms
-    assert planned[-1].end_ms >= duration_ms - 0.5
+    assert planned[-1].end_ms >= duration_ms - TAIL_MS - 0.5
     for one in planned:
         for border in (one.start_ms, one.end_ms):
             off = border / one.interval_ms

@@ -12,6 +12,8 @@ film still gives only 120 children."""
 LEAD_MS = 1000
 """A segment begins at least so much after a keyframe: sampling looks at what lies before, and the times of an
 index may be those of decoding, a few frames earlier than those of presentation."""
+TAIL_MS = 10
+"""No picture is shown for less: a last interval that is shorter has none of its own."""
 
 
 class Record(BaseModel):
@@ -92,11 +94,12 @@ def plan_segments(
         segment_ms: Length to aim at, in milliseconds.
 
     Returns:
-        Segments in order, without gap or overlap, the last one up to the end of its last interval; one
+        Segments in order, without gap or overlap, the last one up to the end of its last interval, of which a rest
+        of :data:`TAIL_MS` is none; one
         segment where the header gives no duration, or where the footage can be entered at its beginning alone.
     """
     interval_ms = 1000.0 / frames_per_second
-    intervals = max(1, math.ceil(probe.duration_ms / interval_ms))
+    intervals = max(1, math.ceil((probe.duration_ms - min(TAIL_MS, interval_ms / 2)) / interval_ms))
     firsts = _first_intervals(probe, intervals, interval_ms, segment_ms) if probe.is_seekable else [0]
     return [
         Segment(

@@ -22,7 +22,8 @@ def duration_ms(container: av.container.InputContainer, stream: VideoStream) -> 
     """Return a stream's duration in milliseconds, as its header says; 0 where it does not."""
     if stream.duration is not None and stream.time_base is not None:
         return round(stream.duration * float(stream.time_base) * 1000)
-    return round(container.duration / 1000) if container.duration else 0
+    # The duration of a Matroska file counts from 0, also where its pictures begin a little later.
+    return max(round(container.duration / 1000) - max(origin_ms(stream), 0), 0) if container.duration else 0
 
 
 def reason(error: Exception) -> str:

@@ -1,5 +1,8 @@
 """Reading: the sound frames of a stream and their times, from any moment on, past what is damaged."""
 
+import math
+import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -141,15 +144,21 @@ def _timed(
     unrefreshed = steady = 0
     is_broken = False
     tells_gaps = container.format.name in WITHOUT_NUMBERS
+    broken_from_ms = math.inf
     for frame in _decoded(container, stream, damage, passes_over):
-        if frame is None or frame.is_corrupt:
-            is_broken, unrefreshed = True, 0
+        if isinstance(frame, float):
+            # Frames from before it may still be in the decoder.
+            broken_from_ms = min(broken_from_ms, frame - origin)
             continue
         if frame.time is not None:
             time_ms = round(frame.time * 1000) - origin
         else:
             time_ms = 0 if before_ms is None else round(before_ms + step_ms)
         gap_ms = 0 if before_ms is None else time_ms - before_ms
+        if frame.is_corrupt or time_ms >= broken_from_ms:
+            is_broken, unrefreshed, broken_from_ms = True, 0, math.inf
+            if frame.is_corrupt:
+                continue
         if tells_gaps and not is_broken:
             is_broken, unrefreshed = steady >= STEADY_FRAMES and gap_ms > GAP_MS, 0
             steady = steady + 1 if gap_ms <= STEADY_MS else 0
@@ -175,9 +184,12 @@ def _decoded(
     stream: VideoStream,
     damage: Damage,
     passes_over: PassesOver,
-) -> Iterator[VideoFrame | None]:
-    """Yield decoded frames, and None for each packet that can't be read or decoded."""
+) -> Iterator[VideoFrame | float]:
+    """Yield decoded frames, and for what can't be read or decoded the time in milliseconds from which it is so."""
     errors = 0
+    # Decoders on several threads tell of an error some packets later.
+    threads = stream.codec_context.thread_count or os.cpu_count() or 1
+    recent_ms: deque[float] = deque([-math.inf], maxlen=threads + 1)
     while errors < MOST_ERRORS:
         try:
             for packet in container.demux(stream):
@@ -186,27 +198,38 @@ def _decoded(
                 if packet.has_sidedata("encryption_info"):
                     damage.is_encrypted, damage.ended = True, "it is encrypted"
                     return
+                recent_ms.append(_packet_ms(packet, recent_ms[-1]))
                 if packet.is_corrupt:
-                    yield None
-                try:
-                    frames = packet.decode()
-                except av.error.InvalidDataError:
-                    errors += 1
-                    yield None
-                    if errors >= MOST_ERRORS:
-                        break
-                    continue
-                for frame in frames:
-                    if isinstance(frame, VideoFrame):
-                        errors = 0
-                        yield frame
+                    yield recent_ms[-1]
+                frames = _frames_of(packet)
+                errors = errors + 1 if frames is None else 0
+                if frames is not None:
+                    yield from frames
+                elif errors < MOST_ERRORS:
+                    yield min(recent_ms)
+                else:
+                    break
             else:
                 return
         except av.error.InvalidDataError:
             # The demuxer goes on behind what it could not read.
             errors += 1
-            yield None
+            yield recent_ms[-1]
         except (av.error.FFmpegError, OSError) as error:
             damage.ended = f"it can't be read any further ({reason(error)})"
             return
     damage.ended = f"{errors:,} packets one after another can't be decoded"
+
+
+def _packet_ms(packet: "Packet[VideoStream]", otherwise: float) -> float:
+    if packet.pts is None or packet.time_base is None:
+        return otherwise
+    return float(packet.pts * packet.time_base) * 1000
+
+
+def _frames_of(packet: "Packet[VideoStream]") -> list[VideoFrame] | None:
+    """Return what a packet gives, which may be nothing yet; None where it can't be decoded."""
+    try:
+        return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
+    except av.error.InvalidDataError:
+        return None
