@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 from cli.main import app
 from storycast.prices import price_table
 from tests.cli.media import write_picture
+from tests.fakes.film import film, numbered, turned
 
 TRAINED = (
     "training: {target: bedrock, step_count: 500, batch_size: 8}\n"
@@ -144,3 +145,10 @@ def test_bad_input_ends_with_2_and_all_problems(tmp_path: Path, video: Path, pro
     assert result.stdout == ""
     assert "empty.mp4 is empty" in result.stderr
     assert "captions.prompt" in result.stderr
+
+
+def test_what_is_odd_about_the_footage_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "phone.mp4"
+    path.write_bytes(turned(film([numbered(number) for number in range(12)]), 90))
+    told = estimated(path).output
+    assert "phone.mp4: shown turned by 90 degrees to the right, as its metadata say." in told

@@ -46,7 +46,7 @@ def test_each_problem_of_footage_is_told_at_once(tmp_path: Path, video: Path) ->
     for name, what in (
         (f"{tmp_path} is a folder", "*.mp4"),
         ("empty.mp4 is empty", "again"),
-        ("text.mp4 can't be read", "MP4"),
+        ("text.mp4 can't be read", "a text file"),
         ("half.mp4", ""),
         ("song.wav has no picture stream", "sound"),
         ("missing.mp4 does not exist", "Check"),

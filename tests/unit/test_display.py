@@ -40,9 +40,9 @@ def corners(picture: Any) -> tuple[str, ...]:
     ("matrix", "seen", "words"),
     [
         ((1, 0, 0, 1), ("red", "green", "grey", "grey"), ""),
-        ((0, 1, -1, 0), ("grey", "red", "green", "grey"), "turned by 90 degrees"),
+        ((0, 1, -1, 0), ("grey", "red", "green", "grey"), "turned by 90 degrees to the right"),
         ((-1, 0, 0, -1), ("grey", "grey", "red", "green"), "turned by 180 degrees"),
-        ((0, -1, 1, 0), ("green", "grey", "grey", "red"), "turned by 270 degrees"),
+        ((0, -1, 1, 0), ("green", "grey", "grey", "red"), "turned by 90 degrees to the left"),
         ((-1, 0, 0, 1), ("green", "red", "grey", "grey"), "mirrored"),
         ((1, 0, 0, -1), ("grey", "grey", "green", "red"), "mirrored"),
         ((0, 1, 1, 0), ("red", "grey", "grey", "green"), "mirrored"),

@@ -149,7 +149,7 @@ def test_a_film_gives_a_frame_a_second_and_the_same_from_each_segment(kind: str)
     ("content", "size", "words"),
     [
         (lambda: OddFilm(pixel_aspect=Fraction(64, 45)).of(frames_of(14)), (228, 96), "pixels of 64:45"),
-        (lambda: with_matrix(OddFilm().of(frames_of(14)), 0, 1, -1, 0), (96, 160), "turned by 90 degrees"),
+        (lambda: with_matrix(OddFilm().of(frames_of(14)), 0, 1, -1, 0), (96, 160), "90 degrees to the right"),
         (lambda: with_matrix(OddFilm().of(frames_of(14)), -1, 0, 0, 1), (160, 96), "mirrored"),
         (
             lambda: OddFilm("mpeg2video", "mpegts", rate=25, options={"flags": "+ildct+ilme"}).of(combed(14)),

@@ -196,7 +196,7 @@ def test_what_is_odd_about_footage_is_among_the_runs_warnings() -> None:
     one.store.put("incoming/a/film.mp4", turned(FILM, 90), "video/mp4")
     end = one.run({"project": "bunny", "footage": ["incoming/a/film.mp4"]})
     run = read_run(one.store, end.run_id)
-    assert "film.mp4: shown turned by 90 degrees, as its metadata say" in run.warnings
+    assert "film.mp4: shown turned by 90 degrees to the right, as its metadata say" in run.warnings
 
 
 def test_stills_and_a_film_make_one_dataset() -> None:

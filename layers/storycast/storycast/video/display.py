@@ -35,8 +35,8 @@ class Turn:
         """Return it in words; empty for none."""
         degrees = {
             (False, True, True): "by 180 degrees",
-            (True, True, False): "by 90 degrees",
-            (True, False, True): "by 270 degrees",
+            (True, True, False): "by 90 degrees to the right",
+            (True, False, True): "by 90 degrees to the left",
         }.get((self.transposed, self.mirrored_x, self.mirrored_y))
         if degrees:
             return f"turned {degrees}"
