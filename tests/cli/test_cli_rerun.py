@@ -1,6 +1,7 @@
 """`storycast rerun`: the same footage again, nothing uploaded, and what was paid and re-used told."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -138,6 +139,12 @@ def test_footage_that_has_expired_is_told_before_anything_happens(
     assert "storycast run 'Mein Film.mp4' --project FILE" in told(result)
     assert not stepfunctions.calls
     assert target.s3.get_object(Bucket=target.bucket, Key=keys.project_file("bunny"))["Body"].read() == PROJECT
+
+
+def test_footage_is_kept_for_as_long_as_the_template_says() -> None:
+    template = (Path(__file__).parents[2] / "template.yaml").read_text()
+    (days,) = re.findall(r"Prefix: incoming/\n +ExpirationInDays: (\d+)", template)
+    assert int(days) == cli.rerunning.INCOMING_DAYS
 
 
 def test_footage_that_was_replaced_is_another_footage(target: Target, stepfunctions: FakeStepFunctions) -> None:
