@@ -20,8 +20,8 @@ def meadow(seed: int) -> Plane:
     picture = Image.new("L", (WIDTH_PX, HEIGHT_PX), 90)
     draw = ImageDraw.Draw(picture)
     for _ in range(2500):
-        x, y = random.integers(0, WIDTH_PX), random.integers(0, HEIGHT_PX)
-        lean, length = random.integers(-6, 7), random.integers(6, 30)
+        x, y = int(random.integers(0, WIDTH_PX)), int(random.integers(0, HEIGHT_PX))
+        lean, length = int(random.integers(-6, 7)), int(random.integers(6, 30))
         draw.line(
             (x, y, x + lean, y - length), fill=int(random.integers(60, 220)), width=int(random.integers(1, 4))
         )
