@@ -7,8 +7,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from storycast import keys
 from storycast.boxes import Box, share_inside
 from storycast.burnt_in_text import find_text
+from storycast.footage import FootageSource, Segment
+from storycast.frames import number_shots, read_segment_list
+from storycast.stages.sample_frames import sample_frames
+from tests.fakes.film import film
+from tests.fakes.store import MemoryStore
 
 WIDTH_PX, HEIGHT_PX = 640, 360
 Plane = NDArray[np.uint8]
@@ -98,3 +104,22 @@ def test_boxes_lie_in_the_frame_and_none_holds_another() -> None:
         assert 0 <= box.left <= box.right <= 1
         assert 0 <= box.top <= box.bottom <= 1
         assert all(share_inside(box, other) < 0.9 for other in texts if other is not box and other.area > box.area)
+
+
+def test_text_is_found_while_a_film_is_sampled_and_goes_on_with_its_frame() -> None:
+    plane, box = with_text(scene(5) // 2, "Nobody saw the rabbit leave", top=300, size=22)
+    titled, plain = (np.repeat(one[:, :, None], 3, axis=2) for one in (plane, scene(5) // 2))
+    store = MemoryStore()
+    store.put("incoming/a/film.mp4", film([titled] * 12 + [plain] * 12), "video/mp4")
+    (stored,) = store.list("incoming/a/film.mp4")
+    source = FootageSource(
+        footage_id="abc", name="film.mp4", key=stored.key, size_bytes=stored.size_bytes, etag=stored.etag
+    )
+    segment = Segment(
+        source=source, segment=0, start_ms=0, end_ms=2000, interval_ms=1000, pick="fixed", fingerprint="fp"
+    )
+    sample_frames(segment, store=store)
+    _, frames = read_segment_list(store.get(keys.segment_list("abc", "fp", 0)))
+    first, second = number_shots(frames, [], "abc")
+    assert found_share([Box(*text) for text in first.texts], box) > 0.5
+    assert second.texts == ()
