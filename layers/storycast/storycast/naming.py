@@ -3,17 +3,28 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storycast.boxes import share_inside
 from storycast.cast import Cast, CastMember
-from storycast.embeddings import Vectors
-from storycast.likeness import LEAST_MARGIN, likeness_over_film, likeness_to_members
+from storycast.clusters import clustered_tracks, track_means
+from storycast.embeddings import Vectors, stack
+from storycast.looks import look_of
 from storycast.sightings import Sighting
 from storycast.votes import Method, Vote
 
+LEAST_MARGIN = 0.02
+"""Lead in likeness of the likest character over the next; with less, the looks do not tell the two apart."""
+LIKEST_REFERENCES = 3
+"""A sighting's likeness to a character is the mean over so many of its references, the likest ones."""
+LEARNING_ROUNDS = 3
+LEARNED_WEIGHT = 2.0
+"""Of the likeness to a character's sure tracks, where that to its references is 1. On the choosing half of a
+labelled film it raised balanced accuracy from 0.86 to 0.90 where the references are of another part of the film
+than the scenes, and from 0.88 to 0.90 elsewhere."""
 VOTES_KEPT = 3
 """Of the references' votes on a sighting, the highest are kept in its record."""
 LEAST_DOMINANCE = 0.1
@@ -54,7 +65,8 @@ def name_by_cast(
     """Name sightings after the members of the cast.
 
     Each method votes on each sighting, and its votes are fused over the track, so that one odd frame changes no
-    name. Likeness to references is fused over the film, too, see :mod:`storycast.likeness`. Faces, custom
+    name. Likeness to references is fused over the film, too: tracks that look alike all round lend each other
+    their mean, so that what recurs and is nobody, such as a tree, is not taken for somebody once. Faces, custom
     labels and references are weighed against each other; a label that exactly one character claims decides
     where these say nothing. A frame shows a character at most once: the best sighting keeps the name.
 
@@ -64,13 +76,13 @@ def name_by_cast(
         looks: Their looks, see :mod:`storycast.looks`.
         cast: The cast.
         thresholds: Per method the score from which its word counts.
-        alike: Likeness of two tracks from which one is heard on the other.
+        alike: Likeness of two tracks from which they lend each other their likeness to references.
 
     Returns:
         The sightings, in the same order, with votes, name, score and the reason.
     """
-    likeness = likeness_to_members(looks, cast.members)
-    fused = likeness_over_film(likeness, tracks, looks, known=thresholds["references"], alike=alike)
+    likeness = _likeness_to_members(looks, cast.members)
+    fused = _fused_likeness(likeness, tracks, looks, known=thresholds["references"], alike=alike)
     voted = [
         (*one.votes, *_label_votes(one, cast.members), *_reference_votes(row, cast.members))
         for one, row in zip(sightings, likeness, strict=True)
@@ -137,19 +149,71 @@ def without_loose_boxes(sightings: Sequence[Sighting]) -> list[Sighting]:
     return kept
 
 
-def _rank(sighting: Sighting) -> tuple[float, float, float, float, str]:
-    """Rank the sightings of one name: by the score of their tracks, then by what this very picture is like."""
-    own = max((vote.score for vote in sighting.votes if vote.character == sighting.character), default=0.0)
-    return sighting.score, own, sighting.confidence, sighting.box.area, sighting.crop_id
+def _likeness_to_members(looks: Vectors, members: Sequence[CastMember]) -> Vectors:
+    """Return each sighting's likeness to each member, shape (n, members); -1 where a member has no reference."""
+    columns = []
+    for member in members:
+        if member.references and len(looks):
+            each = looks @ stack([look_of(reference) for reference in member.references]).T
+            likest = np.sort(each, axis=1)[:, -LIKEST_REFERENCES:]
+            columns.append(likest.mean(axis=1))
+        else:
+            columns.append(np.full(len(looks), -1.0, np.float32))
+    return np.stack(columns, axis=1) if columns else np.zeros((len(looks), 0), np.float32)
 
 
-def _likest(likeness: NDArray[np.float64], members: Sequence[CastMember]) -> list[tuple[float, str]]:
+def _rank(sighting: Sighting) -> tuple[float, float, float, str]:
+    return sighting.score, sighting.confidence, sighting.box.area, sighting.crop_id
+
+
+def _fused_likeness(
+    likeness: Vectors, tracks: Sequence[int], looks: Vectors, *, known: float, alike: float
+) -> NDArray[np.float64]:
+    """Return the likeness of each sighting's track to each character, fused over the film.
+
+    It is the mean of the track's likeness and of that of all tracks that look like it. Then the characters learn:
+    tracks that are surely theirs count as further references, of the light, pose and clothes of other scenes. A
+    track is surely theirs where both means say so: one that is like by chance, among many that are not, is not.
+    """
+    if not likeness.size:
+        return likeness.astype(np.float64)
+    by_track, by_cluster = np.asarray(tracks), clustered_tracks(tracks, looks, alike)
+    numbers, rows = np.unique(by_track, return_inverse=True)
+    means = track_means(rows, looks, len(numbers))
+    learned = likeness.astype(np.float64)
+    of_track, of_cluster = _means(learned, by_track), _means(learned, by_cluster)
+    for _ in range(LEARNING_ROUNDS):
+        fused = (of_track + of_cluster) / 2
+        ranked, likest = np.sort(fused, axis=1), fused.argmax(axis=1)
+        second = ranked[:, -2] if fused.shape[1] > 1 else np.full(len(fused), -1.0)
+        both = np.minimum(of_track, of_cluster)[np.arange(len(fused)), likest]
+        is_sure = (both >= known) & (ranked[:, -1] - second >= LEAST_MARGIN)
+        learned = likeness.astype(np.float64)
+        for column in range(fused.shape[1]):
+            own = np.unique(rows[is_sure & (likest == column)])
+            if len(own):
+                to_own = looks @ means[own].mean(axis=0)
+                learned[:, column] = (likeness[:, column] + LEARNED_WEIGHT * to_own) / (1 + LEARNED_WEIGHT)
+        of_track, of_cluster = _means(learned, by_track), _means(learned, by_cluster)
+    fused_at_last: NDArray[np.float64] = (of_track + of_cluster) / 2
+    return fused_at_last
+
+
+def _means(values: NDArray[np.float64], groups: NDArray[np.intp]) -> NDArray[np.float64]:
+    _, rows, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(counts), values.shape[1]))
+    np.add.at(sums, rows, values)
+    means: NDArray[np.float64] = (sums / counts[:, None])[rows]
+    return means
+
+
+def _likest(likeness: NDArray[Any], members: Sequence[CastMember]) -> list[tuple[float, str]]:
     """Return how like it is to each member that has references, and the member's name; the likest first."""
     pairs = [(float(value), member.name) for value, member in zip(likeness, members, strict=True)]
     return sorted((pair for pair in pairs if pair[0] > -1.0), key=lambda pair: (-pair[0], pair[1]))
 
 
-def _reference_votes(likeness: NDArray[np.float64], members: Sequence[CastMember]) -> list[Vote]:
+def _reference_votes(likeness: Vectors, members: Sequence[CastMember]) -> list[Vote]:
     return [
         Vote(method="references", character=name, score=round(min(value, 1.0), 4))
         for value, name in _likest(likeness, members)[:VOTES_KEPT]
