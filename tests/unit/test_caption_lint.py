@@ -177,13 +177,28 @@ def test_things_that_somebody_always_has_are_standard_looks() -> None:
     assert found(many, "repeated_traits")[0].fragment == "pipe"
 
 
-@pytest.mark.parametrize("kind", ["dog", "animal", "creature", "dogs"])
-def test_what_somebody_is_in_most_captions_blocks(kind: str) -> None:
-    bad = changed(HARBOUR_CAPTIONS, lambda text: f"{text[:-1]}, the {kind} at ease.", of("Pip"), most=6)
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("dog", "Pip and the dog"),
+        ("dogs", "Pip, dogs"),
+        ("animal", "Pip the small animal"),
+        ("creature", "a creature called Pip"),
+    ],
+)
+def test_what_somebody_is_in_most_captions_blocks(kind: str, text: str) -> None:
+    bad = changed(HARBOUR_CAPTIONS, lambda caption: caption.replace("Pip", text), of("Pip"), most=6)
     (one,) = found(bad, "kind_words")
     assert (one.severity, one.fragment) == ("blocks", kind)
     assert one.message == f"Pip: 6 of 9 captions say what Pip is: '{kind}'."
     assert found(changed(HARBOUR_CAPTIONS, lambda text: f"{text} A dog.", of("Pip"), most=1), "kind_words") == []
+
+
+def test_somebody_else_without_a_name_is_not_the_character() -> None:
+    crowd = changed(HARBOUR_CAPTIONS, lambda text: f"{text[:-1]}, a man and two women behind.", of("Mara"))
+    assert found(crowd, "kind_words") == []
+    nameless = changed(HARBOUR_CAPTIONS, lambda text: text.replace("Mara", "A girl"), of("Mara"), most=11)
+    assert [one.severity for one in found(nameless, "kind_words")] == ["blocks"]
 
 
 @pytest.mark.parametrize(

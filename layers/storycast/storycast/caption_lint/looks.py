@@ -129,14 +129,14 @@ def kind_words(
 
     A word that the model knows brings its own looks along, and shares with the name what is learned. That is
     wanted where a class is trained (the class noun of DreamBooth, Ruiz et al. 2023, which keeps what the model
-    knew of it), and not here, where the name alone is to bring the character.
+    knew of it), and not here, where the name alone is to bring the character. "A man" is somebody else where the
+    name stands apart from it; "the rabbit" is not.
     """
     for character, looks, own in _by_character(captions, descriptions):
-        kinds = looks.kinds | GENERAL_KINDS
         said: Counter[str] = Counter()
         ids = []
         for one in own:
-            hits = {word for word in names.tokens(one.caption) if stem(word) in kinds}
+            hits = _kinds(names.tokens(one.caption), character, looks)
             said.update(hits)
             if hits:
                 ids.append(one.id)
@@ -162,6 +162,19 @@ def _by_character(
         looks = looks_of(description)
         if own and looks.kinds:
             yield character, looks, own
+
+
+def _kinds(tokens: Sequence[str], character: str, looks: Looks) -> set[str]:
+    """Return the words of a caption that say what the character is."""
+    found = {word for word in tokens if stem(word) in looks.kinds - GENERAL_KINDS}
+    # Without what may stand between a name and what it is: "Bunny, the huge animal".
+    between = _ARTICLES | {"called", "named"}
+    bare = [token for token in tokens if token not in between and stem(token) not in looks.own]
+    name = NAME + character
+    for at, word in enumerate(bare):
+        if stem(word) in GENERAL_KINDS and (name not in bare or name in bare[max(at - 1, 0) : at + 2]):
+            found.add(word)
+    return found
 
 
 def traits_in(tokens: Sequence[str], character: str, looks: Looks) -> set[str]:
