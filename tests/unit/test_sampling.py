@@ -218,7 +218,7 @@ def test_frames_that_no_other_refers_to_are_not_decoded_where_a_frame_a_second_i
 @pytest.mark.parametrize("container", ["mp4", "matroska", "mpegts"])
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
 def test_what_is_not_decoded_changes_no_picture_of_what_is(container: str, codec: str) -> None:
-    pictures = [*moving(40, seed=13, speed=1), *moving(40, seed=14, speed=1)]
+    pictures = [*moving(40, seed=13, speed=3), *moving(40, seed=14, speed=3)]
     options = {"preset": "medium", "crf": "18"} | ({"x265-params": "log-level=none"} if codec == "libx265" else {})
     times = [number * 1000 / RATE for number in range(80)]
     content = encoded(pictures, times, RATE, options, codec=codec, container=container)

@@ -14,6 +14,8 @@ CHANGE = 12.0
 CONTRAST = 2.5
 """A cut changes this many times more than is usual round it: motion, fades and dissolves do not."""
 CONTRAST_IN_MOTION = 2.0
+PERHAPS_CONTRAST = 1.8
+"""Where frames were passed over, a change like this is looked at again: of frame by frame, motion hides no cut."""
 LIGHT_CONTRAST = 3.0
 """Into or out of a shot that moves fast a cut changes less, relatively, but then also what light there is."""
 USUAL_FRAMES, USUAL_MS = 8, 400.0
@@ -33,13 +35,15 @@ LONGEST_GAP_MS = 550.0
 CONTEXT_MS = APART_MS + max(USUAL_MS, FLASH_MS, LONGEST_GAP_MS)
 """What is decided of a frame rests on frames at most this far before it, and on the one before those."""
 
+type LookAgain = Callable[[Seen, Seen], Sequence[Seen]]
 
-def mark_cuts(frames: Iterable[Seen], exact_ms: Callable[[Seen, Seen], float]) -> Iterator[Seen]:
+
+def mark_cuts(frames: Iterable[Seen], look_again: LookAgain) -> Iterator[Seen]:
     """Set ``cut_ms`` of the frames that begin a shot, and yield all frames in order, somewhat later.
 
     Args:
         frames: Decoded frames in order.
-        exact_ms: Tells when a shot begins, given the frames round a cut; frames between may not have been decoded.
+        look_again: Gives all frames after one and up to another, where some between were passed over.
     """
     window: list[Seen] = []
     likely: list[bool] = []
@@ -48,19 +52,19 @@ def mark_cuts(frames: Iterable[Seen], exact_ms: Callable[[Seen, Seen], float]) -
         window.append(frame)
         likely.append(False)
         while judged < len(window) and _reaches(window, judged, USUAL_FRAMES, USUAL_MS):
-            likely[judged] = _is_likely(window, judged)
+            likely[judged] = _is_likely(window, judged, look_again)
             judged += 1
         while given < judged and _reaches(window[:judged], given, APART_FRAMES, APART_MS):
-            _settle(window, likely, given, exact_ms)
+            _settle(window, likely, given, look_again)
             yield window[given]
             given += 1
         past = max(given - USUAL_FRAMES - APART_FRAMES - 1, 0)
         del window[:past], likely[:past]
         judged, given = judged - past, given - past
     for place in range(judged, len(window)):
-        likely[place] = _is_likely(window, place)
+        likely[place] = _is_likely(window, place, look_again)
     for place in range(given, len(window)):
-        _settle(window, likely, place, exact_ms)
+        _settle(window, likely, place, look_again)
         yield window[place]
 
 
@@ -69,7 +73,7 @@ def _reaches(window: Sequence[Seen], place: int, frames: int, time_ms: float) ->
     return len(window) - 1 - place >= frames or window[-1].time_ms - window[place].time_ms >= time_ms
 
 
-def _is_likely(window: Sequence[Seen], place: int) -> bool:
+def _is_likely(window: Sequence[Seen], place: int, look_again: LookAgain) -> bool:
     frame = window[place]
     if not frame.gap_ms or frame.change < CHANGE:
         return False
@@ -84,6 +88,9 @@ def _is_likely(window: Sequence[Seen], place: int) -> bool:
     stands_out = frame.change >= CONTRAST * usual or (
         frame.change >= CONTRAST_IN_MOTION * usual and frame.moved_light >= LIGHT_CONTRAST * light
     )
+    if not stands_out and frame.change >= PERHAPS_CONTRAST * usual:
+        steps = sorted((one.change for one in look_again(window[place - 1], frame)), reverse=True)
+        stands_out = len(steps) > 1 and steps[0] >= max(CHANGE, CONTRAST * steps[1])
     return stands_out and not _is_flash(window, place)
 
 
@@ -116,9 +123,7 @@ def _is_flash(window: Sequence[Seen], place: int) -> bool:
     return min(moved_light(one, other) for one, other in pairs) < LIGHT_ALIKE * frame.moved_light
 
 
-def _settle(
-    window: Sequence[Seen], likely: Sequence[bool], place: int, exact_ms: Callable[[Seen, Seen], float]
-) -> None:
+def _settle(window: Sequence[Seen], likely: Sequence[bool], place: int, look_again: LookAgain) -> None:
     frame = window[place]
     if not likely[place]:
         return
@@ -128,4 +133,5 @@ def _settle(
             continue
         if (rival.change, -rival.time_ms) > (frame.change, -frame.time_ms):
             return
-    frame.cut_ms = exact_ms(window[place - 1], frame)
+    steps = look_again(window[place - 1], frame)
+    frame.cut_ms = max(steps, key=lambda one: one.change).time_ms if steps else frame.time_ms

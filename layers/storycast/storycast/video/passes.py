@@ -4,6 +4,7 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import cast
 
 import av.container
@@ -70,31 +71,31 @@ class Pass:
         if latest is not None:
             yield see(latest[0], latest[1], before, self._bars)
 
-    def exact_ms(self, before: Seen, after: Seen) -> float:
-        """Return the time of the first frame of a shot, which begins after ``before`` and not after ``after``.
+    def look_again(self, before: Seen, after: Seen) -> list[Seen]:
+        """Return all frames from the one after ``before`` on up to ``after``; none where none was passed over.
 
-        Frames between that were passed over are decoded now, from the last keyframe on.
+        They are decoded now, from the last keyframe on; their pictures are not kept.
         """
         coded = list(self._coded)
         if not any(one.passed_over and before.time_ms < one.time_ms < after.time_ms - 0.5 for one in coded):
-            return after.time_ms
+            return []
         keyframes = [
             n for n, one in enumerate(coded) if one.packet.is_keyframe and one.time_ms < before.time_ms + 1
         ]
         if not keyframes:
-            return after.time_ms
-        latest, largest, cut_ms = before, 0.0, after.time_ms
+            return []
+        base = self._stream.time_base or Fraction(0)
+        steps: list[Seen] = []
         for frame in self._again(coded[keyframes[-1] :], before.time_ms, after.time_ms):
-            time_ms = round((frame.time or 0) * 1000) - self._origin_ms
-            if time_ms <= latest.time_ms:
-                continue
-            latest = see(frame, time_ms, latest, self._bars)
-            latest.let_go()
-            if latest.change > largest:
-                largest, cut_ms = latest.change, latest.time_ms
+            # The last frames come without a time base: theirs is the stream's.
+            time_ms = round(float((frame.pts or 0) * base) * 1000) - self._origin_ms
+            latest = steps[-1] if steps else before
+            if latest.time_ms < time_ms <= after.time_ms:
+                steps.append(see(frame, time_ms, latest, self._bars))
+                steps[-1].let_go()
             if time_ms >= after.time_ms:
                 break
-        return cut_ms
+        return steps
 
     def _begin_anew(self) -> None:
         context = self._stream.codec_context

@@ -140,7 +140,7 @@ def _candidates(
         safe = skim and can_skim(context.codec.canonical_name, context.extradata, plan.pick, plan.interval_ms)
         watched = Pass(container, stream, start_ms=plan.start_ms - LEAD_MS, skim=safe, bars=encoder.bars)
         sample.damage = watched.damage
-        for candidate in look_around(mark_cuts(watched.frames(), watched.exact_ms), 1000 / usual_rate(stream)):
+        for candidate in look_around(mark_cuts(watched.frames(), watched.look_again), 1000 / usual_rate(stream)):
             cut_ms = candidate.seen.cut_ms
             if cut_ms is not None and plan.start_ms <= round(cut_ms) < plan.end_ms:
                 sample.cuts_ms.append(round(cut_ms))
