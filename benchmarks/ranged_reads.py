@@ -3,9 +3,10 @@
     .venv/bin/python -m benchmarks.ranged_reads
     .venv/bin/python -m benchmarks.ranged_reads --hours 2 --gigabytes 4 --segments 12
 
-Makes a film of two hours and 4 GB whose index is at its end, on disk mostly holes; answers as S3 does, in memory;
-probes it, plans its segments, and samples some of them, spread over the film. Beside it: the same with blocks of
-4 MiB, of which four are kept, as the reader had them before. No network, so no times: they would be made up.
+Makes films of two hours and 4 GB, one an MP4 with its index at its end, on disk mostly holes; answers as S3 does,
+in memory; probes them, plans their segments, and samples some of these, spread over the film. ``--all`` adds films
+without an index. Beside it: the same with blocks of 4 MiB, of which four are kept, as the reader had them before.
+No network, so no times: they would be made up.
 """
 
 import argparse
@@ -28,6 +29,15 @@ from tests.fakes.long_film import write_long_film
 from tests.fakes.ranges import Ranges
 
 MIB = 1024 * 1024
+INDEXED: dict[str, tuple[str, dict[str, str]]] = {
+    "MP4, index at the end": ("mp4", {}),
+    "Matroska": ("matroska", {}),
+}
+WITHOUT_INDEX: dict[str, tuple[str, dict[str, str]]] = {
+    "MPEG-TS": ("mpegts", {}),
+    "MP4 in fragments": ("mp4", {"movflags": "frag_keyframe+empty_moov"}),
+    "Matroska, no cues": ("matroska", {"live": "1"}),
+}
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,7 @@ def _probe(s3: Ranges) -> tuple[Probe, Cost]:
         duration_ms=header.duration_ms,
         frames_per_second=header.frames_per_second,
         is_seekable=header.is_seekable,
+        is_indexed=header.is_indexed,
         keyframes_ms=header.keyframes_ms,
         fingerprint="0" * 12,
     )
@@ -93,7 +104,7 @@ def _sampled(s3: Ranges, segment: Segment) -> Cost:
     return Cost(len(s3.asked), sum(last - first + 1 for first, last in s3.asked))
 
 
-def _measure(path: Path, container: str, segment_count: int) -> list[dict[str, object]]:
+def _measure(path: Path, name: str, segment_count: int) -> list[dict[str, object]]:
     size = path.stat().st_size
     handle = os.open(path, os.O_RDONLY)
     rows: list[dict[str, object]] = []
@@ -112,7 +123,7 @@ def _measure(path: Path, container: str, segment_count: int) -> list[dict[str, o
                 own = size / len(planned)
                 rows.append(
                     {
-                        "container": container,
+                        "container": name,
                         "reader": reader.name,
                         "segments": len(planned),
                         "sampled": len(costs),
@@ -137,26 +148,28 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=2.0)
     parser.add_argument("--gigabytes", type=float, default=4.0)
     parser.add_argument("--segments", type=int, default=12, help="so many are sampled, spread over the film")
+    parser.add_argument("--all", action="store_true", help="also films without an index")
     options = parser.parse_args()
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:
-        for container in ("mp4", "matroska"):
-            path = Path(folder) / f"film.{container}"
+        for name, (container, container_options) in (INDEXED | (WITHOUT_INDEX if options.all else {})).items():
+            path = Path(folder) / "film"
             write_long_film(
                 path,
                 duration_s=round(options.hours * 3600),
                 size_bytes=round(options.gigabytes * 1e9),
                 container=container,
+                container_options=container_options,
             )
-            rows += _measure(path, container, options.segments)
+            rows += _measure(path, name, options.segments)
             path.unlink()
     print(f"{options.hours:g} h, {options.gigabytes:g} GB, H.264, a keyframe each 2 s; {platform.machine()}")
-    print(f"{'container':10} {'reader':31} {'probe':>14} {'a segment: median':>20} {'most':>15} {'its own':>9}")
+    print(f"{'container':21} {'reader':31} {'probe':>14} {'a segment: median':>20} {'most':>15} {'its own':>9}")
     for row in rows:
         probe = f"{row['probe_requests']:>3} / {row['probe_mib']:>5} MiB"
         median = f"{row['requests_median']:>6} / {row['mib_median']:>5} MiB"
         most = f"{row['requests_most']:>4} / {row['mib_most']:>5} MiB"
-        print(f"{row['container']:10} {row['reader']:31} {probe} {median} {most} {row['mib_own']:>5} MiB")
+        print(f"{row['container']:21} {row['reader']:31} {probe} {median} {most} {row['mib_own']:>5} MiB")
     print(json.dumps(rows))
 
 

@@ -62,7 +62,14 @@ class _Holes(io.RawIOBase):
         super().close()
 
 
-def write_long_film(path: Path, *, duration_s: int, size_bytes: int, container: str = "mp4") -> None:
+def write_long_film(
+    path: Path,
+    *,
+    duration_s: int,
+    size_bytes: int,
+    container: str = "mp4",
+    container_options: dict[str, str] | None = None,
+) -> None:
     """Write an H.264 film, by default an MP4 with its index at the end, a keyframe each two seconds.
 
     Args:
@@ -70,6 +77,7 @@ def write_long_film(path: Path, *, duration_s: int, size_bytes: int, container: 
         duration_s: How long it is.
         size_bytes: How large it is, about: each packet is padded with a unit that decoders pass over.
         container: As ffmpeg calls it.
+        container_options: Of ffmpeg's muxer.
     """
     group = OddFilm(rate=RATE, keyframe_every=KEYFRAME_EVERY).of(frames_of(KEYFRAME_EVERY))
     filler_bytes = max(size_bytes // (duration_s * RATE) - 600, 2)
@@ -78,7 +86,7 @@ def write_long_film(path: Path, *, duration_s: int, size_bytes: int, container: 
     with av.open(io.BytesIO(group), "r") as short, _Holes(path) as file:
         source = short.streams.video[0]
         packets = [(bytes(one), one.is_keyframe) for one in short.demux(source) if one.size]
-        with av.open(file, "w", format=container) as muxer:
+        with av.open(file, "w", format=container, container_options=container_options or {}) as muxer:
             stream = muxer.add_stream_from_template(source)
             for number in range(duration_s * RATE):
                 content, is_keyframe = packets[number % len(packets)]

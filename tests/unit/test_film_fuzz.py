@@ -50,6 +50,7 @@ def _watch(content: bytes) -> str:
             duration_ms=header.duration_ms,
             frames_per_second=header.frames_per_second,
             is_seekable=header.is_seekable,
+            is_indexed=header.is_indexed,
             keyframes_ms=header.keyframes_ms,
             notes=header.notes,
             fingerprint="0" * 12,

@@ -62,6 +62,7 @@ def given(content: bytes, segment_ms: int = 60_000, name: str = "film") -> Given
         duration_ms=header.duration_ms,
         frames_per_second=header.frames_per_second,
         is_seekable=header.is_seekable,
+        is_indexed=header.is_indexed,
         keyframes_ms=header.keyframes_ms,
         notes=header.notes,
         fingerprint="0" * 12,
@@ -138,7 +139,7 @@ def test_a_film_gives_a_frame_a_second_and_the_same_from_each_segment(kind: str)
     assert set(whole.outcomes) == {"kept"}
     assert whole.outcomes["kept"] >= int(seconds)
     assert whole.notes == []
-    for segment_ms in (1000, 2000):
+    for segment_ms in (200, 2000):
         parts = given(content, segment_ms)
         assert parts.notes == []
         assert [one[:2] for one in parts.pictures] == [one[:2] for one in whole.pictures]
@@ -186,6 +187,26 @@ def test_what_is_odd_is_told_and_done(content: Callable[[], bytes], size: tuple[
             with av.open(io.BytesIO(frame.jpeg)) as picture:
                 stream = picture.streams.video[0]
                 assert (stream.codec_context.width, stream.codec_context.height) == size
+
+
+@pytest.mark.parametrize(
+    ("recipe", "is_indexed"),
+    [
+        (OddFilm(), True),
+        (OddFilm(container_options={"movflags": "frag_keyframe+empty_moov"}), False),
+        (OddFilm(container="matroska"), True),
+        (OddFilm(container="matroska", container_options={"live": "1"}), False),
+        (OddFilm(container="mpegts"), True),
+        (OddFilm("mpeg4", "avi"), True),
+    ],
+)
+def test_a_film_without_an_index_has_longer_segments_and_says_so(recipe: OddFilm, is_indexed: bool) -> None:
+    header = read_header(
+        io.BytesIO(recipe.of(numbered(number, width=32, height=32) for number in range(800))), "f"
+    )
+    assert header.duration_ms > 60_000
+    assert header.is_indexed is is_indexed
+    assert any("has no index" in note for note in header.notes) is not is_indexed
 
 
 @pytest.mark.parametrize("size", [(641, 359), (16, 16), (17, 1000), (2, 2), (1920, 16)])

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 SEGMENT_MS = 60_000
 """Length of a segment. One function decodes a minute of 1080p in well under its time limit, and a two-hour
 film still gives only 120 children."""
+WITHOUT_INDEX_TIMES = 5
+"""Segments of a film without an index are so many times as long: each reads all that lies before it."""
 LEAD_MS = 1000
 """A segment begins at least so much after a keyframe: sampling looks at what lies before, and the times of an
 index may be those of decoding, a few frames earlier than those of presentation."""
@@ -50,6 +52,8 @@ class Probe(Record):
     fingerprint: str
     is_seekable: bool = True
     """Whether decoding can begin elsewhere than at the beginning."""
+    is_indexed: bool = True
+    """Whether the file tells where to find a moment; else each segment reads all that lies before it."""
     keyframes_ms: tuple[Annotated[int, Field(ge=0)], ...] = ()
     """Of the file's own index, at least two seconds apart; empty where it has none."""
     notes: tuple[str, ...] = ()
@@ -91,7 +95,7 @@ def plan_segments(
         frames_per_second: Sampling rate; one interval is its inverse.
         pick: Which frame of an interval is kept.
         fingerprint: Of the footage's content and the sampling settings.
-        segment_ms: Length to aim at, in milliseconds.
+        segment_ms: Length to aim at, in milliseconds, of a film that has an index.
 
     Returns:
         Segments in order, without gap or overlap, the last one up to the end of its last interval, of which a rest
@@ -99,6 +103,7 @@ def plan_segments(
         segment where the header gives no duration, or where the footage can be entered at its beginning alone.
     """
     interval_ms = 1000.0 / frames_per_second
+    segment_ms *= 1 if probe.is_indexed else WITHOUT_INDEX_TIMES
     intervals = max(1, math.ceil((probe.duration_ms - min(TAIL_MS, interval_ms / 2)) / interval_ms))
     firsts = _first_intervals(probe, intervals, interval_ms, segment_ms) if probe.is_seekable else [0]
     return [

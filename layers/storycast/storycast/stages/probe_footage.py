@@ -42,6 +42,7 @@ def probe_footage(plan: RunPlan, footage_id: str, *, store: ObjectStore) -> dict
             duration_ms=header.duration_ms,
             frames_per_second=header.frames_per_second,
             is_seekable=header.is_seekable,
+            is_indexed=header.is_indexed,
             keyframes_ms=header.keyframes_ms,
             notes=(*header.notes, *([bars.words] if bars != NO_BARS else [])),
             bars_px=(bars.top_px, bars.bottom_px, bars.left_px, bars.right_px),

@@ -15,10 +15,15 @@ from storycast.video.decoding import duration_ms, origin_ms, reason
 from storycast.video.display import is_see_through, pixel_aspect_of, shown_size, turn_of
 from storycast.video.opening import encrypted, film_streams, opened
 from storycast.video.reading import ENTERED_ONLY_AT_THE_BEGINNING, Damage, frames_from, usual_rate
+from storycast.video.recognition import is_fragmented
 from storycast.video.tone_mapping import grading_of
 
 KEYFRAME_DISTANCE_MS = 2000
 """Of keyframes that are nearer to each other, one is told of: a film in which every frame is one has thousands."""
+INDEXED_FORMATS = frozenset({"matroska,webm", "avi", "flv"})
+"""Formats that usually have an index; where it is missing they can't be searched for a moment."""
+SHORT_MS = 60_000
+"""A shorter film is one segment, which needs no index."""
 CUT_OFF_MS = 1500
 """Data that end so much before the header's end are told of; streams rarely end at the same instant."""
 
@@ -35,6 +40,8 @@ class Header:
     frames_per_second: float | None
     is_seekable: bool = True
     """Whether decoding can begin elsewhere than at the beginning."""
+    is_indexed: bool = True
+    """Whether the file tells where to find a moment; else whoever wants one reads all that lies before it."""
     keyframes_ms: tuple[int, ...] = ()
     """Of the file's own index; empty where it has none, or none that reaches to its end."""
     notes: tuple[str, ...] = ()
@@ -80,6 +87,8 @@ def _header(
     width, height = shown_size(frame, pixel_aspect)
     said_ms = duration_ms(container, stream)
     rate = float(stream.average_rate) if stream.average_rate else None
+    keyframes = _keyframes_ms(container, stream, said_ms)
+    is_indexed = _is_indexed(container.format.name, bool(keyframes), file)
     return Header(
         container=container.format.name,
         codec=stream.codec_context.codec.canonical_name,
@@ -92,8 +101,10 @@ def _header(
             *_notes_of_streams(container, stream),
             *_notes_of_frame(frame, pixel_aspect),
             *_notes_of_data(stream, said_ms, file),
+            *_notes_of_index(said_ms, is_indexed=is_indexed),
         ),
-        keyframes_ms=_keyframes_ms(container, stream, said_ms),
+        is_indexed=is_indexed,
+        keyframes_ms=keyframes,
     )
 
 
@@ -138,6 +149,19 @@ def _notes_of_data(stream: VideoStream, said_ms: int, file: IO[bytes]) -> list[s
     if there_ms + CUT_OFF_MS >= said_ms:
         return []
     return [f"cut off; of {said_ms / 1000:.1f} s the file holds {there_ms / 1000:.1f} s, which are used"]
+
+
+def _is_indexed(container: str, has_keyframes: bool, file: IO[bytes]) -> bool:
+    """Tell whether a file has an index, or, as MPEG-TS, can be searched without one."""
+    if container.startswith("mov"):
+        return not is_fragmented(file)
+    return has_keyframes or container not in INDEXED_FORMATS
+
+
+def _notes_of_index(said_ms: int, *, is_indexed: bool) -> list[str]:
+    if is_indexed or said_ms < SHORT_MS:
+        return []
+    return ["has no index; each segment reads it from its beginning, which takes longer"]
 
 
 def _keyframes_ms(container: av.container.InputContainer, stream: VideoStream, said_ms: int) -> tuple[int, ...]:
@@ -187,5 +211,5 @@ def _measured(file: IO[bytes], name: str, header: Header) -> Header:
         header,
         duration_ms=round(ends_ms),
         keyframes_ms=_apart(keyframes) if header.is_seekable else (),
-        notes=(*header.notes, note),
+        notes=(*header.notes, note, *_notes_of_index(round(ends_ms), is_indexed=header.is_indexed)),
     )

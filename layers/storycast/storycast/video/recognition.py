@@ -4,6 +4,8 @@ import struct
 from typing import IO
 
 HEAD_BYTES = 4096
+FRAGMENTED_INDEX_BYTES = 64 * 1024
+"""The index of a fragmented MP4 lists no samples, so it is small."""
 MAX_BOXES = 64
 """Of an MP4, looked at from the front; each costs a short read."""
 _SIGNATURES = (
@@ -53,9 +55,21 @@ def refusal(file: IO[bytes], name: str, reason: str) -> str:
     return f"{name} can't be read as a video or picture ({reason}). {_USE}"
 
 
+def is_fragmented(file: IO[bytes]) -> bool:
+    """Tell whether an MP4's samples are listed in fragments throughout the file, and not in one index."""
+    return any(
+        kind == b"moov" and size <= FRAGMENTED_INDEX_BYTES and b"mvex" in _content(file, position, size)
+        for kind, position, size in _boxes(file)
+    )
+
+
+def _content(file: IO[bytes], position: int, size: int) -> bytes:
+    file.seek(position)
+    return file.read(size)
+
+
 def _told_of_boxes(file: IO[bytes], name: str, reason: str) -> str:
-    boxes = _boxes(file)
-    if b"moov" not in boxes:
+    if b"moov" not in [kind for kind, _, _ in _boxes(file)]:
         return (
             f"{name} has no index (its moov box is missing): the recording or the copy ended early. Copy it "
             "again, or repair it with a tool for MP4 files without moov."
@@ -63,12 +77,12 @@ def _told_of_boxes(file: IO[bytes], name: str, reason: str) -> str:
     return f"{name} is a damaged MP4 or MOV file ({reason}). Copy or export it again."
 
 
-def _boxes(file: IO[bytes]) -> list[bytes]:
-    """Return the kinds of an MP4's outermost boxes, as far as they are whole."""
-    kinds: list[bytes] = []
+def _boxes(file: IO[bytes]) -> list[tuple[bytes, int, int]]:
+    """Return kind, position and size of an MP4's outermost boxes up to its index, as far as they are whole."""
+    boxes: list[tuple[bytes, int, int]] = []
     end = file.seek(0, 2)
     position = 0
-    while position + 8 <= end and len(kinds) < MAX_BOXES:
+    while position + 8 <= end and len(boxes) < MAX_BOXES:
         file.seek(position)
         size, kind = struct.unpack(">I4s", file.read(8))
         least = 8
@@ -80,9 +94,11 @@ def _boxes(file: IO[bytes]) -> list[bytes]:
         if size < least or not kind.isalnum():
             break
         if position + size <= end:
-            kinds.append(kind)
+            boxes.append((kind, position, size))
+        if kind == b"moov":
+            break
         position += size
-    return kinds
+    return boxes
 
 
 def _is_text(head: bytes) -> bool:
