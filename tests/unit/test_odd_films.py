@@ -238,6 +238,22 @@ def test_a_film_may_begin_at_any_time(container: str, start_ms: int) -> None:
     assert given(content, 1000).pictures == whole.pictures
 
 
+def test_what_an_edit_list_cuts_off_is_no_part_of_the_film() -> None:
+    times = [round(number * 1000 / 12) - 3000 for number in range(72)]
+    content = OddFilm(times_ms=times, container_options={"avoid_negative_ts": "disabled"}).of(frames_of(72))
+    whole = given(content)
+    assert whole.outcomes == {"kept": 3}
+    assert given(content, 1000).pictures == whole.pictures
+
+
+def test_an_avi_without_its_index_is_read() -> None:
+    content = OddFilm("mpeg4", "avi").of(frames_of(60))
+    whole = given(content.replace(b"idx1", b"JUNK"))
+    assert whole.pictures == given(content).pictures
+    assert not whole.header.is_indexed
+    assert given(content.replace(b"idx1", b"JUNK"), 200).pictures == whole.pictures
+
+
 def test_times_that_go_back_end_the_film_and_are_told() -> None:
     content = OddFilm(container="mpegts").of(frames_of(60)) + OddFilm(container="mpegts").of(frames_of(60))
     made = given(content)
