@@ -167,7 +167,7 @@ def _by_character(
 def _kinds(tokens: Sequence[str], character: str, looks: Looks) -> set[str]:
     """Return the words of a caption that say what the character is."""
     found = {word for word in tokens if stem(word) in looks.kinds - GENERAL_KINDS}
-    # Without what may stand between a name and what it is: "Bunny, the huge animal".
+    # Without what may stand between a name and what it is: "Mara, the huge animal".
     between = _ARTICLES | {"called", "named"}
     bare = [token for token in tokens if token not in between and stem(token) not in looks.own]
     name = NAME + character

@@ -64,7 +64,7 @@ def wrong_cast(captions: Sequence[LintedCaption], cast: Collection[str]) -> Iter
     """Yield who is named without being in the picture, and who is in it beside another and not named.
 
     Somebody who is named and not seen teaches the name another's looks. Who is seen and not named is learned as a
-    part of the other one. A name counts as the cast writes it, so that a frank look names no Frank. Whom a person
+    part of the other one. A name counts as the cast writes it, so that a hope is no Hope. Whom a person
     names may be there although nobody was found: that is only told. Where somebody unknown is in the picture, it
     may be whoever is named.
     """
