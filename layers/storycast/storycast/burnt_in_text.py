@@ -45,6 +45,16 @@ Rows = list[tuple[int, int, int, int]]
 
 
 @dataclass(frozen=True, slots=True)
+class Ways:
+    """How the two steps are done that take most of the time."""
+
+    opened: Callable[[Plane, int], Plane]
+    """Returns the plane without what is bright and thinner than so many pixels."""
+    joined_rows: Callable[[Mask, int], Rows]
+    """Returns the boxes of strokes that touch, or have no more than twice so many pixels between them."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Kind:
     """What text looks like, and what it takes for a row of such strokes to be text."""
 
@@ -66,14 +76,14 @@ KINDS = (
 """Text on a quiet ground, and white or black text on any, where what is of the first kind runs together."""
 
 
-def find_text(luma: Plane, components: Callable[[Mask], Rows] | None = None) -> tuple[Box, ...]:
+def find_text(luma: Plane, ways: Ways | None = None) -> tuple[Box, ...]:
     """Find rows of burnt-in text in a frame.
 
     Rows are found from 4 px on, up to a sixth of the frame's height.
 
     Args:
         luma: The frame's luma, shape (height, width), 0..255; some 320 px wide at least, 640 for small letters.
-        components: Finds the 8-connected components of a mask, where there is a faster way than NumPy's.
+        ways: Faster ones than NumPy's, which give the same.
 
     Returns:
         Boxes of the rows in shares of the frame, from the upper left; none where there is no text.
@@ -83,7 +93,7 @@ def find_text(luma: Plane, components: Callable[[Mask], Rows] | None = None) -> 
     while min(plane.shape) >= LEAST_PLANE_PX:
         height, width = plane.shape
         for polarity in (plane, 255 - plane):
-            for top, bottom, left, right in _rows_of_text(polarity, components or _components):
+            for top, bottom, left, right in _rows_of_text(polarity, ways or Ways(_opened, _joined_rows)):
                 boxes.append(Box(left / width, top / height, (right - left) / width, (bottom - top) / height))
         plane = _halved(plane)
     return tuple(sorted(_outermost(boxes), key=lambda box: (box.top, box.left)))
@@ -98,12 +108,12 @@ def _outermost(boxes: Sequence[Box]) -> list[Box]:
     return kept
 
 
-def _rows_of_text(plane: Plane, components: Callable[[Mask], Rows]) -> Iterator[tuple[int, int, int, int]]:
+def _rows_of_text(plane: Plane, ways: Ways) -> Iterator[tuple[int, int, int, int]]:
     """Yield top, bottom, left and right of each row of bright letters."""
-    raised = plane - _opened(plane, STROKE_PX)
+    raised = plane - ways.opened(plane, STROKE_PX)
     for kind in KINDS:
         strokes = (raised >= kind.stroke_contrast) & (plane >= kind.least_level)
-        for top, bottom, left, right in components(_bridged(strokes)):
+        for top, bottom, left, right in ways.joined_rows(strokes, GAP_PX // 2):
             height, width = bottom - top, right - left
             if not LETTER_PX[0] <= height <= LETTER_PX[1] or width < LEAST_LENGTH * height:
                 continue
@@ -143,13 +153,12 @@ def _unevenness(strokes: Mask) -> float:
     return float(begins.mean()) / height if begins.size else 1.0
 
 
-def _bridged(strokes: Mask) -> Mask:
-    """Return strokes joined with those that have no more than a gap between them in their line."""
-    reach = GAP_PX // 2
+def _joined_rows(strokes: Mask, reach: int) -> Rows:
+    """Return the boxes of strokes that touch, or have no more than ``2 * reach`` between them in their line."""
     bridged = np.pad(strokes, ((0, 0), (2 * reach, 2 * reach))).view(np.uint8)
     bridged = _running(bridged, 2 * reach + 1, 1, np.maximum)
     bridged = _running(bridged, 2 * reach + 1, 1, np.minimum)
-    return bridged.view(np.bool_)
+    return _components(bridged.view(np.bool_))
 
 
 def _components(mask: Mask) -> Rows:

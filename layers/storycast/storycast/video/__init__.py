@@ -6,10 +6,10 @@ ffmpeg never gets a URL: it reads from a seekable Python file.
 
 from storycast.video.bars import NO_BARS, Bars
 from storycast.video.header import Header, read_header
-from storycast.video.intervals import BLANK_DEVIATION
 from storycast.video.letterbox import find_bars
 from storycast.video.sampled import SampledFrame
 from storycast.video.sampling import Sample, sample
+from storycast.video.seen import BLANK_DEVIATION
 
 __all__ = [
     "BLANK_DEVIATION",

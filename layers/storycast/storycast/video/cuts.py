@@ -77,29 +77,41 @@ def _is_likely(window: Sequence[Seen], place: int, look_again: LookAgain) -> boo
     frame = window[place]
     if not frame.gap_ms or frame.change < CHANGE:
         return False
-    before = [
-        one for one in window[max(place - USUAL_FRAMES, 0) : place] if frame.time_ms - one.time_ms < USUAL_MS
-    ]
-    after = [one for one in window[place + 1 : place + 1 + USUAL_FRAMES] if one.time_ms - frame.time_ms < USUAL_MS]
-    usual = max(_usual(before, frame, lambda one: one.change), _usual(after, frame, lambda one: one.change))
-    light = max(
-        _usual(before, frame, lambda one: one.moved_light), _usual(after, frame, lambda one: one.moved_light)
-    )
-    stands_out = frame.change >= CONTRAST * usual or (
-        frame.change >= CONTRAST_IN_MOTION * usual and frame.moved_light >= LIGHT_CONTRAST * light
-    )
+    around = _around(window, place)
+    usual = max(_usual(window, places, frame, lambda number: window[number].change) for places in around)
+    stands_out = frame.change >= CONTRAST * usual
+    if not stands_out and frame.change >= CONTRAST_IN_MOTION * usual:
+        light = max(_usual(window, places, frame, lambda number: _light(window, number)) for places in around)
+        stands_out = _light(window, place) >= LIGHT_CONTRAST * light
     if not stands_out and frame.change >= PERHAPS_CONTRAST * usual:
         steps = sorted((one.change for one in look_again(window[place - 1], frame)), reverse=True)
         stands_out = len(steps) > 1 and steps[0] >= max(CHANGE, CONTRAST * steps[1])
     return stands_out and not _is_flash(window, place)
 
 
-def _usual(frames: Sequence[Seen], frame: Seen, measure: Callable[[Seen], float]) -> float:
-    """Return the second largest change among frames; those with a shorter gap count for more."""
-    changes = sorted(
-        (measure(one) * max(frame.gap_ms / one.gap_ms, 1.0) ** 0.5 for one in frames if one.gap_ms), reverse=True
+def _around(window: Sequence[Seen], place: int) -> tuple[list[int], list[int]]:
+    """Return the places before and after a frame that tell what is usual round it."""
+    time_ms = window[place].time_ms
+    before = range(max(place - USUAL_FRAMES, 0), place)
+    after = range(place + 1, min(place + 1 + USUAL_FRAMES, len(window)))
+    return (
+        [number for number in before if time_ms - window[number].time_ms < USUAL_MS],
+        [number for number in after if window[number].time_ms - time_ms < USUAL_MS],
     )
-    return changes[min(1, len(changes) - 1)] if changes else 0.0
+
+
+def _usual(window: Sequence[Seen], places: Sequence[int], frame: Seen, measure: Callable[[int], float]) -> float:
+    """Return the second largest measure among places; those with a shorter gap count for more."""
+    gaps = {number: window[number].gap_ms for number in places}
+    values = sorted(
+        (measure(number) * max(frame.gap_ms / gap, 1.0) ** 0.5 for number, gap in gaps.items() if gap),
+        reverse=True,
+    )
+    return values[min(1, len(values) - 1)] if values else 0.0
+
+
+def _light(window: Sequence[Seen], place: int) -> float:
+    return moved_light(window[place - 1].cells, window[place].cells)
 
 
 def _is_flash(window: Sequence[Seen], place: int) -> bool:
@@ -120,7 +132,7 @@ def _is_flash(window: Sequence[Seen], place: int) -> bool:
     cells = min(change(one, other) for one, other in pairs) / frame.change
     if cells < ALIKE or cells >= ALIKE_IN_MOTION:
         return cells < ALIKE
-    return min(moved_light(one, other) for one, other in pairs) < LIGHT_ALIKE * frame.moved_light
+    return min(moved_light(one, other) for one, other in pairs) < LIGHT_ALIKE * _light(window, place)
 
 
 def _settle(window: Sequence[Seen], likely: Sequence[bool], place: int, look_again: LookAgain) -> None:

@@ -6,10 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from storycast.video.seen import Seen
+from storycast.video.seen import BLANK_DEVIATION, Seen
 
-BLANK_DEVIATION = 4.0
-"""Standard deviation (0..255) of luma and chroma below which a frame shows nothing: black, white or one colour."""
 FRAMES_BEFORE_CUT, FRAMES_AFTER_CUT = 2, 2
 """Frames next to a cut are never chosen: they may be blended or not yet settled."""
 LONGEST_FRAME_MS = 100.0

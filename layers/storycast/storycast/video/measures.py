@@ -26,10 +26,15 @@ def _gradient_energy(plane: Plane) -> float:
     return cv2.norm(plane[:, 1:], plane[:, :-1], cv2.NORM_L2SQR) + cv2.norm(plane[1:], plane[:-1], cv2.NORM_L2SQR)
 
 
-def deviation(planes: Planes) -> float:
-    """Return the largest standard deviation among luma and both kinds of chroma, 0..255."""
-    chroma = planes.cells[LUMA_CELLS:].reshape(2, -1)
-    return max(float(cv2.meanStdDev(planes.small)[1][0, 0]), float(chroma.std(axis=1).max()))
+def deviation(planes: Planes, least: float) -> float:
+    """Return the largest standard deviation among luma and both kinds of chroma, 0..255.
+
+    Once it is at least ``least``, the others are not looked at.
+    """
+    of_luma = float(cv2.meanStdDev(planes.small)[1][0, 0])
+    if of_luma >= least:
+        return of_luma
+    return max(of_luma, float(planes.cells[LUMA_CELLS:].reshape(2, -1).std(axis=1).max()))
 
 
 def difference_hash(planes: Planes) -> str:
@@ -40,7 +45,14 @@ def difference_hash(planes: Planes) -> str:
 
 def change(one: NDArray[np.int16], other: NDArray[np.int16]) -> float:
     """Return how much two frames' cells differ: mean differences of luma and both kinds of chroma, added."""
-    return _per_plane(np.abs(one - other))
+    luma = cv2.norm(one[:LUMA_CELLS], other[:LUMA_CELLS], cv2.NORM_L1)
+    chroma = cv2.norm(one[LUMA_CELLS:], other[LUMA_CELLS:], cv2.NORM_L1)
+    return luma / LUMA_CELLS + 2 * chroma / (len(one) - LUMA_CELLS)
+
+
+def largest_change(one: NDArray[np.int16], other: NDArray[np.int16]) -> float:
+    """Return how much the cell differs that differs most."""
+    return cv2.norm(one, other, cv2.NORM_INF)
 
 
 def moved_light(one: NDArray[np.int16], other: NDArray[np.int16]) -> float:
@@ -48,14 +60,9 @@ def moved_light(one: NDArray[np.int16], other: NDArray[np.int16]) -> float:
 
     Per plane the distance by which values have to move on average (the first Wasserstein distance), added.
     """
-    return _per_plane(np.abs(_sorted(one) - _sorted(other)))
+    return change(_sorted(one), _sorted(other))
 
 
 def _sorted(cells: NDArray[np.int16]) -> NDArray[np.int16]:
     half = (len(cells) + LUMA_CELLS) // 2
     return np.concatenate([np.sort(part) for part in (cells[:LUMA_CELLS], cells[LUMA_CELLS:half], cells[half:])])
-
-
-def _per_plane(differences: NDArray[np.int16]) -> float:
-    luma, chroma = differences[:LUMA_CELLS], differences[LUMA_CELLS:]
-    return float(luma.mean() + 2 * chroma.mean())

@@ -4,7 +4,6 @@ import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import cast
 
 import av.container
@@ -54,6 +53,7 @@ class Pass:
         self._skim = skim
         self._bars = bars
         self._origin_ms = origin_ms(stream)
+        self._base_ms = float(stream.time_base) * 1000 if stream.time_base else None
         self._begin_anew()
 
     def frames(self) -> Iterator[Seen]:
@@ -84,11 +84,10 @@ class Pass:
         ]
         if not keyframes:
             return []
-        base = self._stream.time_base or Fraction(0)
         steps: list[Seen] = []
         for frame in self._again(coded[keyframes[-1] :], before.time_ms, after.time_ms):
             # The last frames come without a time base: theirs is the stream's.
-            time_ms = round(float((frame.pts or 0) * base) * 1000) - self._origin_ms
+            time_ms = round((frame.pts or 0) * (self._base_ms or 0.0)) - self._origin_ms
             latest = steps[-1] if steps else before
             if latest.time_ms < time_ms <= after.time_ms:
                 steps.append(see(frame, time_ms, latest, self._bars))
@@ -105,13 +104,13 @@ class Pass:
         self._keyframes_ms: deque[float] = deque([-math.inf])
 
     def _passes_over(self, packet: "Packet[VideoStream]") -> bool:
-        if packet.pts is None or packet.time_base is None:
+        if packet.pts is None or self._base_ms is None:
             return False
-        time_ms = float(packet.pts * packet.time_base) * 1000 - self._origin_ms
+        time_ms = packet.pts * self._base_ms - self._origin_ms
         if packet.is_keyframe and time_ms <= self._keyframes_ms[-1]:
             # The file is read again from an earlier place.
             self._begin_anew()
-        passed_over = self._skimmer.passes_over(packet)
+        passed_over = self._skimmer.passes_over(packet, time_ms)
         self.passed_over += passed_over
         self._remember(_Remembered(packet, time_ms, passed_over))
         return passed_over

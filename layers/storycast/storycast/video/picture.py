@@ -41,19 +41,6 @@ def text_luma(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.uint8, copy=False)
 
 
-def components(mask: NDArray[np.bool_]) -> list[tuple[int, int, int, int]]:
-    """Return top, bottom, left and right of a mask's 8-connected components."""
-    whole = np.ascontiguousarray(mask).view(np.uint8)
-    # Outer borders have no parent in the list of two levels. Labels of all pixels would take five times as long.
-    borders, levels = cv2.findContours(whole, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    boxes = (
-        [cv2.boundingRect(border) for border, level in zip(borders, levels[0], strict=True) if level[3] < 0]
-        if borders
-        else []
-    )
-    return [(top, top + high, left, left + wide) for left, top, wide, high in boxes]
-
-
 def jpeg(picture: NDArray[np.uint8]) -> bytes:
     """Return a BGR picture as a JPEG of :data:`JPEG_QUALITY`, 4:4:4."""
     options = [

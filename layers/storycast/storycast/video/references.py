@@ -26,11 +26,8 @@ class Skimmer:
         self._length_bytes = _length_bytes(codec, extradata or b"")
         self._times_ms: list[float] = []
 
-    def passes_over(self, packet: "Packet[VideoStream]") -> bool:
-        """Return whether a packet's frame may stay undecoded."""
-        if packet.pts is None or packet.time_base is None:
-            return False
-        time_ms = float(packet.pts * packet.time_base) * 1000
+    def passes_over(self, packet: "Packet[VideoStream]", time_ms: float) -> bool:
+        """Return whether a packet's frame, which is shown at a time, may stay undecoded."""
         place = bisect_left(self._times_ms, time_ms)
         framed = 0 < place < len(self._times_ms)
         if (

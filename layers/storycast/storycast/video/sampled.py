@@ -15,7 +15,8 @@ from storycast.burnt_in_text import find_text
 from storycast.video.bars import Bars
 from storycast.video.intervals import Choice, Outcome
 from storycast.video.measures import difference_hash
-from storycast.video.picture import components, jpeg, kept_picture, text_luma
+from storycast.video.picture import jpeg, kept_picture, text_luma
+from storycast.video.text_ways import OPENCV_WAYS
 
 THUMBNAIL_PX = (24, 14)
 """Width and height of the picture by which frames are compared: a cell is a twentieth of the width."""
@@ -49,6 +50,8 @@ class Encoder:
         self.pixel_aspect = Fraction(1)
         """Width by height of the film's pixels."""
         self.bars = bars
+        # Its own threads only get in the way of the decoder's.
+        cv2.setNumThreads(1)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="encode")
         self._waiting: deque[Future[SampledFrame]] = deque()
 
@@ -91,7 +94,7 @@ def finished(choice: Choice, bars: Bars, pixel_aspect: Fraction) -> SampledFrame
         sharpness=round(seen.sharpness, 3),
         thumbnail=cv2.resize(seen.planes.small, THUMBNAIL_PX, interpolation=cv2.INTER_AREA).tobytes(),
         hash=difference_hash(seen.planes),
-        texts=find_text(text_luma(picture), components),
+        texts=find_text(text_luma(picture), OPENCV_WAYS),
     )
     seen.let_go()
     return sampled

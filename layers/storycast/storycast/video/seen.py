@@ -7,9 +7,11 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from storycast.video.bars import NO_BARS, Bars
-from storycast.video.measures import change, deviation, moved_light, sharpness
+from storycast.video.measures import change, deviation, largest_change, sharpness
 from storycast.video.planes import Planes, read_planes
 
+BLANK_DEVIATION = 4.0
+"""Standard deviation (0..255) of luma and chroma below which a frame shows nothing: black, white or one colour."""
 HELD_CELL_DIFFERENCE = 2
 """A frame in which no cell differs by more than this (0..255) from the one before is the same picture, held."""
 
@@ -24,7 +26,6 @@ class Seen:
     cells: NDArray[np.int16]
     change: float
     """How much the cells differ from those of the frame before, 0..255 and more; 0 for the first one."""
-    moved_light: float
     held: bool
     sharpness: float
     deviation: float
@@ -52,10 +53,9 @@ def see(frame: VideoFrame, time_ms: float, before: Seen | None, bars: Bars = NO_
         gap_ms=time_ms - before.time_ms if before else 0.0,
         cells=cells,
         change=change(before.cells, cells) if before else 0.0,
-        moved_light=moved_light(before.cells, cells) if before else 0.0,
-        held=bool(before and np.abs(before.cells - cells).max() <= HELD_CELL_DIFFERENCE),
+        held=before is not None and largest_change(before.cells, cells) <= HELD_CELL_DIFFERENCE,
         sharpness=sharpness(planes),
-        deviation=deviation(planes),
+        deviation=deviation(planes, BLANK_DEVIATION),
         picture=frame,
         planes=planes,
         field_before=before.picture if before and frame.interlaced_frame else None,
