@@ -126,12 +126,14 @@ def _rows_of_text(plane: Plane, ways: Ways) -> Iterator[tuple[int, int, int, int
 
 def _is_text(kind: _Kind, plane: Plane, raised: Plane, strokes: Mask, margins: Mask) -> bool:
     height, width = strokes.shape
-    if not kind.fill_share <= strokes.mean() <= MOST_FILL_SHARE:
+    # Counted, since NumPy's mean of some hundred pixels takes ten times as long.
+    if not kind.fill_share <= np.count_nonzero(strokes) / strokes.size <= MOST_FILL_SHARE:
         return False
-    if margins.size and margins.mean() > MARGIN_SHARE:
+    if margins.size and np.count_nonzero(margins) > MARGIN_SHARE * margins.size:
         return False
     middle = strokes[round(height * 0.2) : max(round(height * 0.8), round(height * 0.2) + 1)]
-    met = (middle & ~np.pad(middle, ((0, 0), (1, 0)))[:, :-1]).sum(axis=1).mean()
+    begun = np.count_nonzero(middle[:, 0]) + np.count_nonzero(middle[:, 1:] & ~middle[:, :-1])
+    met = begun / len(middle)
     if met < max(kind.strokes, STROKES_PER_HEIGHT * width / height):
         return False
     if middle[:, middle.all(axis=0)].sum() > MOST_UPRIGHT_SHARE * middle.sum():

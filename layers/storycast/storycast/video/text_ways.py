@@ -16,7 +16,7 @@ def opened(plane: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 def joined_rows(strokes: NDArray[np.bool_], reach: int) -> list[tuple[int, int, int, int]]:
     """Return top, bottom, left and right of strokes that touch or nearly touch in their line."""
-    padded = np.pad(strokes.view(np.uint8), ((0, 0), (2 * reach, 2 * reach)))
+    padded = cv2.copyMakeBorder(strokes.view(np.uint8), 0, 0, 2 * reach, 2 * reach, cv2.BORDER_CONSTANT)
     bridged = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((1, 2 * reach + 1), np.uint8))
     inner = np.ascontiguousarray(bridged[:, 2 * reach : bridged.shape[1] - 2 * reach])
     # Outer borders have no parent in the list of two levels. Labels of all pixels would take five times as long.
