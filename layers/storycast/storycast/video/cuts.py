@@ -15,7 +15,9 @@ CONTRAST = 2.5
 """A cut changes this many times more than is usual round it: motion, fades and dissolves do not."""
 CONTRAST_IN_MOTION = 2.0
 PERHAPS_CONTRAST = 1.8
-"""Where frames were passed over, a change like this is looked at again: of frame by frame, motion hides no cut."""
+"""Where frames were passed over, a change like this, or a larger one, is looked at again, frame by frame."""
+CONTRAST_IN_STEPS = 2.0
+"""A cut then changes so many times more than what lay beside it."""
 LIGHT_CONTRAST = 3.0
 """Into or out of a shot that moves fast a cut changes less, relatively, but then also what light there is."""
 USUAL_FRAMES, USUAL_MS = 8, 400.0
@@ -55,7 +57,7 @@ def mark_cuts(frames: Iterable[Seen], look_again: LookAgain) -> Iterator[Seen]:
             likely[judged] = _is_likely(window, judged, look_again)
             judged += 1
         while given < judged and _reaches(window[:judged], given, APART_FRAMES, APART_MS):
-            _settle(window, likely, given, look_again)
+            _settle(window, likely, given)
             yield window[given]
             given += 1
         past = max(given - USUAL_FRAMES - APART_FRAMES - 1, 0)
@@ -64,7 +66,7 @@ def mark_cuts(frames: Iterable[Seen], look_again: LookAgain) -> Iterator[Seen]:
     for place in range(judged, len(window)):
         likely[place] = _is_likely(window, place, look_again)
     for place in range(given, len(window)):
-        _settle(window, likely, place, look_again)
+        _settle(window, likely, place)
         yield window[place]
 
 
@@ -83,9 +85,14 @@ def _is_likely(window: Sequence[Seen], place: int, look_again: LookAgain) -> boo
     if not stands_out and frame.change >= CONTRAST_IN_MOTION * usual:
         light = max(_usual(window, places, frame, lambda number: _light(window, number)) for places in around)
         stands_out = _light(window, place) >= LIGHT_CONTRAST * light
-    if not stands_out and frame.change >= PERHAPS_CONTRAST * usual:
-        steps = sorted((one.change for one in look_again(window[place - 1], frame)), reverse=True)
-        stands_out = len(steps) > 1 and steps[0] >= max(CHANGE, CONTRAST * steps[1])
+    if not stands_out and frame.change < PERHAPS_CONTRAST * usual:
+        return False
+    if frame.steps is None:
+        frame.steps = look_again(window[place - 1], frame)
+    if len(frame.steps) > 1:
+        # A pose that is struck in three frames looks like a cut where two of them were passed over.
+        largest, second, *_ = sorted((one.change for one in frame.steps), reverse=True)
+        stands_out = largest >= max(CHANGE, CONTRAST_IN_STEPS * second)
     return stands_out and not _is_flash(window, place)
 
 
@@ -135,7 +142,7 @@ def _is_flash(window: Sequence[Seen], place: int) -> bool:
     return min(moved_light(one, other) for one, other in pairs) < LIGHT_ALIKE * _light(window, place)
 
 
-def _settle(window: Sequence[Seen], likely: Sequence[bool], place: int, look_again: LookAgain) -> None:
+def _settle(window: Sequence[Seen], likely: Sequence[bool], place: int) -> None:
     frame = window[place]
     if not likely[place]:
         return
@@ -145,5 +152,4 @@ def _settle(window: Sequence[Seen], likely: Sequence[bool], place: int, look_aga
             continue
         if (rival.change, -rival.time_ms) > (frame.change, -frame.time_ms):
             return
-    steps = look_again(window[place - 1], frame)
-    frame.cut_ms = max(steps, key=lambda one: one.change).time_ms if steps else frame.time_ms
+    frame.cut_ms = max(frame.steps, key=lambda one: one.change).time_ms if frame.steps else frame.time_ms

@@ -1,5 +1,6 @@
 """A decoded frame and what was measured on it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,8 @@ class Seen:
     field_before: VideoFrame | None = None
     field_after: VideoFrame | None = None
     """Of an interlaced frame, the ones before and after it: a whole picture is made out of all three."""
+    steps: "Sequence[Seen] | None" = None
+    """All frames since the one before, where some were passed over and it was looked again; without pictures."""
     cut_ms: float | None = None
     """Where a shot begins with this frame, or after the frame before: the exact time of its first frame."""
 
