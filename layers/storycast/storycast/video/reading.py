@@ -1,10 +1,10 @@
 """Reading: the sound frames of a stream and their times, from any moment on, past what is damaged."""
 
 import math
-import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 import av
 import av.container
@@ -27,6 +27,8 @@ TIMED_BY_FEW = frozenset({"mpeg", "avi"})
 """Formats in which many frames have no timestamp of their own: the first ones after a jump may get wrong ones."""
 MOST_ERRORS = 1500
 """Packets one after another that can't be decoded: a minute's. More is no damage, but a film of another kind."""
+MOST_THREADS = 16
+"""On so many at most does ffmpeg decode by itself."""
 MOST_UNREFRESHED = 300
 """After damage, frames up to the next keyframe may be smeared, and are left out; so many at most, since some
 encoders refresh a film without a keyframe."""
@@ -187,9 +189,7 @@ def _decoded(
 ) -> Iterator[VideoFrame | float]:
     """Yield decoded frames, and for what can't be read or decoded the time in milliseconds from which it is so."""
     errors = 0
-    # Decoders on several threads tell of an error some packets later.
-    threads = stream.codec_context.thread_count or os.cpu_count() or 1
-    recent_ms: deque[float] = deque([-math.inf], maxlen=threads + 1)
+    recent_ms: deque[float] = deque([-math.inf], maxlen=MOST_THREADS + 1)
     while errors < MOST_ERRORS:
         try:
             for packet in container.demux(stream):
@@ -206,7 +206,9 @@ def _decoded(
                 if frames is not None:
                     yield from frames
                 elif errors < MOST_ERRORS:
-                    yield min(recent_ms)
+                    # Decoders on several threads tell of an error so many packets later.
+                    threads = stream.codec_context.thread_count or MOST_THREADS
+                    yield min(islice(reversed(recent_ms), threads + 1))
                 else:
                     break
             else:
