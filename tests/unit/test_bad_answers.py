@@ -247,6 +247,14 @@ def test_what_only_looks_like_a_fault_is_none(caption: str) -> None:
     assert (reading.caption, reading.faults) == (caption, ())
 
 
+@pytest.mark.parametrize("caption", ["Ida meets another man on the pier.", "A man waves at Ida from a boat."])
+def test_somebody_else_of_the_same_kind_is_no_standard_look(caption: str) -> None:
+    asked = Question(("Ida",), (3, 9), {"Ida": "a tall man with a red scarf"}, (), (), "Write.")
+    assert not read(json.dumps({"caption": caption}), "end_turn", asked).faults
+    (fault,) = read('{"caption": "Ida, the man, waves."}', "end_turn", asked).faults
+    assert (fault.kind, "'man'" in fault.said) == ("trait", True)
+
+
 def test_an_example_is_no_caption_whoever_it_names() -> None:
     for copied in ("Pell sleeps on a sack of flour.", "Bunny sleeps on a sack of flour."):
         reading = read(json.dumps({"caption": copied}), "end_turn", question("Bunny"))
@@ -288,12 +296,16 @@ JSONISH = st.recursive(
         st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["caption", "a", "Caption"]), inner)
     ),
 )
+HALVES = st.text(st.characters(categories=["Cs", "Cc", "Ll"]), max_size=20)
+"""Halves of an emoji, which JSON can say, and nothing can send or store."""
 ANSWERS = st.one_of(
     st.text(),
     st.text(alphabet='{}[]"\\:,caption \n`', max_size=200),
     JSONISH.map(json.dumps),
     st.tuples(st.text(max_size=20), JSONISH.map(json.dumps), st.text(max_size=20)).map("".join),
     st.text().map(lambda text: json.dumps({"caption": text})),
+    HALVES.map(lambda text: json.dumps({"caption": text})),
+    HALVES.map(lambda text: json.dumps({text: "caption"})),
     st.text().map(lambda text: f"```json\n{json.dumps({'caption': text}, ensure_ascii=False)}\n```"),
     st.integers(1, 5000).map(lambda depth: '{"caption":' * depth),
     st.integers(1, 5000).map(lambda depth: "[" * depth),
@@ -313,6 +325,7 @@ def test_reading_raises_its_own_error_alone_and_returns_what_stands_in_the_answe
     if fault:
         assert fault.kind in FAULTS
         assert fault.said
+        assert fault.said.isprintable(), "it is sent with the repair call, and stored"
         return
     bare = text.strip().removeprefix("```json").removeprefix("```").removesuffix("```")
     assert " ".join(json.loads(bare)["caption"].split()) == caption

@@ -88,6 +88,18 @@ def test_a_prompt_that_cannot_be_used_is_refused_with_file_line_and_what_to_do(
     assert "storycast prompt" in said or "UTF-8" in said or "Shorten it" in said
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Décris l’image\u00a0: {in_picture}, {words}",
+        "絵を\u3000{in_picture}\u3000{words}",
+        "👩\u200d🚀 {in_picture} {words}",
+    ],
+)
+def test_a_prompt_may_have_the_spaces_and_joiners_of_any_language(text: str) -> None:
+    assert read_template(text.encode(), "mine") == text
+
+
 @given(st.text())
 def test_any_text_is_refused_or_filled_in_without_looking_into_it(text: str) -> None:
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from storycast.caption_faults import Fault, faults_of
+from storycast.caption_lint.marks import REFUSAL
 from storycast.manifest import MAX_CAPTION, MIN_CAPTION
 
 FAULTS: Mapping[str, tuple[str, bool]] = {
@@ -33,7 +34,7 @@ FAULTS: Mapping[str, tuple[str, bool]] = {
 """Every fault of an answer: what it is, and whether it leaves no caption. Each gets one repair call."""
 
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
-_REFUSAL = re.compile(
+_BEGINS_REFUSING = re.compile(
     r"\W*(?:i['’]?m (?:really |very )?sorry|i am (?:really |very )?sorry|sorry(?:,| but| i\b)|i apologi[sz]e"
     r"|unfortunately,? i\b|i (?:can['’]?t|cannot|can not|won['’]?t|will not|do not|don['’]?t|must decline)\b"
     r"|i(?:['’]m| am) (?:unable|not able|not going)\b|as an ai\b)",
@@ -59,7 +60,7 @@ class Question:
     in_picture: tuple[str, ...]
     words: tuple[int, int]
     descriptions: Mapping[str, str]
-    """Of those in the picture, by name."""
+    """What is said of each character's looks, by name; those in the picture count."""
     strangers: tuple[str, ...]
     """Who is not in the picture, and must not be named."""
     examples: tuple[str, ...]
@@ -124,9 +125,9 @@ def read_answer(text: str, stop_reason: str) -> str:
     fenced = _FENCE.match(text)
     caption = " ".join(_caption_in(fenced.group(1) if fenced else text).split())
     if not any(sign.isalpha() for sign in caption):
-        raise _refused("empty", f"the caption holds no word: '{caption[:_SHOWN]}'")
-    if _REFUSAL.match(caption):
-        raise _refused("refused", f"the caption tells of no picture: '{caption[:_SHOWN]}'")
+        raise _refused("empty", f"the caption holds no word: '{_start(caption)}'")
+    if _BEGINS_REFUSING.match(caption) or REFUSAL.search(caption):
+        raise _refused("refused", f"the caption tells of no picture: '{_start(caption)}'")
     if len(caption) > MAX_CAPTION or len(caption) < MIN_CAPTION:
         kind = "too_long" if len(caption) > MAX_CAPTION else "empty"
         raise _refused(kind, f"the caption has {len(caption)} characters, not {MIN_CAPTION} to {MAX_CAPTION}")
@@ -157,7 +158,7 @@ def _caption_in(text: str) -> str:
     if not isinstance(value, _Pairs):
         raise _refused("wrong_shape", f"the JSON is no object with the one key 'caption': '{_start(text)}'")
     if [key for key, _ in value] != ["caption"]:
-        keys = ", ".join(f"'{key[:_SHOWN]}'" for key, _ in value[:4]) or "none"
+        keys = ", ".join(f"'{_start(key)}'" for key, _ in value[:4]) or "none"
         raise _refused("wrong_shape", f"the JSON must have the one key 'caption', and has {keys}")
     caption = value[0][1]
     if not isinstance(caption, str):
@@ -176,7 +177,7 @@ def _unreadable(text: str) -> CaptionRefusedError:
         return _refused("several", f"the answer holds {objects} JSON objects, not one")
     if objects:
         return _refused("text_round", f"there is text round the JSON: '{_start(text)}'")
-    if _REFUSAL.match(text):
+    if _BEGINS_REFUSING.match(text):
         return _refused("refused", f"the model says that it can't help: '{_start(text)}'")
     return _refused("no_json", f"the answer is not the JSON that was asked for: '{_start(text)}'")
 
@@ -195,6 +196,7 @@ def _objects(text: str) -> Iterator[Any]:
 
 
 def _start(text: str) -> str:
+    """Return how a text begins, for a message: what can't be printed could not be sent either."""
     return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())[:_SHOWN]
 
 

@@ -11,16 +11,17 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from storycast.caption_lint.looks import looks_of, traits_in
+from storycast.caption_lint.looks import kinds_in, looks_of, traits_in
+from storycast.caption_lint.marks import ADDRESS, CODE, MARKUP
 from storycast.caption_lint.words import Names, stem
 
 TOLERANCE = 0.2
 """Share by which a caption may miss the range of words: below, asking again costs more than it mends."""
 
-_MARKUP = re.compile(
-    r"</?[a-z][^<>]*>|&[a-z]+;|&#\d+;|\*\*|__|```|https?://|\[[^\]]*\]\(|[{}]|^\s*(?:#+|[-*•]|\d+[.)])\s",
-    re.IGNORECASE,
+_MAYBE_MARKUP = re.compile(
+    r"</?[a-z][^<>]*>|&[a-z]+;|&#\d+;|\*\*|__|\[[^\]]*\]\(|[{}]|^\s*(?:#+|[-*•]|\d+[.)])\s", re.IGNORECASE
 )
+"""Worth asking again, and no reason to refuse a training."""
 _ORDER = re.compile(
     r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|prompts?|rules|above|previous)\b"
     r"|\b(?:system|user|assistant) prompt\b|^(?:system|user|assistant)\s*:",
@@ -106,7 +107,8 @@ def _trait(caption: str, names: Names, descriptions: Mapping[str, str]) -> Fault
     repeated: set[str] = set()
     for name, description in descriptions.items():
         looks = looks_of(description)
-        kinds = {token for token in tokens if stem(token) in looks.kinds}
+        # "Another man" is somebody else; "the rabbit" is not. Words of no description are the lint's alone.
+        kinds = {word for word in kinds_in(tokens, name, looks) if stem(word) in looks.kinds}
         repeated |= kinds | traits_in(tokens, name, looks)
     if not repeated:
         return None
@@ -117,8 +119,9 @@ def _trait(caption: str, names: Names, descriptions: Mapping[str, str]) -> Fault
 def _markup(caption: str) -> Fault | None:
     if found := _ORDER.search(caption):
         return Fault("order", f"holds an order instead of what is to be seen: '{found.group()}'")
-    if found := _MARKUP.search(caption):
-        return Fault("markup", f"is not plain text: '{found.group().strip()}'")
+    for pattern in (ADDRESS, CODE, MARKUP, _MAYBE_MARKUP):
+        if found := pattern.search(caption):
+            return Fault("markup", f"is not plain text: '{found.group().strip()}'")
     return None
 
 

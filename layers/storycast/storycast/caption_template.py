@@ -1,6 +1,7 @@
 """The template of a caption's prompt, which users may replace: read strictly, filled in at one go."""
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from importlib.resources import files
 
@@ -87,6 +88,6 @@ def filled(template: str, values: Mapping[str, str]) -> str:
 def _problems_of_line(line: str) -> list[str]:
     known = {"{{", "}}", *_PLACEHOLDER}
     problems = [f"'{part}' is no placeholder" for part in _BRACES.findall(line) if part not in known]
-    if any(not sign.isprintable() and sign != "\t" for sign in line):
+    if any(unicodedata.category(sign) == "Cc" and sign != "\t" for sign in line):
         problems.append("it has a control character")
     return problems

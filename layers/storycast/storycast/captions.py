@@ -14,7 +14,7 @@ from storycast.runs import ModelUsed
 
 ANSWERS_VERSION = 1
 """Raised when an answer's record changes; what was paid for is then paid again."""
-READING_VERSION = 1
+READING_VERSION = 2
 """Raised when answers are read or repaired otherwise; answers that are there are read anew, and not paid again."""
 
 
@@ -109,5 +109,5 @@ def caption_fingerprint(first_answer: str, image: CuratedImage, cast: Cast) -> s
         version=READING_VERSION,
         answer=first_answer,
         names=sorted(member.name for member in cast.members),
-        looks=sorted(member.description for member in cast.members if member.name in image.in_picture),
+        looks=sorted([one.name, one.description] for one in cast.members if one.name in image.in_picture),
     )

@@ -136,7 +136,7 @@ def kind_words(
         said: Counter[str] = Counter()
         ids = []
         for one in own:
-            hits = _kinds(names.tokens(one.caption), character, looks)
+            hits = kinds_in(names.tokens(one.caption), character, looks)
             said.update(hits)
             if hits:
                 ids.append(one.id)
@@ -164,8 +164,14 @@ def _by_character(
             yield character, looks, own
 
 
-def _kinds(tokens: Sequence[str], character: str, looks: Looks) -> set[str]:
-    """Return the words of a caption that say what the character is."""
+def kinds_in(tokens: Sequence[str], character: str, looks: Looks) -> set[str]:
+    """Return the words of a caption that say what the character is.
+
+    Args:
+        tokens: The caption's, as :meth:`storycast.caption_lint.words.Names.tokens` returns them.
+        character: Whose looks they are.
+        looks: What its description says.
+    """
     found = {word for word in tokens if stem(word) in looks.kinds - GENERAL_KINDS}
     # Without what may stand between a name and what it is: "Mara, the huge animal".
     between = _ARTICLES | {"called", "named"}

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from storycast.caption_faults import tolerated
 from storycast.caption_lint.findings import Finding, LintedCaption, captions_word, finding
+from storycast.caption_lint.marks import ADDRESS, CODE, MARKUP, REFUSAL
 from storycast.manifest import MAX_CAPTION, MIN_CAPTION
 
 LENGTH_SHARE = 0.5
@@ -13,23 +14,12 @@ MIN_LENGTHS = 5
 """Captions that must have another length, whatever their share."""
 
 _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("hold an address of the web", re.compile(r"\bhttps?://|\bwww\.\w", re.IGNORECASE)),
-    ("hold JSON or code", re.compile(r"```|\{\s*['\"]\w|['\"]caption['\"]\s*:|^\s*[\[{].*[\]}]\s*$", re.DOTALL)),
-    (
-        "hold markup",
-        re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>|\*\*\w|^#{1,6}\s|!?\[[^\]]+\]\([^)]+\)", re.IGNORECASE),
-    ),
-    (
-        "refuse, or speak of the model",
-        re.compile(
-            r"\b(?:(?:i['’]?m|i am) (?:sorry|unable|not able)\b|as an ai\b|ai (?:language )?model\b|"
-            r"i (?:can['’]?t|cannot|can not|won['’]?t)\b|unable to (?:assist|help|identify|describe|provide)|"
-            r"cannot (?:assist|help|fulfill?|identify|comply)|(?:here is|here['’]s) (?:a|the|your) caption)",
-            re.IGNORECASE,
-        ),
-    ),
+    ("hold an address of the web", ADDRESS),
+    ("hold JSON or code", CODE),
+    ("hold markup", MARKUP),
+    ("refuse, or speak of the model", REFUSAL),
 )
-"""What a caption must not be, and how one knows it: by marks that no plain sentence about a picture has."""
+"""What a caption must not be, and how one knows it."""
 
 
 def unusable_captions(captions: Sequence[LintedCaption]) -> Iterator[Finding]:
