@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from PIL import Image, ImageOps
 
 from storycast.video.deinterlacing import deinterlaced
 from storycast.video.display import is_see_through, pixel_aspect_of, shown_size, turn_of, upright
@@ -56,6 +57,15 @@ def test_a_display_matrix_turns_and_mirrors(matrix: Any, seen: Any, words: str) 
     assert turn_of(frame).words == words
     assert (picture.shape[1], picture.shape[0]) == shown_size(frame)
     assert picture.shape[:2] == ((96, 64) if matrix[0] == 0 else (64, 96))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photograph_is_turned_by_its_exif(orientation: int) -> None:
+    exif, out = Image.Exif(), io.BytesIO()
+    exif[0x112] = orientation
+    Image.fromarray(marked()).save(out, "JPEG", quality=95, exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(out)).convert("RGB"))
+    assert corners(upright(decoded(out.getvalue())[0])) == corners(expected[..., ::-1])
 
 
 @pytest.mark.parametrize(
