@@ -449,11 +449,12 @@ def test_squares_of_one_frame_differ() -> None:
                 assert overlap_ratio(one.cut.box(1920, 1080), other.cut.box(1920, 1080)) < 1 / 3
 
 
-def test_twenty_thousand_sightings_of_one_character_are_chosen_from_in_seconds() -> None:
+@pytest.mark.parametrize("budget", [30, 1000])
+def test_twenty_thousand_sightings_of_one_character_are_chosen_from_in_seconds(budget: int) -> None:
     random_vectors = np.random.default_rng(0).normal(size=(20_000, 64)).astype(np.float32)
     vectors = random_vectors / np.linalg.norm(random_vectors, axis=1, keepdims=True)
     sightings = [seen(n, shot=n // 20, light=(n % 10) / 10) for n in range(20_000)]
     began = process_time()
-    done = curation(sightings, vectors)
-    assert len(done.images) == 30
+    done = curation(sightings, vectors, budget=budget)
+    assert len(done.images) == budget
     assert process_time() - began < 30

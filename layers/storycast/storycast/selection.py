@@ -190,10 +190,15 @@ class _Choice:
         )
         self._alike: dict[object, list[int]] = defaultdict(list)
         """Places of those chosen, by shot, light and framing."""
+        self._per_shot: Counter[tuple[str, int]] = Counter()
+        """How many were chosen, by shot."""
         self._rows = vectors[[one.row for one in candidates]]
         places = self._rows[:: max(-(-len(candidates) // MOST_PLACES), 1)]
-        self._likeness: NDArray[np.float32] = np.maximum(self._rows @ places.T, 0)
+        self._likeness: NDArray[np.float32] = np.maximum(places @ self._rows.T, 0)
+        """Of the places that a choice must stand for, with each candidate."""
         self._covered = np.zeros(len(places), np.float32)
+        self._uncovered: NDArray[np.float64] = self._likeness.mean(axis=0, dtype=np.float64)
+        """Of each candidate, how much more likeness the places would have with it, in the mean."""
         self._merit = self._merits()
 
     def take_pairs(self, count: int) -> int:
@@ -231,13 +236,12 @@ class _Choice:
 
     def _gains(self) -> NDArray[np.float64]:
         """Return what each option would add to what is chosen."""
-        likeness = np.maximum(self._likeness - self._covered, 0).mean(axis=1, dtype=np.float64)
         gains: NDArray[np.float64] = (
             self._merit
             + FRAMING_WEIGHT * (self._counts["framing"] < self._aims[self._framing])
             + SHOT_WEIGHT * _further(self._counts["shot"])
             + LIGHT_WEIGHT * _further(self._counts["light"])
-            + LOOK_WEIGHT * self._budget * likeness[self._place]
+            + LOOK_WEIGHT * self._budget * self._uncovered[self._place]
         )
         return gains
 
@@ -247,7 +251,8 @@ class _Choice:
         self._chosen.views[one.row] = view
         self._taken[one.sighting.frame_id].append(view)
         self._alike[one.shot, _lighting(one.sighting), view.framing].append(place)
-        self._covered = np.maximum(self._covered, self._likeness[place])
+        self._per_shot[one.shot] += 1
+        self._cover(self._likeness[:, place])
         for kind, of_option in (("shot", self._shot), ("light", self._light), ("framing", self._framing)):
             self._counts[kind] += of_option == of_option[option]
         self._is_closed |= self._place == place
@@ -255,6 +260,15 @@ class _Choice:
         for other in np.flatnonzero((self._shot == self._shot[option]) & ~self._is_closed).tolist():
             place, view = self._options[other]
             self._is_closed[other] = self._is_there(self._candidates[place], view)
+
+    def _cover(self, likeness: NDArray[np.float32]) -> None:
+        """Take in what a chosen one covers. Later ones cover few places better: only these are reckoned anew."""
+        better = np.flatnonzero(likeness > self._covered)
+        before, after = self._covered[better, None], likeness[better, None]
+        # What lies between the two is no longer gained.
+        lost = np.clip(self._likeness[better], before, after) - before
+        self._uncovered -= lost.sum(axis=0, dtype=np.float64) / len(self._covered)
+        self._covered[better] = likeness[better]
 
     def _is_there(self, one: Candidate, view: View) -> bool:
         """Tell whether the dataset has such a square of the same frame, chosen for another one in it."""
@@ -270,8 +284,7 @@ class _Choice:
         if all(self._is_there(one, view) for view in one.views):
             others = sorted({view.in_picture[0] for view in self._taken[one.sighting.frame_id]})
             return "same_picture", f"the picture of {', '.join(others)} from this frame shows it as well"
-        of_shot = sum(self._candidates[at].shot == one.shot for found in self._alike.values() for at in found)
-        if of_shot >= self._chosen.per_shot:
+        if self._per_shot[one.shot] >= self._chosen.per_shot:
             return "shot_has_enough", f"its shot has its {self._chosen.per_shot} pictures of {name}"
         alike = self._alike.get((one.shot, _lighting(one.sighting), one.views[0].framing))
         if alike:
