@@ -1,5 +1,6 @@
 """The caption lint of a dataset on this machine."""
 
+import shlex
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -44,7 +45,7 @@ def check_local_captions(dataset: LocalDataset, settings: Settings, asked: str) 
         known,
         settings,
         mend=f"in the review of a new run, or in {folder / keys.APPROVED_MANIFEST}",
-        command=f"storycast train {asked} --local",
+        command=f"storycast train {shlex.quote(asked)} --local",
         has_project=(folder / "settings.json").is_file(),
     )
 

@@ -288,6 +288,13 @@ def test_the_better_of_two_answers_stays() -> None:
     assert better(one, other) == other, "as bad as the first: the model thought about it twice"
 
 
+def test_an_answer_that_could_not_be_stored_as_it_is_gets_stored_and_is_not_paid_again() -> None:
+    desk, half = Desk("Bunny"), answered("Bunny waves \ud83d")
+    caption = desk.caption(Scripted(half, good(["Bunny"])))
+    assert caption.caption == GOOD["Bunny",]
+    assert caption.answers[0].text == "Bunny waves ?"
+
+
 # ---- fuzzing --------------------------------------------------------------------------------------
 
 JSONISH = st.recursive(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from storycast.caption_lint.findings import RULES, Acknowledged, Finding, Lint, LintedCaption
 from storycast.caption_lint.fragments import MIN_CHARACTER_REPEATS, MIN_REPEATS, REPEATED_SHARE
@@ -432,6 +433,8 @@ def test_a_lint_is_read_as_it_was_written() -> None:
     result = lint(changed(HARBOUR_CAPTIONS, lambda text: "", most=3), HARBOUR, WORDS)
     assert Lint.model_validate_json(result.model_dump_json()) == result
     assert {one.rule for one in result.findings} <= set(RULES)
+    with pytest.raises(ValidationError):
+        Lint.model_validate({**result.model_dump(), "version": 99})
 
 
 def test_the_documentation_has_every_rule_with_its_bounds() -> None:

@@ -158,6 +158,18 @@ def test_who_changed_a_manifest_by_hand_has_written_it() -> None:
     assert one == LintedCaption("crop-01", "By hand", "Mara", ("Mara",), by_person=True)
 
 
+def test_a_picture_that_stands_twice_in_a_manifest_is_linted_with_both_captions() -> None:
+    image = approved(curated(1))
+    texts = ("I'm sorry, I can't help.", "Mara waves.")
+    records = [ManifestRecord(image_uri=f"s3://media/x/{image.file_name}", caption=text) for text in texts]
+    told = captions_of_manifest(records, {image.file_name: image}, {"somebody"})
+    assert [one.caption for one in told] == list(texts)
+    assert len({one.id for one in told}) == 2
+    bare = captions_of_manifest(records, {}, ())
+    assert [one.caption for one in bare] == list(texts)
+    assert len({one.id for one in bare}) == 2
+
+
 def test_merged_characters_have_the_looks_of_each() -> None:
     cast = [
         Character(name="A", description="a dog"),

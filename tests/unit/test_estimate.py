@@ -135,7 +135,16 @@ def test_captions_cost_what_is_expected_with_as_many_repairs_as_are_reckoned_wit
     assert expected.low <= usd <= expected.high <= 3 * expected.low + 1e-9
 
 
-@pytest.mark.parametrize("own", [None, "{in_picture} {words} {cast} " + "背景" * 2_000])
+@pytest.mark.parametrize(
+    "own",
+    [
+        None,
+        "{in_picture} {words} {cast} " + "背景" * 2_000,
+        "{in_picture} {words} " + "{cast} {examples} " * 40,
+        "{words} " + "{in_picture} " * 1_000,
+    ],
+    ids=["default", "long", "looks and examples often", "names often"],
+)
 def test_no_caption_costs_more_than_the_bound_before_captioning(own: str | None) -> None:
     """The worst of it: a large picture, a full cast in it, two answers that are cut off, signs of a token each."""
     looks = "a very large, gentle and pale grey rabbit with long ears, small teeth and a torn waistcoat. " * 4

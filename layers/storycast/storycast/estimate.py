@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from storycast.caption_template import MAX_TOKENS
+from storycast.caption_template import MAX_TOKENS, PLACEHOLDERS
 from storycast.instances import gpu, is_known
 from storycast.lora_job import INFERENCE_STEPS
 from storycast.prices import Price, price_table
@@ -44,8 +44,10 @@ REFERENCES_PER_PATTERN = 6
 INPUT_TOKENS = 1800
 """Of one caption: about 500 of text (``prompts/``) and 1,300 of a picture of about 900 x 900 px, as the Amazon
 Nova User Guide has it in "Image understanding"."""
-INPUT_TOKENS_MOST = 3350
-"""The same with 750 of text and a picture of 1,300 x 1,300 px."""
+INPUT_TOKENS_MOST = 3100
+"""The same with 500 of text, and of a picture of 1,300 x 1,300 px, beside what is filled in."""
+FILLED_IN_TOKENS_MOST = 250
+"""Of the examples, of who is in the picture, and of what is round the looks of each."""
 REPAIRED_SHARE = 0.2
 """Of the captions, at most, whose first answer has a fault, so that it is asked again. A guess: no model of AWS
 was asked. The local stand-in needs none."""
@@ -365,7 +367,9 @@ def captions_usd(settings: Settings, picture_count: int, caption_prompt: str | N
     """Return what captions of so many pictures cost at most: two answers each, as long as they may be."""
     table = price_table()
     described = sum(len(one.name) + len(one.description) for one in settings.characters) / 2
-    text = len(caption_prompt or "") + described
+    # A placeholder that stands several times is filled in as often.
+    repeats = max([1, *((caption_prompt or "").count(f"{{{name}}}") for name in PLACEHOLDERS)])
+    text = len(caption_prompt or "") + repeats * (described + FILLED_IN_TOKENS_MOST)
     read = 2 * (INPUT_TOKENS_MOST + text) + REPAIR_TOKENS_MOST
     written = 2 * MAX_TOKENS
     return picture_count * (

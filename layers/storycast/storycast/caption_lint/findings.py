@@ -7,9 +7,6 @@ from typing import Literal, get_args
 from storycast.fingerprint import fingerprint
 from storycast.footage import Record
 
-VERSION = 1
-"""Raised when a finding's shape changes, so that a ``lint.json`` of before is made anew."""
-
 Rule = Literal[
     "repeated_fragment",
     "repeated_traits",
@@ -69,7 +66,8 @@ class Acknowledged(Record):
 class Lint(Record):
     """What the lint found; ``dataset/lint.json``."""
 
-    version: int = VERSION
+    version: Literal[1] = 1
+    """Raised when a finding's shape changes: one of another shape is not read."""
     caption_count: int
     findings: tuple[Finding, ...]
     """By rule and weight."""

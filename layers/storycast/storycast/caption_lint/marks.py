@@ -7,9 +7,7 @@ import re
 
 ADDRESS = re.compile(r"\bhttps?://|\bwww\.\w", re.IGNORECASE)
 CODE = re.compile(r"```|\{\s*['\"]\w|['\"]caption['\"]\s*:|^\s*[\[{].*[\]}]\s*$", re.DOTALL)
-MARKUP = re.compile(
-    r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>|\*\*\w|^#{1,6}\s|!?\[[^\]]+\]\([^)]+\)", re.IGNORECASE
-)
+MARKUP = re.compile(r"</?[a-z][a-z0-9]*(?:\s[^<>]*)?/?>|\*\*\w|^#{1,6}\s|!?\[[^\]]+\]\([^)]+\)", re.IGNORECASE)
 REFUSAL = re.compile(
     r"\b(?:(?:i['’]?m|i am) (?:sorry|unable|not able)\b|as an ai\b|ai (?:language )?model\b|"
     r"i (?:can['’]?t|cannot|can not|won['’]?t)\b|unable to (?:assist|help|identify|describe|provide)|"

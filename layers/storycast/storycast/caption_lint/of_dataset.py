@@ -1,7 +1,7 @@
 """The lint of a dataset: which of its captions are people's, and what its characters look like by now."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from storycast.caption_lint.findings import Acknowledged, Lint, LintedCaption
@@ -107,15 +107,17 @@ def captions_of_manifest(
         known: What a run knows of pictures, by file name; of others nobody knows who is in them.
         makers: As :func:`captions_of` has it.
     """
-    captions = {}
-    for record in records:
+    captions: dict[str, LintedCaption] = {}
+    for number, record in enumerate(records, 1):
         image = known.get(record.image_uri.rpartition("/")[2])
         one = (
             _known(image, record.caption, makers)
             if image
             else LintedCaption(id=record.image_uri, caption=record.caption)
         )
-        captions[one.id] = one
+        # A picture that stands there twice is trained on with both captions.
+        key = one.id if one.id not in captions else f"{one.id}, record {number}"
+        captions[key] = replace(one, id=key)
     return list(captions.values())
 
 

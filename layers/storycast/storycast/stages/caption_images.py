@@ -158,7 +158,8 @@ class _Conversation:
             fingerprint=mark,
             paid_by=self.plan.run_id,
             asked=turns[-1],
-            text=said.text,
+            # Half an emoji could not be stored, and the answer would be paid again.
+            text=said.text.encode(errors="replace").decode(),
             stop_reason=said.stop_reason,
             input_tokens=said.input_tokens,
             output_tokens=said.output_tokens,
