@@ -45,6 +45,11 @@ def test_each_method_has_a_threshold_of_its_own() -> None:
     assert detection.min_confidence == 40
 
 
+def test_a_name_is_the_same_however_its_accents_are_stored() -> None:
+    asked = read_settings("characters: [{name: E\u0301mile}]".encode(), "project.yaml")
+    assert asked.characters[0].name == "\u00c9mile"
+
+
 def test_a_model_of_custom_labels_is_named_by_its_version() -> None:
     text = f"detection: {{methods: [custom_labels], custom_labels_model: '{VERSION}'}}"
     assert read_settings(text, "f").detection.custom_labels_model == VERSION

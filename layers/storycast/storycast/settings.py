@@ -5,6 +5,7 @@ setting that is ignored in silence costs money.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -99,6 +100,8 @@ class Character(_Strict):
     @field_validator("name")
     @classmethod
     def _name_is_usable(cls, name: str) -> str:
+        # One letter with its accent, as people and models write it, not two as files of macOS have it.
+        name = unicodedata.normalize("NFC", name)
         if name.casefold() == UNKNOWN:
             raise ValueError(f"'{UNKNOWN}' is what unnamed characters are called; choose another name")
         if any(not character.isprintable() or character in '<>{}"\\' for character in name):

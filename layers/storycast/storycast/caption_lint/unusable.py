@@ -74,9 +74,10 @@ def caption_lengths(captions: Sequence[LintedCaption], words: tuple[int, int]) -
         return
     ids = [*short, *long]
     parts = [f"{len(part):,} {word}" for part, word in ((short, "shorter"), (long, "longer")) if part]
+    verb = "has" if len(ids) == 1 else "have"
     yield finding(
         "caption_length",
-        f"{len(ids):,} of {captions_word(len(judged))} have another length than asked for ({words[0]} to "
+        f"{len(ids):,} of {captions_word(len(judged))} {verb} another length than asked for ({words[0]} to "
         f"{words[1]} words): {', '.join(parts)}.",
         ids,
         blocks=len(ids) >= MIN_LENGTHS and len(ids) >= LENGTH_SHARE * len(judged),
