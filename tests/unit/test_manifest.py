@@ -41,6 +41,19 @@ def test_the_largest_manifest_is_one_object_a_line_and_reads_back_whole(keys: st
     assert records[MAX_RECORDS].image_uri == "s3://b/images/09999.png"
 
 
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\u0085"])
+def test_a_caption_with_a_line_separator_of_unicode_stays_one_line(sign: str) -> None:
+    caption = f"Mara{sign}waits"
+    records, wrong = read_manifest(manifest(5, caption))
+    assert ([one.caption for one in records.values()], wrong) == ([caption] * 5, {})
+
+
+def test_manifests_of_other_systems_are_read() -> None:
+    content = b"\xef\xbb\xbf" + manifest(5).replace(b"\n", b"\r\n")
+    records, wrong = read_manifest(content)
+    assert (len(records), wrong) == (5, {})
+
+
 @pytest.mark.parametrize(("length", "fits"), [(2, False), (3, True), (1024, True), (1025, False)])
 def test_captions_of_3_to_1024_characters_fit(length: int, fits: bool) -> None:
     _, wrong = read_manifest(manifest(1, "ü" * length))

@@ -53,7 +53,8 @@ def read_manifest(content: bytes) -> tuple[dict[int, ManifestRecord], dict[int, 
     """
     records: dict[int, ManifestRecord] = {}
     problems: dict[int, str] = {}
-    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+    # Lines end where JSON Lines end them: captions may hold U+2028 and its like, at which splitlines would split.
+    for number, line in enumerate(content.decode("utf-8-sig", "replace").split("\n"), 1):
         if not line.strip():
             continue
         try:
