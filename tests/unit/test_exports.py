@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from trainer.balance import MOST_REPEATS, balance
 
@@ -65,10 +65,17 @@ def folders(layout: Layout) -> Counter[str]:
 # ---- names ----------------------------------------------------------------------------------------
 
 
+MOST_BYTES = 255
+"""Of a name, on the file systems of Linux."""
+
+
 @given(st.text(max_size=300), st.integers(20, MAX_LENGTH))
+@example("うさぎ" * 40, MAX_LENGTH)
+@example("🐇" * 100, MAX_LENGTH)
 def test_a_safe_name_is_one_on_every_system(text: str, length: int) -> None:
     name = safe_name(text, max_length=length)
     assert 1 <= len(name) <= length
+    assert len(name.encode()) <= MOST_BYTES
     assert not re.search(r'[<>:"/\\|?*\x00-\x1f\x7f]', name)
     assert name.isprintable()
     assert name == name.strip()
@@ -95,11 +102,18 @@ def test_letters_stay_and_the_rest_becomes_legal(text: str, name: str) -> None:
     assert safe_name(text) == name
 
 
-@given(st.lists(st.sampled_from(["a.png", "A.PNG", "a.jpg", "b.png", "ß.png", "ss.png", "a-2.png", "x", ""])))
+@given(
+    st.lists(
+        st.sampled_from(
+            ["a.png", "A.PNG", "a.jpg", "b.png", "ß.png", "ss.png", "a-2.png", "x", "", "兎" * 120 + ".png"]
+        )
+    )
+)
 def test_no_two_names_of_a_folder_meet(names: list[str]) -> None:
     taken = FileNames()
     given_names = [taken.take_picture(name) for name in names]
     stems = [name.rpartition(".")[0].casefold() or name.casefold() for name in given_names]
+    assert all(len(name.encode()) <= MOST_BYTES for name in given_names)
     assert len(set(stems)) == len(stems), "captions lie beside pictures by their stems"
 
 

@@ -5,6 +5,8 @@ import unicodedata
 
 MAX_LENGTH = 100
 """Characters; with the folders above it a path stays below the 260 that Windows takes."""
+MAX_BYTES = 200
+"""Of UTF-8, with room for what ends it: Linux takes 255, which are 85 letters of some scripts."""
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f]')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)", re.IGNORECASE)
 """Names that Windows keeps for devices, whatever ends them."""
@@ -19,10 +21,15 @@ def safe_name(text: str, *, max_length: int = MAX_LENGTH) -> str:
     """
     name = unicodedata.normalize("NFC", text)
     name = "".join(one if one.isprintable() else "_" for one in _FORBIDDEN.sub("_", name))
-    name = name.strip()[:max_length].strip().rstrip(". ")
+    name = _shortened(name.strip(), max_length).strip().rstrip(". ")
     if not name or _DEVICES.fullmatch(name.split(".")[0].rstrip()):
         name = f"_{name}"[:max_length]
     return name
+
+
+def _shortened(name: str, max_length: int) -> str:
+    """Return as much of the beginning as has so many characters, and all of them within the bytes."""
+    return name[:max_length].encode()[: MAX_BYTES - (MAX_LENGTH - max_length)].decode(errors="ignore")
 
 
 class FileNames:
