@@ -347,8 +347,15 @@ def test_many_characters_with_too_few_are_counted_rather_than_listed() -> None:
 
 def test_a_character_of_whom_nothing_is_left_is_told() -> None:
     done = curation([seen(0, width=0.02, height=0.02), seen(1, character="Tom")], apart(2))
-    assert told(done).words == "Mara: 0 of 30"
+    assert told(done).words == "Mara: 0 of 30; left out: 1 below_quality"
     assert told(done).left_out == {"below_quality": 1}
+
+
+@pytest.mark.parametrize("budget", [1, 2])
+def test_of_a_budget_of_one_or_two_nothing_is_missing_that_it_could_not_hold(budget: int) -> None:
+    sightings = [seen(n, shot=n) for n in range(8)] + [seen(50, shot=50, character="Tom")]
+    done = curation(sightings, apart(9), budget=budget)
+    assert told(done).words == f"Mara: {budget} of {budget}"
 
 
 # ---- seasons --------------------------------------------------------------------------------------

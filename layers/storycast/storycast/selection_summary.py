@@ -111,15 +111,21 @@ def _character(
     shots = len({(sightings[row].footage_id, sightings[row].shot) for row in views})
     pairs = sum(view.is_pair for view in views.values())
     missing: list[str] = []
+    own = {outcome: count for (who, outcome), count in sorted(outcomes.items()) if who == name}
+    left_out = {outcome: count for outcome, count in own.items() if outcome != "curated"}
     if views:
-        missing += [MISSING[framing] for framing in FRAMING_SHARES if not framings[framing]]
-        if shots < LEAST_SHOTS:
+        # A budget of one or two can't hold all that a larger one must.
+        if rules.budget >= len(FRAMING_SHARES):
+            missing += [MISSING[framing] for framing in FRAMING_SHARES if not framings[framing]]
+        if shots < min(LEAST_SHOTS, rules.budget):
             cap = f", up to {chosen.per_shot} of each" if chosen and rules.per_shot == "auto" else ""
             missing.append(f"{shots} shot{'' if shots == 1 else 's'} only{cap}")
-        if not pairs and cast_size > 1 and rules.pairs_share > 0:
+        if not pairs and cast_size > 1 and rules.pairs_share * rules.budget >= 1:
             missing.append("no picture with another character")
+    else:
+        missing.append("left out: " + ", ".join(f"{count} {outcome}" for outcome, count in left_out.items()))
     per_shot = chosen.per_shot if chosen else 0
-    full = outcomes.get((name, "shot_has_enough"), 0)
+    full = own.get("shot_has_enough", 0)
     if full and len(views) < rules.budget:
         missing.append(f"{full} more are of shots that have their {per_shot} (selection.per_shot)")
     return CharacterSelection(
@@ -131,11 +137,7 @@ def _character(
         shots=shots,
         per_shot=per_shot,
         pairs=pairs,
-        left_out={
-            outcome: count
-            for (who, outcome), count in sorted(outcomes.items())
-            if who == name and outcome != "curated"
-        },
+        left_out=left_out,
         missing=tuple(missing),
     )
 
