@@ -27,6 +27,7 @@ from storycast.errors import (
     FootageUnreadableError,
     FrameRefusedError,
     ModelNotAvailableError,
+    NoCharactersError,
     ReferenceMissingError,
     RequestInvalidError,
     SettingsInvalidError,
@@ -534,6 +535,17 @@ def test_a_prompt_that_cannot_be_used_stops_a_run_unpaid(content: bytes | None, 
         one.run(REQUEST)
     assert told in str(caught.value)
     assert one.paid == (0, 0, 0)
+
+
+def test_a_run_of_which_no_picture_is_left_ends_by_name_and_pays_for_no_caption() -> None:
+    one = world()
+    tiny = [scene(step, ground=60, shapes={RED: 20}, size=(120, 160)) for step in range(48)]
+    one.store.put("incoming/a/film.mp4", film(tiny), "video/mp4")
+    with pytest.raises(NoCharactersError, match=r"None of \d+ crops .*: \d+ below_quality\."):
+        one.run(REQUEST)
+    run_id = next(iter(one.claims.runs.values()))
+    assert_ledger_is_whole(one, run_id)
+    assert one.paid[2] == 0
 
 
 def test_a_captioner_that_only_talks_nonsense_ends_the_run_by_name() -> None:

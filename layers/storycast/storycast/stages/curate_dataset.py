@@ -11,6 +11,7 @@ from storycast.cast import Cast
 from storycast.costs import spent_usd
 from storycast.curation import CuratedImage, Verdict, curate
 from storycast.embeddings import Calibration, Vectors, calibrate
+from storycast.errors import NoCharactersError
 from storycast.estimate import captions_usd
 from storycast.fingerprint import canonical_json
 from storycast.frames import KeptFrame, from_json_lines, to_json_lines
@@ -38,6 +39,7 @@ def curate_dataset(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[
 
     Raises:
         BudgetExceededError: Captions for these pictures could pass the budget.
+        NoCharactersError: No picture was chosen.
     """
     sightings = from_json_lines(store.get(keys.run_file(plan.run_id, "sightings.jsonl")), Sighting)
     vectors = read_vectors(store, keys.run_file(plan.run_id, "embeddings.npy"))
@@ -81,8 +83,21 @@ def curate_dataset(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[
         return counted.with_chosen(duplicates_threshold=calibration.threshold, threshold_source=calibration.source)
 
     run = change_run(store, plan.run_id, curated_in)
+    if not images:
+        raise NoCharactersError(_why_nothing(sightings, verdicts))
     _refuse_over_budget(plan, run, images, spent_usd(run, (), now), store)
     return {"curated_key": curated_key, "image_count": len(images)}
+
+
+def _why_nothing(sightings: Sequence[Sighting], verdicts: Sequence[Verdict]) -> str:
+    unnamed = Counter(one.outcome for one in sightings if not one.character)
+    outcomes = unnamed + Counter(verdict.outcome for verdict in verdicts)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
+    return (
+        f"None of {len(sightings)} crops became a picture of the dataset: {told}. ledger.jsonl says why of each. "
+        "Give footage with larger and sharper pictures of them and without text, or references that look more "
+        "like them."
+    )
 
 
 def _refuse_over_budget(
