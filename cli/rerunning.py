@@ -33,6 +33,16 @@ from storycast.settings import Settings
 INCOMING_DAYS = 30
 """How long the bucket's lifecycle rule keeps what the command uploaded."""
 SOON = timedelta(days=1)
+PAID_BESIDE = {
+    "caption_repairs": "repairs of captions",
+    "reference_embeddings": "embeddings of references",
+    "face_references": "references searched for faces",
+    "indexed_faces": "faces put into the collection",
+    "face_detections": "face detections",
+    "face_searches": "face searches",
+    "human_reviews": "pictures before A2I's workers",
+}
+"""What else a run counts as paid, told of where there is any."""
 _MISSING = ("404", "NoSuchKey", "NotFound")
 
 
@@ -172,8 +182,17 @@ def said_of_payment(run: Run, settings: Settings) -> str:
     if {"labels", "references"} & set(settings.detection.methods):
         looked_at = counts.get("frames_kept", 0) - counts.get("frames_lost", 0)
         kinds = {"detections": (looked_at, counts.get("paid_detections", 0)), **kinds}
-    paid = ", ".join(f"{count:,} {name}" for name, (_, count) in kinds.items())
-    if repairs := counts.get("paid_caption_repairs", 0):
-        paid += f", {repairs:,} repairs of captions"
+    uncounted = [name for name in kinds if f"paid_{name}" not in counts] if run.status == "failed" else []
+    kinds = {name: kinds[name] for name in kinds if name not in uncounted}
+    beside = [(counts.get(f"paid_{name}", 0), words) for name, words in PAID_BESIDE.items()]
+    paid = [f"{count:,} {name}" for name, (_, count) in kinds.items()]
+    paid += [f"{count:,} {words}" for count, words in beside if count]
     reused = ", ".join(f"{max(whole - count, 0):,} {name}" for name, (whole, count) in kinds.items())
-    return f"Paid for: {paid}. Re-used: {reused}."
+    said = [f"Paid for: {', '.join(paid)}."] if paid else []
+    said += [f"Re-used: {reused}."] if reused else []
+    if uncounted:
+        said.append(
+            f"The run ended before it was counted how many {' and '.join(uncounted)} it paid for. What is paid "
+            "for is found again."
+        )
+    return " ".join(said)

@@ -237,3 +237,27 @@ def test_detections_are_not_told_of_where_no_method_pays_for_them() -> None:
     assert (
         said_of_payment(run, settings) == "Paid for: 0 embeddings, 0 captions. Re-used: 3 embeddings, 0 captions."
     )
+
+
+def test_whatever_else_is_paid_is_told() -> None:
+    counts = {"curated": 5, "paid_captions": 0, "paid_reference_embeddings": 4, "paid_face_searches": 1200}
+    run = Run(run_id="r", project="p", status="running", execution_arn="a", started_at="t", counts=counts)
+    said = said_of_payment(run, Settings())
+    assert said.startswith(
+        "Paid for: 0 detections, 0 embeddings, 0 captions, 4 embeddings of references, 1,200 face searches. "
+    )
+
+
+def test_a_run_that_ended_early_does_not_say_that_it_paid_nothing() -> None:
+    facts = {"run_id": "r", "project": "p", "status": "failed", "execution_arn": "a", "started_at": "t"}
+    early = Run.model_validate({**facts, "counts": {"frames_kept": 9}})
+    assert said_of_payment(early, Settings()) == (
+        "The run ended before it was counted how many detections and embeddings and captions it paid for. "
+        "What is paid for is found again."
+    )
+    counts = {"frames_kept": 9, "paid_detections": 9, "crops": 4, "paid_embeddings": 1}
+    later = Run.model_validate({**facts, "counts": counts})
+    assert said_of_payment(later, Settings()) == (
+        "Paid for: 9 detections, 1 embeddings. Re-used: 0 detections, 3 embeddings. The run ended before it was "
+        "counted how many captions it paid for. What is paid for is found again."
+    )
