@@ -27,6 +27,7 @@ from benchmarks.cast_sightings import Seen, cast_of, see
 from local.standins.rekognition import LABEL_MODEL_VERSION
 from storycast.burnt_in_text import find_text
 from storycast.curation import CuratedImage, Curation, curate, named_by_frame
+from storycast.cuts import TRAINING_SIDE_PX
 from storycast.embeddings import Calibration, Vectors, calibrate, thresholds_of
 from storycast.frames import TextBox
 from storycast.images import cut_out, open_picture
@@ -186,7 +187,15 @@ def _broken_promises(
     print(f"pictures with several of the cast: {done.summary.pairs} of {len(done.images)} ({share:.1%})")
     if not PAIR_SHARES[0] <= share <= PAIR_SHARES[1] and not done.summary.pairs_words:
         yield "the share of pictures with several is off, and nothing says so"
-    close = [image for image in done.images if image.framing == "close-up" and image.enlarged]
+    # Frames of fewer pixels than training takes give nothing that is not enlarged.
+    close = [
+        image
+        for image in done.images
+        if image.framing == "close-up"
+        and image.enlarged
+        and min(sightings[rows[image.crop_id]].width_px, sightings[rows[image.crop_id]].height_px)
+        >= TRAINING_SIDE_PX
+    ]
     if close:
         yield f"{len(close)} close-ups are enlarged"
 
