@@ -187,8 +187,8 @@ def _split(images: Sequence[DatasetImage], facts: CardFacts) -> Iterator[str]:
         f"{len(images) - len(held_out)} pictures are to be trained on. {len(held_out)}, all of {len(shots)} "
         f"{'shot' if len(shots) == 1 else 'shots'}, are held out to grade trainings by: whole shots, so that "
         f"nothing much like them is trained on. `training.hold_out_share` asks for {share:.0%}; each character "
-        "that is in enough shots gives one, up to twice that share. Storycast's trainings and exports hold out the "
-        "same ones; `held_out` in `pictures.jsonl` marks them."
+        "that is in enough shots gives one, up to twice that share. Storycast's trainings and exports hold out "
+        "the same ones; `held_out` in `pictures.jsonl` marks them."
     )
 
 
