@@ -22,7 +22,7 @@ from storycast.report import thumbnails
 from storycast.report.material import gather
 from storycast.report.page import MAX_PAGE_BYTES, write_page
 from storycast.report.pictures import ledger_totals
-from storycast.report.words import parsed
+from storycast.report.words import MANY_FILES, parsed
 from storycast.runs import ModelUsed
 from storycast.stages.billing_copy import copy_rows
 from storycast.stages.record_failure import record_failure
@@ -423,6 +423,19 @@ def test_a_file_that_cannot_be_read_is_named(told: Told) -> None:
     page = report(told)
     assert f"runs/{told.run_id}/sightings.jsonl" in page
     assert "could not be read" in page
+
+
+def test_captions_of_another_release_are_told_in_one_line(told: Told) -> None:
+    names = [one.rpartition("/")[2] for one in told.store.keys(keys.run_file(told.run_id, "captions/"))]
+    assert len(names) >= MANY_FILES
+    for name in names:
+        told.put(f"captions/{name}", b'{"crop_id": "x", "answer": "of another release"}')
+    told.put("curation.json", b"\x00")
+    page = report(told)
+    folder = keys.run_file(told.run_id, "captions/")
+    assert page.count("could not be read") == 2
+    assert f"{len(names)} files in <code>{folder}</code> could not be read" in page
+    assert page.count(f"<code>{keys.run_file(told.run_id, 'curation.json')}</code> could not be read") == 1
 
 
 def test_there_is_no_report_of_no_run(told: Told) -> None:

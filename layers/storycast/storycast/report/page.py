@@ -19,7 +19,7 @@ from storycast.report.material import Files, Material
 from storycast.report.money import Money, money
 from storycast.report.selection import selection_table
 from storycast.report.thumbnails import Thumbnails
-from storycast.report.words import count, duration, headline, moment, next_step, parsed
+from storycast.report.words import count, duration, headline, moment, next_step, parsed, unreadable_told
 from storycast.runs import Run
 
 MAX_PAGE_BYTES = 5_000_000
@@ -106,7 +106,7 @@ def write_page(material: Material, files: Files, now: datetime) -> bytes:
             money=costs,
             decided=pictures.decided(material),
             decision_moment=moment,
-            unreadable=material.unreadable,
+            unreadable=unreadable_told(material.unreadable),
             next_step=next_step(run.error) if run.error else "",
             left_out=thumbnails.make(files),
             now=moment(now),

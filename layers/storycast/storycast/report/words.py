@@ -1,11 +1,15 @@
 """Words: what the report says of a status, an outcome, an error, a time or an amount."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from storycast import errors
 from storycast.decisions import What
 from storycast.runs import Run
+
+MANY_FILES = 5
+"""Files of one folder that are no longer named one by one: of a run of another release none may be readable."""
 
 STATUS: Mapping[str, str] = {
     "running": "Still running",
@@ -209,3 +213,13 @@ def place(time_ms: int) -> str:
 def count(number: int, one: str, many: str = "") -> str:
     """Return a number of things with the right word."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def unreadable_told(names: Sequence[str]) -> list[tuple[str, int]]:
+    """Return what could not be read: each file by its key; the folder and how many, where it has many."""
+    folders = Counter(name.rpartition("/")[0] for name in set(names))
+    told: dict[tuple[str, int], None] = {}
+    for name in names:
+        folder = name.rpartition("/")[0]
+        told[(f"{folder}/", folders[folder]) if folders[folder] >= MANY_FILES else (name, 1)] = None
+    return list(told)
