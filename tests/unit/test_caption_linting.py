@@ -170,6 +170,13 @@ def test_a_picture_that_stands_twice_in_a_manifest_is_linted_with_both_captions(
     assert len({one.id for one in bare}) == 2
 
 
+@pytest.mark.parametrize("content", [b"\x00", b'{"version": "of another release"}'])
+def test_a_review_that_cannot_be_read_stops_no_training(content: bytes) -> None:
+    account = Account()
+    account.store.put(keys.review(RUN), content, "application/json")
+    assert account.check()["start_with"] == "train"
+
+
 def test_merged_characters_have_the_looks_of_each() -> None:
     cast = [
         Character(name="A", description="a dog"),

@@ -9,11 +9,10 @@ from storycast.caption_lint.findings import Acknowledged, Lint
 from storycast.caption_lint.linting import lint
 from storycast.caption_lint.of_dataset import BY_PROJECT, Knowledge, captions_of, check_manifest, descriptions_of
 from storycast.dataset import DatasetImage
-from storycast.errors import RequestInvalidError
 from storycast.manifest import ManifestRecord
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
-from storycast.review import read_review
+from storycast.review import Review
 from storycast.runs import Run, change_run
 from storycast.settings import Settings
 from storycast.stages.reading import read_record, write_record
@@ -90,11 +89,9 @@ def check_captions(
 
 
 def _makers(store: ObjectStore, run_id: str) -> frozenset[str]:
-    """Return what the models of a run are called as makers of captions; of no run's manifest nobody knows."""
-    try:
-        return frozenset(one.caption_model for one in read_review(store, run_id).pictures)
-    except RequestInvalidError:
-        return frozenset()
+    """Return what the models of a run are called as makers of captions; nothing where no review can be read."""
+    review = read_record(store, keys.review(run_id), Review)
+    return frozenset(one.caption_model for one in review.pictures) if review else frozenset()
 
 
 def _counted(run: Run, *, found: Lint) -> Run:
