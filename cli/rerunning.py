@@ -144,6 +144,11 @@ def lines_of_what_is_there(target: Target, former: Run, settings: Settings) -> I
         said = f"{name}: {frames:,} sampled frames are there, {looked_at:,} that were looked at"
         yield f"{said}, {cropped:,} whose crops are embedded: these are not paid again."
     yield "Captions are found again picture by picture; those of other pictures, words or prompts are paid."
+    if settings.training.target != "none":
+        yield (
+            f"training.target is {settings.training.target}: where pictures, captions or what is held out change, "
+            "another training is paid, within budget_usd. --train none leaves it out."
+        )
 
 
 def _found(target: Target, footage: FootagePlan) -> tuple[int, int, int]:
@@ -195,4 +200,6 @@ def said_of_payment(run: Run, settings: Settings) -> str:
             f"The run ended before it was counted how many {' and '.join(uncounted)} it paid for. What is paid "
             "for is found again."
         )
+    if settings.training.target != "none":
+        said.append(f"What was paid for training: storycast report {run.run_id}")
     return " ".join(said)

@@ -261,3 +261,15 @@ def test_a_run_that_ended_early_does_not_say_that_it_paid_nothing() -> None:
         "Paid for: 9 detections, 1 embeddings. Re-used: 0 detections, 3 embeddings. The run ended before it was "
         "counted how many captions it paid for. What is paid for is found again."
     )
+
+
+@pytest.mark.parametrize("trains", [True, False])
+def test_trainings_are_told_of_where_the_project_trains(
+    target: Target, stepfunctions: FakeStepFunctions, former: FootageSource, tmp_path: Path, trains: bool
+) -> None:
+    (tmp_path / "trains.yaml").write_text("training: {target: sagemaker}\nbudget_usd: 30\n")
+    script(stepfunctions, target)
+    said = told(invoke(RUN_ID, "--project", tmp_path / "trains.yaml", *([] if trains else ["--train", "none"])))
+    assert "Paid for: " in said
+    assert ("another training is paid, within budget_usd. --train none leaves it out." in said) == trains
+    assert ("What was paid for training: storycast report" in said) == trains
