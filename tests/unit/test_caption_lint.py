@@ -211,6 +211,10 @@ def test_somebody_else_without_a_name_is_not_the_character() -> None:
         ("an old sailor, grey beard, blue coat", "sailor", {"old"}),
         ("a girl in a red dress", "girl", set()),
         ("Professor of mathematics; bald", "professor", set()),
+        ("a robot made of brass, with one red eye", "robot", set()),
+        ("wears a blue coat", None, set()),
+        ("She has a scar on the cheek and a limp", None, set()),
+        ("with long ears, a rabbit", "rabbit", set()),
         ("grey and tall", None, set()),
         ("", None, set()),
     ],
@@ -219,6 +223,19 @@ def test_descriptions_are_read(description: str, kind: str | None, own: set[str]
     looks = looks_of(description)
     assert looks.kinds == ({kind} if kind else set())
     assert looks.own == own
+
+
+def test_of_whom_it_is_not_said_what_they_are_the_looks_count_all_the_same() -> None:
+    captions = [
+        LintedCaption(f"{number}", f"Mara {deed} in a blue coat", "Mara", ("Mara",))
+        for number, deed in enumerate(["sleeps", "waits for a ferry", "sings", "eats"])
+    ]
+    (one,) = [
+        one for one in lint(captions, {"Mara": "wears a blue coat"}, None).findings if "coat" in one.fragment
+    ]
+    assert (one.rule, one.severity, one.fragment) == ("repeated_traits", "blocks", "blue coat")
+    plain = [replace(one, caption=one.caption.replace("in a blue", "under a torn")) for one in captions]
+    assert lint(plain, {"Mara": "wears a blue coat"}, None).findings == ()
 
 
 # ---- near-identical -------------------------------------------------------------------------------

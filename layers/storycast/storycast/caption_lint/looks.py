@@ -33,9 +33,12 @@ _ADJECTIVES = (
 ADJECTIVES = frozenset(map(stem, _ADJECTIVES.split()))
 """English adjectives of colour, size and age: what a description may give with no noun behind it."""
 _BREAK = re.compile(
-    r"([;,.:()]|\b(?:and|as|at|but|carries|carrying|for|from|has|have|having|her|his|holding|in|is|its|of|on|or|that|"
-    r"their|to|wearing|wears|who|whose|with)\b)"
+    r"([;,.:()]|\b(?:and|as|at|but|carries|carrying|for|from|has|have|having|her|his|holding|in|is|its|made|of|on|"
+    r"or|that|their|to|wearing|wears|who|whose|with)\b)"
 )
+_HAVING = "carries carrying has have having her his holding its their wearing wears whose with"
+_HAS = frozenset(_HAVING.split())
+"""Words behind which a description tells what the character has, not what it is: "wears a blue coat"."""
 _ARTICLES = FUNCTION_WORDS | frozenset({"always", "both", "often", "one", "quite", "rather", "two", "usually"})
 
 
@@ -58,17 +61,21 @@ def looks_of(description: str) -> Looks:
 
     There is no grammar here. A phrase ends at a comma, a preposition or "and"; its last word is what it is about,
     unless that is an adjective of :data:`ADJECTIVES`, or the phrase is one word in a list of such before the noun.
+    The first that is no thing which the character has says what it is.
     """
     looks, waiting = Looks(), set[str]()
     phrases = _phrases(description)
+    after, is_had = "", False
     for (words, mark), (following, _) in zip(phrases, [*phrases[1:], ((), "")], strict=True):
+        is_had = after in _HAS or (is_had and after.isalpha())
+        after = mark
         if not words:
             continue
         *before, last = words
         is_listed = mark == "," and len(words) == 1 and bool(following) and following[-1] not in ADJECTIVES
         if last in ADJECTIVES or (is_listed and not looks.kinds):
             (looks.own if looks.kinds else waiting).update(words)
-        elif not looks.kinds:
+        elif not looks.kinds and not is_had:
             looks.kinds.add(last)
             looks.own |= {*before, *waiting}
         elif before:
@@ -160,7 +167,7 @@ def _by_character(
     for character, description in sorted(descriptions.items()):
         own = [one for one in captions if one.character == character]
         looks = looks_of(description)
-        if own and looks.kinds:
+        if own and (looks.kinds or looks.adjectives or looks.things):
             yield character, looks, own
 
 
