@@ -20,7 +20,7 @@ from storycast.quality_floor import below_floor
 from storycast.selection import PerShot, Rules, shot_cap
 from storycast.selection_summary import CharacterSelection
 from storycast.sightings import Sighting
-from storycast.views import View, views
+from storycast.views import TEXT_SHARE, View, views
 
 SUBTITLE: TextBox = (0.3, 0.85, 0.4, 0.05)
 
@@ -198,10 +198,19 @@ def test_a_view_is_a_square_in_the_frame_and_only_the_planned_one_may_be_enlarge
         assert view.cut.side_px >= TRAINING_SIDE_PX or number == 0
         assert view.in_picture == ("Mara",)
     assert len({view.framing for view in squares}) == len(squares)
-    image = curated_image(one, [one], padding, [])
+    image = curated_image(one, [one], padding)
     assert image.cut == squares[0].cut
     assert image.enlarged == (image.side_px < TRAINING_SIDE_PX)
     assert image.side_px >= min(TRAINING_SIDE_PX, width_px, height_px)
+
+
+def test_a_picture_by_itself_is_shown_without_burnt_in_text_where_a_square_has_none() -> None:
+    one = seen(0, width=0.4, height=0.8, top=0.05)
+    planned, *others = views(one, [one], 0.15, [SUBTITLE])
+    assert planned.text_share > TEXT_SHARE
+    (free,) = [view for view in others if view.text_share <= TEXT_SHARE]
+    assert curated_image(one, [one], 0.15, [SUBTITLE]).cut == free.cut
+    assert curated_image(one, [one], 0.15, [(0.0, 0.0, 1.0, 1.0)]).cut == planned.cut
 
 
 def test_all_who_are_in_the_picture_are_named_whom_it_is_of_first() -> None:

@@ -16,7 +16,7 @@ from storycast.quality_floor import below_floor
 from storycast.selection import Candidate, Rules, select
 from storycast.selection_summary import SelectionSummary, summarise
 from storycast.sightings import Sighting
-from storycast.views import TEXT_SHARE, View, planned_view, views
+from storycast.views import TEXT_SHARE, View, views
 
 
 class CuratedImage(Record):
@@ -145,17 +145,20 @@ def named_by_frame(sightings: Sequence[Sighting]) -> Mapping[str, list[Sighting]
 
 
 def curated_image(
-    one: Sighting, shown: Sequence[Sighting], padding: float, duplicates: Sequence[str]
+    one: Sighting, shown: Sequence[Sighting], padding: float, texts: Sequence[TextBox] = ()
 ) -> CuratedImage:
-    """Return the picture that a sighting makes in the square that the project's padding plans.
+    """Return the picture that a sighting makes by itself: in the square that the project's padding plans.
+
+    Where burnt-in text is in that square, it is the next one that has none, as far as there is one.
 
     Args:
         one: The sighting.
         shown: All that were named in its frame.
         padding: Share of the box's longer side that is added round it.
-        duplicates: Crop ids that were dropped for it.
+        texts: Burnt-in text of the frame.
     """
-    return image_of(one, planned_view(one, shown, padding), duplicates)
+    squares = views(one, shown, padding, texts)
+    return image_of(one, next((view for view in squares if view.text_share <= TEXT_SHARE), squares[0]), ())
 
 
 def image_of(one: Sighting, view: View, duplicates: Sequence[str]) -> CuratedImage:

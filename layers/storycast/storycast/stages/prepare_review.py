@@ -24,7 +24,7 @@ from storycast.estimate import (
     training_most_usd,
     training_usd,
 )
-from storycast.frames import from_json_lines
+from storycast.frames import KeptFrame, from_json_lines
 from storycast.human_loops import batch_count
 from storycast.ledger import Entry
 from storycast.licences import licence_of
@@ -123,6 +123,8 @@ def _pictures(plan: RunPlan, run: Run, store: ObjectStore) -> list[ReviewPicture
     sightings = from_json_lines(store.get(keys.run_file(plan.run_id, "sightings.jsonl")), Sighting)
     by_crop = {one.crop_id: one for one in sightings}
     by_frame = named_by_frame(sightings)
+    frames = from_json_lines(store.get(keys.run_file(plan.run_id, "frames.jsonl")), KeptFrame)
+    texts = {frame.frame_id: frame.texts for frame in frames}
     names = {footage.source.footage_id: footage.source.name for footage in plan.footage}
     captions = read_records(
         store, [keys.run_file(plan.run_id, f"captions/{image.crop_id}.json") for image in images], Caption
@@ -132,7 +134,7 @@ def _pictures(plan: RunPlan, run: Run, store: ObjectStore) -> list[ReviewPicture
 
     def alternative(crop_id: str) -> Alternative:
         one = by_crop[crop_id]
-        image = curated_image(one, by_frame[one.frame_id], plan.settings.crop.padding, ())
+        image = curated_image(one, by_frame[one.frame_id], plan.settings.crop.padding, texts[one.frame_id])
         return Alternative(image=image, crop_key=one.key, reason=_IDS.sub("", reasons.get(crop_id, "")))
 
     pictures = []
