@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import IO
 
 from storycast.errors import FootageMissingError
-from storycast.ports import ObjectChangedError, StoredObject
+from storycast.ports import ObjectChangedError, Reads, StoredObject
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,13 @@ class MemoryStore:
                 newest = self._newest(key)
                 yield StoredObject(key, len(newest.content), newest.etag, written_at=newest.written_at)
 
-    def open(self, stored: StoredObject) -> IO[bytes]:
+    def open(self, stored: StoredObject, reads: Reads | None = None) -> IO[bytes]:
         for version in self._objects.get(stored.key, ()):
             pinned = version.version_id == stored.version_id if stored.version_id else version.etag == stored.etag
             current = stored.version_id or (version == self._objects[stored.key][-1])
             if pinned and current and (stored.version_id or stored.key not in self._deleted):
+                if reads is not None:
+                    reads.requests, reads.bytes_read = reads.requests + 1, reads.bytes_read + len(version.content)
                 return io.BytesIO(version.content)
         raise FootageMissingError(f"reading {stored.key}: it changed")
 

@@ -13,7 +13,7 @@ from storycast.adapters import ranged_reader
 from storycast.adapters.ranged_reader import RangedReader
 from storycast.adapters.s3 import S3Store
 from storycast.errors import DependencyUnavailableError, FootageMissingError, ThrottledError
-from storycast.ports import ObjectChangedError, ObjectStore, StoredObject
+from storycast.ports import ObjectChangedError, ObjectStore, Reads, StoredObject
 from tests.fakes.store import MemoryStore
 
 BUCKET = "media"
@@ -161,6 +161,15 @@ def test_an_open_file_seeks_and_reads(store: ObjectStore) -> None:
         assert file.read(2) == content[1024:1026]
 
 
+def test_what_an_open_file_reads_is_counted(store: ObjectStore) -> None:
+    content = bytes(1024) * 4
+    store.put("film", content, "video/mp4")
+    reads = Reads(requests=1, bytes_read=5)
+    with store.open(store.head("film"), reads) as file:
+        assert file.read() == content
+    assert reads == Reads(requests=2, bytes_read=5 + len(content))
+
+
 def test_an_open_file_stays_the_content_it_was_or_says_that_it_is_missing(store: ObjectStore) -> None:
     store.put("film", b"first content", "video/mp4")
     pinned = store.head("film")
@@ -235,7 +244,7 @@ def test_each_block_is_asked_for_once(small_blocks: int) -> None:
     reader.seek(0)
     assert reader.readall() == content
     assert [asked["Range"] for asked in s3.asked] == ["bytes=0-999", "bytes=1000-2499"]
-    assert (reader.requests, reader.bytes_read) == (2, 2500)
+    assert reader.reads == Reads(2, 2500)
 
 
 class _Whole:
@@ -261,7 +270,7 @@ def test_a_server_that_gives_everything_is_asked_by_the_etag(small_blocks: int) 
     assert reader.read(10) == content[1200:1210]
     reader.seek(0)
     assert reader.readall() == content
-    assert reader.requests == 4, "once in vain"
+    assert reader.reads.requests == 4, "once in vain"
 
 
 @pytest.mark.usefixtures("aws")

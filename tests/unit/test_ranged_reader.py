@@ -39,8 +39,8 @@ def test_reads_that_go_on_grow_and_a_jump_is_short_again() -> None:
     reader.seek(150 * KIB + 5)
     reader.read(10)
     assert s3.asked[-1] == (150 * KIB, 151 * KIB - 1)
-    assert reader.requests == len(s3.asked) == 7
-    assert reader.bytes_read == 32 * KIB
+    assert reader.reads.requests == len(s3.asked) == 7
+    assert reader.reads.bytes_read == 32 * KIB
 
 
 def test_nothing_that_is_there_is_asked_for_again() -> None:
@@ -82,7 +82,7 @@ def test_a_body_that_is_cut_off_goes_on_where_it_ended(cuts: list[int]) -> None:
     assert s3.asked[: len(cuts) + 1] == [(sum(cuts[:number]), KIB - 1) for number in range(len(cuts) + 1)], (
         "what came is not asked for again"
     )
-    assert reader.bytes_read == KIB
+    assert reader.reads.bytes_read == KIB
 
 
 def test_a_connection_that_breaks_each_time_is_an_error_that_is_retried() -> None:

@@ -254,6 +254,8 @@ def test_the_same_run_again_pays_nothing_and_writes_the_same_dataset() -> None:
     assert first_counts["paid_embeddings"] + first_counts["paid_reference_embeddings"] == one.embedder.answered
     assert first_counts["paid_captions"] == one.captioner.answered
     assert first_counts["paid_input_tokens"] == 100 * one.captioner.answered
+    for read in (first_counts, counts):
+        assert (read["segment_requests"], read["segment_bytes"]) == (1, len(FILM)), "as when it was sampled"
 
     def captions(run_id: str) -> list[str]:
         manifest = one.store.get(keys.run_file(run_id, keys.MANIFEST)).decode()

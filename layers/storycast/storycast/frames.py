@@ -49,6 +49,10 @@ class SegmentReport(Record):
     cuts_ms: tuple[int, ...]
     complete: bool
     note: str = ""
+    requests: int = 0
+    """For ranges of the footage."""
+    bytes_read: int = 0
+    """Of the footage, headers and what was read twice included."""
 
 
 class KeptFrame(Record):

@@ -25,6 +25,14 @@ class StoredObject:
     """When this content was written, by the bucket's clock, in whole seconds."""
 
 
+@dataclass(slots=True)
+class Reads:
+    """What reading an object in ranges took so far."""
+
+    requests: int = 0
+    bytes_read: int = 0
+
+
 class ObjectChangedError(Exception):
     """An object is not what a write meant to replace: somebody else wrote or deleted it meanwhile."""
 
@@ -79,8 +87,8 @@ class ObjectStore(Protocol):
     def delete(self, key: str) -> None:
         """Delete an object; one that is gone is no fault."""
 
-    def open(self, stored: StoredObject) -> IO[bytes]:
-        """Return a seekable file over one content of an object, read in ranges."""
+    def open(self, stored: StoredObject, reads: Reads | None = None) -> IO[bytes]:
+        """Return a seekable file over one content of an object, read in ranges; ``reads`` counts them."""
 
 
 class Claims(Protocol):

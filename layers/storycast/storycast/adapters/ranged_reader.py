@@ -9,7 +9,7 @@ from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseS
 
 from storycast.adapters.faults import translated
 from storycast.errors import DependencyUnavailableError, FootageMissingError
-from storycast.ports import StoredObject
+from storycast.ports import Reads, StoredObject
 
 BLOCK_BYTES = 1024 * 1024
 """A jump reads so much: an MP4's first box, the end of its index, the place of a keyframe."""
@@ -32,16 +32,14 @@ _CUT = (IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
 class RangedReader(io.RawIOBase):
     """Reads one content of an object: a version where the bucket keeps versions, else an ETag."""
 
-    def __init__(self, s3: Any, bucket: str, stored: StoredObject) -> None:
+    def __init__(self, s3: Any, bucket: str, stored: StoredObject, reads: Reads | None = None) -> None:
         self._s3, self._bucket, self._stored = s3, bucket, stored
         self._position = 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self._pin = {"VersionId": stored.version_id} if stored.version_id else {"IfMatch": f'"{stored.etag}"'}
         self._next_block, self._run_blocks = -1, 1
-        self.requests = 0
-        """Requests made so far."""
-        self.bytes_read = 0
-        """Bytes that came so far."""
+        self.reads = reads or Reads()
+        """Requests made and bytes that came so far."""
 
     def readable(self) -> bool:
         """Tell that the file can be read."""
@@ -123,16 +121,16 @@ class RangedReader(io.RawIOBase):
             self._pin = {"IfMatch": f'"{self._stored.etag}"'}
             answer = self._ask(first + len(content), last)
         for piece in answer["Body"].iter_chunks(_PIECE_BYTES):
-            self.bytes_read += len(piece)
+            self.reads.bytes_read += len(piece)
             content += piece
 
     def _ask(self, first: int, last: int) -> Any:
-        self.requests += 1
+        self.reads.requests += 1
         return self._s3.get_object(
             Bucket=self._bucket, Key=self._stored.key, Range=f"bytes={first}-{last}", **self._pin
         )
 
 
-def open_ranged(s3: Any, bucket: str, stored: StoredObject) -> IO[bytes]:
-    """Return a buffered, seekable file over an object."""
-    return io.BufferedReader(RangedReader(s3, bucket, stored), buffer_size=BUFFER_BYTES)
+def open_ranged(s3: Any, bucket: str, stored: StoredObject, reads: Reads | None = None) -> IO[bytes]:
+    """Return a buffered, seekable file over an object; ``reads`` counts what it takes."""
+    return io.BufferedReader(RangedReader(s3, bucket, stored, reads), buffer_size=BUFFER_BYTES)

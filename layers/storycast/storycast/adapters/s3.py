@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from storycast.adapters.clients import client
 from storycast.adapters.faults import translated
 from storycast.adapters.ranged_reader import open_ranged
-from storycast.ports import ObjectChangedError, StoredObject
+from storycast.ports import ObjectChangedError, Reads, StoredObject
 
 _MISSING = {"NoSuchKey", "NoSuchVersion", "404", "NotFound"}
 _CHANGED = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
@@ -87,9 +87,9 @@ class S3Store:
         with translated(f"deleting {key}"):
             self._s3.delete_object(Bucket=self._bucket, Key=key)
 
-    def open(self, stored: StoredObject) -> IO[bytes]:
-        """Return a seekable file over one content of an object, read in ranges."""
-        return open_ranged(self._s3, self._bucket, stored)
+    def open(self, stored: StoredObject, reads: Reads | None = None) -> IO[bytes]:
+        """Return a seekable file over one content of an object; see :meth:`ObjectStore.open`."""
+        return open_ranged(self._s3, self._bucket, stored, reads)
 
 
 def _missing(error: ClientError, key: str) -> Exception:

@@ -46,7 +46,7 @@ def list_frames(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[str
     cuts: dict[str, list[int]] = defaultdict(list)
     entries: list[Entry] = []
     notes: list[str] = []
-    lost = 0
+    lost = requests = bytes_read = 0
     for segment in segments:
         footage_id = segment.source.footage_id
         read = _read(store, segment)
@@ -55,6 +55,7 @@ def list_frames(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[str
             entries.append(_lost(segment))
             continue
         report, listed = read
+        requests, bytes_read = requests + report.requests, bytes_read + report.bytes_read
         cuts[footage_id] += report.cuts_ms
         frames[footage_id] += listed
         entries += [_entry(frame, footage_id) for frame in listed]
@@ -76,6 +77,8 @@ def list_frames(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[str
     def listed_in(run: Run) -> Run:
         return run.with_counts(
             segments_lost=lost,
+            segment_requests=requests,
+            segment_bytes=bytes_read,
             frames_sampled=total,
             frames_kept=len(kept),
             frames_dropped=total - sampled,

@@ -7,7 +7,7 @@ from storycast import keys, names
 from storycast.boxes import Box
 from storycast.footage import Segment
 from storycast.frames import Frame, SegmentReport, TextBox, read_segment_list, write_segment_list
-from storycast.ports import ObjectStore, StoredObject
+from storycast.ports import ObjectStore, Reads, StoredObject
 from storycast.video import Bars, Sample, SampledFrame, sample
 
 
@@ -17,7 +17,8 @@ def sample_frames(segment: Segment, *, store: ObjectStore) -> dict[str, Any]:
     The segment's list is written last: a segment without a list was not sampled to its end.
 
     Returns:
-        How many frames were kept and dropped, and whether the list was there already.
+        How many frames were kept and dropped, whether the list was there already, and with how many requests and
+        bytes of the footage the segment was sampled.
 
     Raises:
         FootageMissingError: The object changed since the run began.
@@ -25,13 +26,12 @@ def sample_frames(segment: Segment, *, store: ObjectStore) -> dict[str, Any]:
     source = segment.source
     list_key = keys.segment_list(source.footage_id, segment.fingerprint, segment.segment)
     try:
-        _, known = read_segment_list(store.get(list_key))
-        return _summary(known, reused=True)
+        return _summary(*read_segment_list(store.get(list_key)), reused=True)
     except (KeyError, ValueError):
         pass
     stored = StoredObject(source.key, source.size_bytes, source.etag, source.version_id)
-    report = Sample()
-    with store.open(stored) as file:
+    report, reads = Sample(), Reads()
+    with store.open(stored, reads) as file:
         taken = sample(file, source.name, segment, report, bars=Bars(*segment.bars_px))
         frames = [_store(sampled, segment, store) for sampled in taken]
     written = SegmentReport(
@@ -40,9 +40,11 @@ def sample_frames(segment: Segment, *, store: ObjectStore) -> dict[str, Any]:
         cuts_ms=tuple(report.cuts_ms),
         complete=report.complete,
         note=report.note,
+        requests=reads.requests,
+        bytes_read=reads.bytes_read,
     )
     store.put(list_key, write_segment_list(written, frames), "application/jsonl")
-    return _summary(frames, reused=False)
+    return _summary(written, frames, reused=False)
 
 
 def _store(sampled: SampledFrame, segment: Segment, store: ObjectStore) -> Frame:
@@ -70,6 +72,12 @@ def _rounded(box: Box) -> TextBox:
     return round(box.left, 4), round(box.top, 4), round(box.width, 4), round(box.height, 4)
 
 
-def _summary(frames: list[Frame], *, reused: bool) -> dict[str, Any]:
+def _summary(report: SegmentReport, frames: list[Frame], *, reused: bool) -> dict[str, Any]:
     kept = sum(frame.outcome == "kept" for frame in frames)
-    return {"kept": kept, "dropped": len(frames) - kept, "reused": reused}
+    return {
+        "kept": kept,
+        "dropped": len(frames) - kept,
+        "reused": reused,
+        "requests": report.requests,
+        "bytes_read": report.bytes_read,
+    }
