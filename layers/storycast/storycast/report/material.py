@@ -5,6 +5,7 @@ named.
 """
 
 import io
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -185,8 +186,18 @@ class _Reader:
 
 
 def _vectors(reader: _Reader, key: str, count: int) -> Vectors | None:
-    vectors: Vectors | None = reader.read(key, lambda content: np.load(io.BytesIO(content), allow_pickle=False))
+    vectors = reader.read(key, _vectors_in)
     return vectors if vectors is not None and vectors.ndim == 2 and len(vectors) == count else None
+
+
+def _vectors_in(content: bytes) -> Vectors:
+    """Return what is in NumPy's format as it lies there, read-only: they are in memory once."""
+    file = io.BytesIO(content)
+    np.lib.format.read_magic(file)
+    shape, by_columns, kind = np.lib.format.read_array_header_1_0(file)
+    if by_columns or kind != np.float32 or len(content) - file.tell() != kind.itemsize * math.prod(shape):
+        raise ValueError("no vectors of float32, or not all of them")
+    return np.ndarray(shape, np.float32, content, file.tell())
 
 
 def _sessions(reader: _Reader, folder: str, stored: Mapping[str, StoredObject]) -> tuple[Session, ...]:

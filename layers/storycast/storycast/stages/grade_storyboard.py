@@ -1,13 +1,10 @@
 """GradeStoryboard: tell who is in each panel, and whether it repeats a training picture."""
 
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from storycast import keys
 from storycast.approval import FinalNames
@@ -40,6 +37,7 @@ from storycast.stages.panel_look import look_at_panel
 from storycast.stages.panels import copy_to_run
 from storycast.stages.reading import read_record, write_record
 from storycast.stages.training_dataset import approved_pictures
+from storycast.stages.vectors import read_vectors
 from storycast.storyboard import Panels, paid_panels, panel_requests
 from storycast.training import TrainingPlan
 
@@ -167,9 +165,7 @@ def _pictures(plan: TrainingPlan, store: ObjectStore) -> tuple[list[CuratedImage
     """Return the run's approved pictures and their embeddings by crop id; none of a bare manifest."""
     try:
         sightings = from_json_lines(store.get(keys.run_file(plan.run_id, "sightings.jsonl")), Sighting)
-        rows: Vectors = np.load(
-            io.BytesIO(store.get(keys.run_file(plan.run_id, "embeddings.npy"))), allow_pickle=False
-        )
+        rows = read_vectors(store, keys.run_file(plan.run_id, "embeddings.npy"))
     except KeyError:
         return [], {}
     vectors = {one.crop_id: row for one, row in zip(sightings, rows, strict=True)}
