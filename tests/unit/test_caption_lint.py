@@ -256,6 +256,14 @@ def test_many_of_them_block() -> None:
     assert "word for word" in groups[0].message
 
 
+def test_one_pair_blocks_no_small_set() -> None:
+    few = HARBOUR_CAPTIONS[:5]
+    (one,) = found([*few, replace(few[0], id="twin")], "near_identical")
+    assert one.severity == "notes"
+    groups = found([*few, replace(few[0], id="twin"), replace(few[0], id="triplet")], "near_identical")
+    assert [one.severity for one in groups] == ["blocks"]
+
+
 def test_the_same_of_two_characters_is_not_the_same() -> None:
     one = LintedCaption("a", "Mara sits on a wall at noon, legs dangling, eyes shut, humming", "Mara", ("Mara",))
     other = LintedCaption("b", "Pip sits on a wall at noon, legs dangling, eyes shut, humming", "Pip", ("Pip",))

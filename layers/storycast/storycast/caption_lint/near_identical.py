@@ -14,6 +14,8 @@ ALIKE = 0.8
 two captions of 20 words one word may be another."""
 MANY_SHARE = 0.1
 """Share of all captions that are near-identical to another, from which a training is refused."""
+MIN_MANY = 3
+"""Captions that must be near-identical to another, whatever their share: one pair does no harm in a small set."""
 ROUNDING = 1e-9
 """So that 0.8 of 15 are 12, whatever a float makes of it."""
 LINKS = 4
@@ -30,7 +32,8 @@ def near_identical(captions: Sequence[LintedCaption], names: Names) -> Iterator[
     difference is left to the name. A few such pairs do no harm and are only told.
     """
     groups = [sorted(group) for group in _groups(captions, names)]
-    many = sum(map(len, groups)) >= MANY_SHARE * len(captions)
+    concerned = sum(map(len, groups))
+    many = concerned >= max(MIN_MANY, MANY_SHARE * len(captions))
     text_of = {one.id: one.caption for one in captions}
     for group in sorted(groups, key=lambda ids: (-len(ids), ids)):
         first = text_of[group[0]]
