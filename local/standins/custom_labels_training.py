@@ -46,7 +46,7 @@ def read_manifest(content: bytes) -> list[Line]:
         ManifestRefusedError: It is none; the message names the line.
     """
     lines = []
-    for number, text in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+    for number, text in enumerate(content.decode("utf-8", "replace").split("\n"), 1):
         if text.strip():
             lines.append(_line(text, number))
     if not 1 <= len(lines) <= MOST_PICTURES:

@@ -48,7 +48,7 @@ def read_dataset(manifest: bytes) -> list[tuple[str, str]]:
         DatasetRefusedError: A line is not as it must be, or there are too few or too many.
     """
     records = []
-    for number, line in enumerate(manifest.decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(manifest.decode("utf-8", "replace").split("\n"), 1):
         if not line.strip():
             continue
         uri, caption = _record(line, number)
