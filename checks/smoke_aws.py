@@ -107,7 +107,7 @@ def _judged(target: Target, name: str, code: int, screen: Screen) -> int:
     records = [read_record(target, run_id) for run_id in _runs(target, name)]
     if any(record and record.error == "NoCharactersError" for record in records):
         screen.problem(
-            "Nobody was found in the picture, or it was left out of the dataset, so that captions and what follows "
+            "Nobody was found in the picture, or it was left out of the dataset, so captions and what follows "
             "were not tried. Everything before works. Try another picture with --picture."
         )
     if code == DONE and not still_billed:
