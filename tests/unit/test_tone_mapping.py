@@ -9,6 +9,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from storycast.video.display import UNSPECIFIED, upright
 from storycast.video.tone_mapping import (
     REFERENCE_WHITE_NITS,
     Grading,
@@ -49,6 +50,13 @@ def shown(frame: VideoFrame) -> list[int]:
 
 def pq(*nits: float, full: bool = False) -> VideoFrame:
     return coded(pq_code(np.array(nits)), transfer=ColorTrc.SMPTE2084, full=full)
+
+
+@pytest.mark.parametrize("transfer", [ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67, ColorTrc.BT709])
+def test_wide_colours_without_a_matrix_are_of_bt2020s(transfer: int) -> None:
+    named, unnamed = (coded((0.6, 0.3, 0.2), transfer=transfer) for _ in range(2))
+    unnamed.colorspace = UNSPECIFIED
+    assert np.array_equal(upright(unnamed), upright(named))
 
 
 @pytest.mark.parametrize(

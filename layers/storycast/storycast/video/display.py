@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace
+from av.video.reformatter import ColorPrimaries, Colorspace
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from storycast.video.deinterlacing import deinterlaced
-from storycast.video.tone_mapping import grading_of, tone_mapped
+from storycast.video.tone_mapping import Grading, grading_of, tone_mapped
 
 HD_WIDTH_PX, HD_HEIGHT_PX = 1280, 577
-"""Frames that don't name their matrix are of BT.709 from this width or height on, else of BT.601."""
+"""Frames that name no matrix, nor BT.2020's primaries, are of BT.709 from this width or height on, else BT.601."""
 MAX_PIXEL_ASPECT = 4
 """A header that makes pixels more than four times as wide as high, or as high as wide, is in error."""
 UNSPECIFIED = 2
@@ -109,15 +109,22 @@ def _square_size(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, 
 
 
 def _bgr(frame: VideoFrame) -> NDArray[np.uint8]:
-    if frame.colorspace == UNSPECIFIED and not frame.format.is_rgb:
-        is_hd = frame.width >= HD_WIDTH_PX or frame.height >= HD_HEIGHT_PX
-        frame.colorspace = Colorspace.ITU709 if is_hd else Colorspace.ITU601
     grading = grading_of(frame)
+    if frame.colorspace == UNSPECIFIED and not frame.format.is_rgb:
+        frame.colorspace = _usual_matrix(frame, grading)
     if grading is not None:
         return tone_mapped(frame, grading)
     if has_alpha(frame):
         return _over_black(frame.to_ndarray(format="bgra").astype(np.uint8, copy=False))
     return frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
+
+
+def _usual_matrix(frame: VideoFrame, grading: Grading | None) -> Colorspace:
+    """Return the matrix of a frame that names none; BT.2020's primaries come with BT.2020's matrix."""
+    if grading is not None and grading.primaries == ColorPrimaries.BT2020:
+        return Colorspace.BT2020
+    is_hd = frame.width >= HD_WIDTH_PX or frame.height >= HD_HEIGHT_PX
+    return Colorspace.ITU709 if is_hd else Colorspace.ITU601
 
 
 def _over_black(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
