@@ -24,7 +24,7 @@ from pathlib import Path
 from storycast.adapters import ranged_reader
 from storycast.adapters.ranged_reader import open_ranged
 from storycast.footage import FootageSource, Probe, Segment, plan_segments
-from storycast.video import Sample, read_header, sample
+from storycast.video import Sample, find_bars, read_header, sample
 from tests.fakes.long_film import write_long_film
 from tests.fakes.ranges import Ranges
 
@@ -78,6 +78,7 @@ def _set(reader: Reader) -> Iterator[None]:
 def _probe(s3: Ranges) -> tuple[Probe, Cost]:
     with open_ranged(s3, "bucket", s3.stored) as file:
         header = read_header(file, "film.mp4")
+        find_bars(file, "film.mp4", header.duration_ms)
     cost = Cost(len(s3.asked), sum(last - first + 1 for first, last in s3.asked))
     probe = Probe(
         footage_id="f" * 12,

@@ -36,7 +36,8 @@ from storycast.errors import (
     TrainingPlanInvalidError,
 )
 from storycast.failures import ExecutionEnd
-from storycast.frames import from_json_lines
+from storycast.footage import Segment
+from storycast.frames import SegmentReport, from_json_lines, to_json_lines, write_segment_list
 from storycast.ledger import FINAL_OUTCOMES
 from storycast.plan import RunPlan, read_plan
 from storycast.ports import Answer
@@ -424,6 +425,30 @@ def test_a_lost_segment_is_counted_and_named() -> None:
     one.store.put("projects/p/project.yaml", PROJECT.encode(), "application/yaml")
     with pytest.raises(TooManyLostError, match="1 of 1 segments"):
         one.run(REQUEST, number=2)
+
+
+def test_a_film_that_is_cut_off_hides_no_other_damage() -> None:
+    one = world()
+
+    def tell_of_damage(plan: RunPlan) -> None:
+        key = keys.run_file(plan.run_id, "segments.jsonl")
+        (first,) = from_json_lines(one.store.get(key), Segment)
+        more = [first.model_copy(update={"segment": number}) for number in range(1, 8)]
+        one.store.put(key, to_json_lines([first, *more]), "application/jsonl")
+        for number, segment in enumerate(more):
+            note = "its data end before this segment" if number < 6 else "it is damaged"
+            report = SegmentReport(
+                segment=segment.segment, fingerprint=segment.fingerprint, cuts_ms=(), complete=False, note=note
+            )
+            list_key = keys.segment_list(segment.source.footage_id, segment.fingerprint, segment.segment)
+            one.store.put(list_key, write_segment_list(report, []), "application/jsonl")
+
+    one.before = {"list_frames": tell_of_damage}
+    warnings = one.record(one.run(REQUEST).run_id).warnings
+    assert [text for text in warnings if "the rest was used" in text] == [
+        "its data end before this segment; the rest was used",
+        "it is damaged; the rest was used",
+    ]
 
 
 # ---- captions -------------------------------------------------------------------------------------

@@ -25,6 +25,9 @@ from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
 from storycast.runs import Run, change_run
 
+MOST_NOTES = 5
+"""Of what is damaged or missing; a film that is cut off is told of by each segment, but in the same words."""
+
 
 def list_frames(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[str, Any]:
     """Write the run's ``frames.jsonl``: the kept frames of all footage, with their shots.
@@ -84,7 +87,7 @@ def list_frames(plan: RunPlan, *, store: ObjectStore, now: datetime) -> dict[str
             frames_dropped=total - sampled,
             frames_settled=len(settled),
             shots=len({(frame.footage_id, frame.shot) for frame in kept}),
-        ).with_warnings(*notes[:5])
+        ).with_warnings(*list(dict.fromkeys(notes))[:MOST_NOTES])
 
     run = change_run(store, plan.run_id, listed_in)
     refuse_losses("segments", lost, len(segments), plan.settings.max_lost_share)
