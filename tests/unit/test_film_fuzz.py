@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from storycast.errors import FootageUnreadableError
 from storycast.footage import FootageSource, Probe, plan_segments
-from storycast.video import Sample, read_header, sample
+from storycast.video import Sample, find_bars, read_header, sample
 from tests.fakes.odd_film import OddFilm, frames_of
 
 LONGEST_S = 30
@@ -41,6 +41,8 @@ def _watch(content: bytes) -> str:
     source = FootageSource(footage_id="f" * 12, name="film", key="film", size_bytes=1, etag="e")
     try:
         header = read_header(io.BytesIO(content), "film")
+        if header.is_seekable and header.duration_ms:
+            find_bars(io.BytesIO(content), "film", header.duration_ms)
         probe = Probe(
             footage_id="f" * 12,
             container=header.container,
