@@ -7,6 +7,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from PIL import Image, ImageOps
 
@@ -107,6 +108,16 @@ def test_no_comb_is_left_of_an_interlaced_frame(codec: str, neighbours: str) -> 
     box = np.flatnonzero(picture[48, :, 1] > 140)
     assert min(abs(box.min() - moment) for moment in (42, 46)) <= 1
     assert abs(int(np.ptp(box)) - 29) <= 2, "as wide as the box: one moment's, not both"
+
+
+@pytest.mark.parametrize(("width", "height"), [(2, 2), (16, 1), (3, 3), (16, 16), (15, 40)])
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv411p", "gray", "rgb24"])
+def test_the_smallest_frames_are_deinterlaced_too(width: int, height: int, pixels: str) -> None:
+    frames = [VideoFrame(width, height, pixels) for _ in range(3)]
+    for number, frame in enumerate(frames):
+        frame.pts, frame.time_base = number, Fraction(1, 25)
+    made = deinterlaced(frames[1], frames[0], frames[2])
+    assert (made.width, made.height) == (width, height)
 
 
 def test_what_stands_still_keeps_all_its_rows() -> None:

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
+LEAST_SIDE_PX = 16
+"""Of a smaller frame the planes of colour may be smaller than bwdif takes: three columns, four rows."""
+
 
 def deinterlaced(frame: VideoFrame, before: VideoFrame | None, after: VideoFrame | None) -> VideoFrame:
     """Return a frame with one moment's rows, the others made out of it and of what did not move.
@@ -19,10 +22,10 @@ def deinterlaced(frame: VideoFrame, before: VideoFrame | None, after: VideoFrame
         after: The frame that is shown after it; None at the end.
 
     Returns:
-        A frame of the same size, format and colours.
+        A frame of the same size and colours.
     """
     neighbours = [one for one in (before, frame, after) if one is not None and _alike(one, frame)]
-    if len(neighbours) == 1:
+    if len(neighbours) == 1 or min(frame.width, frame.height) < LEAST_SIDE_PX:
         # The filter leaves a frame without neighbours as it is. So its first field is stretched.
         made = _filtered([frame], "field", type="top")[0].reformat(height=frame.height)
     else:
