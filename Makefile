@@ -124,13 +124,13 @@ local-status: ## say what runs where
 
 test: setup ## every test that needs no Docker
 	$(VENV)/python -m pytest -m "not sam and not e2e and not training" -n 2 --dist loadfile
-	$(VENV)/python -m pytest -m "e2e and not training"
+	$(VENV)/python -m pytest -m "e2e and not training" -n 2 --dist loadfile
 
 test-fast: setup ## the tests that need no emulator
 	$(VENV)/python -m pytest -m "not sam and not e2e and not training" -n 2 --dist loadfile
 
 test-e2e: setup ## the real template on the embedded AWS
-	$(VENV)/python -m pytest -m "e2e and not training"
+	$(VENV)/python -m pytest -m "e2e and not training" -n 2 --dist loadfile
 
 test-sam: setup setup-training ## sam build and sam local invoke in real Lambda containers (needs Docker)
 	$(VENV)/python -m pytest -m sam tests/sam
