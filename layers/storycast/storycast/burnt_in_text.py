@@ -117,7 +117,7 @@ def _rows_of_text(plane: Plane, ways: Ways) -> Iterator[tuple[int, int, int, int
     for kind in KINDS:
         strokes = (raised >= kind.stroke_contrast) & (plane >= kind.least_level)
         begun = strokes.copy()
-        begun[:, 1:] &= ~strokes[:, :-1]
+        np.greater(strokes[:, 1:], strokes[:, :-1], out=begun[:, 1:])
         for first, last in _crowded(begun, kind.strokes):
             for top, bottom, left, right in ways.joined_rows(strokes[first:last], GAP_PX // 2):
                 height, width = bottom - top, right - left
