@@ -341,11 +341,19 @@ def test_a_drawing_that_aws_s_own_clock_ends_is_overdue(stack: Stack, whole: End
 
 def test_a_training_that_fails_ends_with_the_trainer_s_words(stack: Stack, whole: Ended) -> None:
     lines = []
-    for number in range(6):
+    captions = (
+        "Mara by the sea",
+        "Mara runs up a hill",
+        "A dark room, Mara asleep",
+        "Snow falls on Mara's sleeve",
+        "Two lamps light Mara from below",
+        "Behind glass Mara waves",
+    )
+    for number, caption in enumerate(captions):
         content = io.BytesIO()
         Image.new("RGB", (512, 512), (40 * number, 90, 200)).save(content, "PNG")
         stack.put(f"datasets/broken/{number}.png", content.getvalue() if number else b"no picture at all")
-        line = {"image-ref": f"s3://{stack.bucket}/datasets/broken/{number}.png", "caption": "Mara by the sea"}
+        line = {"image-ref": f"s3://{stack.bucket}/datasets/broken/{number}.png", "caption": caption}
         lines.append(json.dumps(line))
     stack.put("datasets/broken/manifest.jsonl", "\n".join(lines).encode())
     request = {"training": {"target": "sagemaker", "step_count": 20}, "budget_usd": BUDGET_USD, **NO_PROMPTS}
