@@ -7,12 +7,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from storycast import keys
+from storycast import burnt_in_text, keys
 from storycast.boxes import Box, share_inside
 from storycast.burnt_in_text import find_text
 from storycast.footage import FootageSource, Segment
 from storycast.frames import number_shots, read_segment_list
 from storycast.stages.sample_frames import sample_frames
+from storycast.video.text_ways import OPENCV_WAYS
 from tests.fakes.film import film
 from tests.fakes.store import MemoryStore
 
@@ -88,6 +89,29 @@ def test_a_meadow_with_a_subtitle_holds_its_subtitle_alone() -> None:
     texts = find_text(plane)
     assert found_share(texts, box) > 0.5
     assert all(one.top > 0.7 for one in texts)
+
+
+def planes_of_many_kinds() -> list[Plane]:
+    """Return grass, soft shapes and noise, with lines of text that touch grass, a border or nothing."""
+    random = np.random.default_rng(11)
+    planes = [random.integers(0, 256, (97, 131), dtype=np.uint8)]
+    for seed in range(6):
+        for ground in (meadow(seed), meadow(seed) // 2, scene(seed)):
+            size, top = int(random.integers(8, 60)), int(random.integers(0, 340))
+            planes.append(with_text(ground, "Directed by Mara Lind", top=top, size=size, outline=seed % 3)[0])
+    return planes
+
+
+def test_opencv_finds_the_rows_that_numpy_finds() -> None:
+    found = [find_text(plane, OPENCV_WAYS) for plane in planes_of_many_kinds()]
+    assert found == [find_text(plane) for plane in planes_of_many_kinds()]
+    assert any(found)
+
+
+def test_no_row_lies_outside_of_the_lines_that_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [find_text(plane, OPENCV_WAYS) for plane in planes_of_many_kinds()]
+    monkeypatch.setattr(burnt_in_text, "_crowded", lambda begun, _strokes: [(0, len(begun))])
+    assert found == [find_text(plane, OPENCV_WAYS) for plane in planes_of_many_kinds()]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (23, 640), (24, 24), (360, 20), (100, 37)])
