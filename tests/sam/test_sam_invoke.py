@@ -70,7 +70,14 @@ def test_the_image_samples_a_film(sampled: Answer, segment: Segment, store: S3St
     key = keys.segment_list(segment.source.footage_id, segment.fingerprint, segment.segment)
     report, frames = read_segment_list(store.get(key))
     kept = [frame for frame in frames if frame.outcome == "kept"]
-    assert sampled.payload == {"kept": len(kept), "dropped": len(frames) - len(kept), "reused": False}
+    assert sampled.payload == {
+        "kept": len(kept),
+        "dropped": len(frames) - len(kept),
+        "reused": False,
+        "requests": report.requests,
+        "bytes_read": report.bytes_read,
+    }
+    assert report.requests > 0
     assert len(kept) > SECONDS_PER_SHOT
     assert report.complete
     assert report.cuts_ms == (SECONDS_PER_SHOT * 1000,)
