@@ -92,13 +92,14 @@ def test_a_meadow_with_a_subtitle_holds_its_subtitle_alone() -> None:
 
 
 def planes_of_many_kinds() -> list[Plane]:
-    """Return grass, soft shapes and noise, with lines of text that touch grass, a border or nothing."""
+    """Return grass, soft shapes and noise, with long and short lines of text in them."""
     random = np.random.default_rng(11)
     planes = [random.integers(0, 256, (97, 131), dtype=np.uint8)]
     for seed in range(6):
         for ground in (meadow(seed), meadow(seed) // 2, scene(seed)):
             size, top = int(random.integers(8, 60)), int(random.integers(0, 340))
-            planes.append(with_text(ground, "Directed by Mara Lind", top=top, size=size, outline=seed % 3)[0])
+            words = ("Directed by Mara Lind", "THE END", "billing")[seed % 3]
+            planes.append(with_text(ground, words, top=top, size=size, outline=seed // 2)[0])
     return planes
 
 
