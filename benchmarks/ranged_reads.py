@@ -24,6 +24,7 @@ from pathlib import Path
 from storycast.adapters import ranged_reader
 from storycast.adapters.ranged_reader import open_ranged
 from storycast.footage import FootageSource, Probe, Segment, plan_segments
+from storycast.stages.probe_footage import probe_of
 from storycast.video import Sample, find_bars, read_header, sample
 from tests.fakes.long_film import write_long_film
 from tests.fakes.ranges import Ranges
@@ -80,19 +81,7 @@ def _probe(s3: Ranges) -> tuple[Probe, Cost]:
         header = read_header(file, "film.mp4")
         find_bars(file, "film.mp4", header.duration_ms)
     cost = Cost(len(s3.asked), sum(last - first + 1 for first, last in s3.asked))
-    probe = Probe(
-        footage_id="f" * 12,
-        container=header.container,
-        codec=header.codec,
-        width_px=header.width_px,
-        height_px=header.height_px,
-        duration_ms=header.duration_ms,
-        frames_per_second=header.frames_per_second,
-        is_seekable=header.is_seekable,
-        is_indexed=header.is_indexed,
-        keyframes_ms=header.keyframes_ms,
-        fingerprint="0" * 12,
-    )
+    probe = probe_of(header, footage_id="f" * 12, mark="0" * 12)
     return probe, cost
 
 

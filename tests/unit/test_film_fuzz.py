@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from storycast.errors import FootageUnreadableError
-from storycast.footage import FootageSource, Probe, plan_segments
+from storycast.footage import FootageSource, plan_segments
+from storycast.stages.probe_footage import probe_of
 from storycast.video import Sample, find_bars, read_header, sample
 from tests.fakes.odd_film import OddFilm, frames_of
 
@@ -43,20 +44,7 @@ def _watch(content: bytes) -> str:
         header = read_header(io.BytesIO(content), "film")
         if header.is_seekable and header.duration_ms:
             find_bars(io.BytesIO(content), "film", header.duration_ms)
-        probe = Probe(
-            footage_id="f" * 12,
-            container=header.container,
-            codec=header.codec,
-            width_px=header.width_px,
-            height_px=header.height_px,
-            duration_ms=header.duration_ms,
-            frames_per_second=header.frames_per_second,
-            is_seekable=header.is_seekable,
-            is_indexed=header.is_indexed,
-            keyframes_ms=header.keyframes_ms,
-            notes=header.notes,
-            fingerprint="0" * 12,
-        )
+        probe = probe_of(header, footage_id="f" * 12, mark="0" * 12)
         planned = plan_segments(
             source, probe, frames_per_second=1.0, pick="sharpest", fingerprint="0" * 12, segment_ms=2000
         )

@@ -14,7 +14,8 @@ import pytest
 from av.video.reformatter import ColorTrc
 
 from storycast.errors import FootageUnreadableError
-from storycast.footage import FootageSource, Probe, plan_segments
+from storycast.footage import FootageSource, plan_segments
+from storycast.stages.probe_footage import probe_of
 from storycast.video import Header, Sample, SampledFrame, read_header, sample
 from tests.cli.media import write_png_header
 from tests.fakes.film import film, numbered
@@ -53,20 +54,7 @@ class Given:
 def given(content: bytes, segment_ms: int = 60_000, name: str = "film") -> Given:
     """Probe and sample a film as a run does, each segment with a file of its own."""
     header = read_header(io.BytesIO(content), name)
-    probe = Probe(
-        footage_id=SOURCE.footage_id,
-        container=header.container,
-        codec=header.codec,
-        width_px=header.width_px,
-        height_px=header.height_px,
-        duration_ms=header.duration_ms,
-        frames_per_second=header.frames_per_second,
-        is_seekable=header.is_seekable,
-        is_indexed=header.is_indexed,
-        keyframes_ms=header.keyframes_ms,
-        notes=header.notes,
-        fingerprint="0" * 12,
-    )
+    probe = probe_of(header, footage_id=SOURCE.footage_id, mark="0" * 12)
     made = Given(header)
     for segment in plan_segments(
         SOURCE, probe, frames_per_second=1.0, pick="sharpest", fingerprint="0" * 12, segment_ms=segment_ms

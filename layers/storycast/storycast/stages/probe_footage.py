@@ -8,7 +8,7 @@ from storycast.footage import Probe
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore, StoredObject
 from storycast.stages.reading import read_own, write_record
-from storycast.video import NO_BARS, find_bars, read_header
+from storycast.video import NO_BARS, Bars, Header, find_bars, read_header
 
 VERSION = 3
 
@@ -33,20 +33,25 @@ def probe_footage(plan: RunPlan, footage_id: str, *, store: ObjectStore) -> dict
             bars = NO_BARS
             if header.is_seekable and header.duration_ms:
                 bars = find_bars(file, source.name, header.duration_ms)
-        probe = Probe(
-            footage_id=footage_id,
-            container=header.container,
-            codec=header.codec,
-            width_px=header.width_px,
-            height_px=header.height_px,
-            duration_ms=header.duration_ms,
-            frames_per_second=header.frames_per_second,
-            is_seekable=header.is_seekable,
-            is_indexed=header.is_indexed,
-            keyframes_ms=header.keyframes_ms,
-            notes=(*header.notes, *([bars.words] if bars != NO_BARS else [])),
-            bars_px=(bars.top_px, bars.bottom_px, bars.left_px, bars.right_px),
-            fingerprint=mark,
-        )
+        probe = probe_of(header, bars, footage_id=footage_id, mark=mark)
         write_record(store, key, probe)
     return {"footage_id": footage_id, "duration_ms": probe.duration_ms}
+
+
+def probe_of(header: Header, bars: Bars = NO_BARS, *, footage_id: str, mark: str) -> Probe:
+    """Return what is kept of a header and of the bars that were found, under a fingerprint."""
+    return Probe(
+        footage_id=footage_id,
+        container=header.container,
+        codec=header.codec,
+        width_px=header.width_px,
+        height_px=header.height_px,
+        duration_ms=header.duration_ms,
+        frames_per_second=header.frames_per_second,
+        is_seekable=header.is_seekable,
+        is_indexed=header.is_indexed,
+        keyframes_ms=header.keyframes_ms,
+        notes=(*header.notes, *([bars.words] if bars != NO_BARS else [])),
+        bars_px=(bars.top_px, bars.bottom_px, bars.left_px, bars.right_px),
+        fingerprint=mark,
+    )
