@@ -21,37 +21,14 @@ from storycast.selection import PerShot, Rules, shot_cap
 from storycast.selection_summary import CharacterSelection
 from storycast.sightings import Sighting
 from storycast.views import TEXT_SHARE, View, views
+from tests.fakes.sightings import seen as seen_of_nobody
 
 SUBTITLE: TextBox = (0.3, 0.85, 0.4, 0.05)
 
 
 def seen(number: int, **changes: Any) -> Sighting:
-    """Return a sighting; ``number`` tells it apart and is its time in seconds."""
-    facts: dict[str, Any] = {
-        "crop_id": f"f-{number:09d}-00",
-        "key": f"footage/f/crops/{number}.jpg",
-        "frame_id": f"f-{number:09d}",
-        "frame_key": f"footage/f/frames/{number}.jpg",
-        "footage_id": "f",
-        "time_ms": number * 1000,
-        "shot": 0,
-        "width_px": 1920,
-        "height_px": 1080,
-        "left": 0.4,
-        "top": 0.3,
-        "width": 0.2,
-        "height": 0.4,
-        "left_px": 700,
-        "top_px": 300,
-        "side_px": 500,
-        "confidence": 90.0,
-        "labels": (),
-        "sharpness": 60.0,
-        "light": 0.5,
-        "contrast": 0.5,
-        "character": "Mara",
-    }
-    return Sighting.model_validate({**facts, **changes})
+    """Return a named sighting of middling sharpness."""
+    return seen_of_nobody(number, **{"sharpness": 60.0, "character": "Mara", **changes})
 
 
 def directions(*degrees: float) -> Vectors:
