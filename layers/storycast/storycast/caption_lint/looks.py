@@ -116,7 +116,7 @@ def repeated_traits(
                 ids.append(one.id)
         if not ids:
             continue
-        told = [trait for trait, _ in sorted(said.items(), key=lambda item: (-item[1], item[0]))]
+        told = _most_said_first(said)
         yield finding(
             "repeated_traits",
             f"{character}: {len(ids):,} of {captions_word(len(own))} ({len(ids) / len(own):.0%}) "
@@ -149,7 +149,7 @@ def kind_words(
                 ids.append(one.id)
         if len(ids) < 2 or len(ids) < TOLD_KIND_SHARE * len(own):
             continue
-        told = [word for word, _ in sorted(said.items(), key=lambda item: (-item[1], item[0]))]
+        told = _most_said_first(said)
         yield finding(
             "kind_words",
             f"{character}: {len(ids):,} of {captions_word(len(own))} say what {character} is: {mostly(told)}.",
@@ -159,6 +159,10 @@ def kind_words(
             suggestion=f"Say {character} and nothing else for {character}.",
             about=character,
         )
+
+
+def _most_said_first(said: Counter[str]) -> list[str]:
+    return sorted(said, key=lambda word: (-said[word], word))
 
 
 def _by_character(
