@@ -21,8 +21,12 @@ LAMBDA_SERVICE_ERRORS = {
     "Lambda.ServiceException",
     "Lambda.SdkClientException",
     "Lambda.AWSLambdaException",
+    "Lambda.ClientExecutionTimeoutException",
 }
 """What AWS's documentation tells every Task that invokes a function to retry."""
+WORKER_LOST = {"Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout", "Lambda.Unknown"}
+"""How the end of a function's worker in the middle is told: killed, out of memory, out of time. The last one is the
+name that Step Functions' documentation gives to all of them."""
 STEP_FUNCTIONS_ERRORS = {
     "StepFunctions.ExecutionLimitExceededException",
     "StepFunctions.SdkClientException",
@@ -32,9 +36,8 @@ STEP_FUNCTIONS_ERRORS = {
 AWS_ERRORS = (
     LAMBDA_SERVICE_ERRORS
     | STEP_FUNCTIONS_ERRORS
+    | WORKER_LOST
     | {
-        "Lambda.Unknown",
-        "Sandbox.Timedout",
         "States.ALL",
         "States.TaskFailed",
         "States.Timeout",
@@ -295,7 +298,7 @@ def test_a_task_has_a_timeout_and_retries_what_may_pass(task: State) -> None:
         assert retrier["MaxAttempts"] >= 1
         assert not retried & set(retrier["ErrorEquals"]), "the first retrier takes it"
         retried |= set(retrier["ErrorEquals"])
-    assert retried >= RETRYABLE | LAMBDA_SERVICE_ERRORS
+    assert retried >= RETRYABLE | LAMBDA_SERVICE_ERRORS | WORKER_LOST
     assert retried & LEAVES <= RETRYABLE, "only what may pass is tried again"
 
 
