@@ -13,7 +13,7 @@ CHECKOV := .tools/lint/bin/checkov
 PACKAGES := $(wildcard cli local review layers/storycast/storycast functions checks benchmarks \
             tests/checks tests/cli tests/fakes tests/local tests/notebooks tests/pages tests/review tests/sam tests/unit tests/workflow)
 LOCKS    := requirements/uv.txt requirements/cli.txt requirements/dev.txt requirements/ministack.txt \
-            requirements/sam.txt requirements/lambda.txt requirements/lint.txt requirements/benchmarks.txt \
+            requirements/sam.txt requirements/lambda.txt requirements/lint.txt requirements/benchmarks.txt requirements/audit.txt \
             layers/storycast/requirements.txt layers/imaging/requirements.txt \
             functions/sample_frames/requirements.txt
 
@@ -26,7 +26,7 @@ UV_INSTALL_FLAGS := --quiet --compile-bytecode
 .DEFAULT_GOAL := help
 STACK ?= storycast
 TRAINING_IMAGE ?= storycast-training:latest
-.PHONY: help setup setup-benchmarks setup-training training-image test-training demo smoke-aws graph test test-fast test-e2e test-sam check check-style check-types check-templates format lock lock-training local-up local-down local-status clean
+.PHONY: help audit pin-images setup setup-benchmarks setup-training training-image test-training demo smoke-aws graph test test-fast test-e2e test-sam check check-style check-types check-templates format lock lock-training local-up local-down local-status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
@@ -51,7 +51,7 @@ $(STAMPS)/dev: requirements/dev.txt pyproject.toml requirements/cli.in | $(STAMP
 	@touch $@
 
 # One environment for each tool, so that no tool's pins bend another's or ours.
-$(STAMPS)/ministack $(STAMPS)/sam $(STAMPS)/lambda $(STAMPS)/lint $(STAMPS)/benchmarks: $(STAMPS)/%: requirements/%.txt | $(STAMPS)/uv
+$(STAMPS)/ministack $(STAMPS)/sam $(STAMPS)/lambda $(STAMPS)/lint $(STAMPS)/benchmarks $(STAMPS)/audit: $(STAMPS)/%: requirements/%.txt | $(STAMPS)/uv
 	@test -x .tools/$*/bin/python || $(UV) venv --quiet --python 3.13 .tools/$*
 	$(UV) pip sync $(UV_INSTALL_FLAGS) --python .tools/$* --require-hashes requirements/$*.txt
 	@touch $@
@@ -162,6 +162,13 @@ check-templates: setup ## the template and the state machines, as written and as
 	$(CHECKOV) --file functions/sample_frames/Dockerfile
 	$(CHECKOV) --file training/Dockerfile
 	$(VENV)/python -m pytest -q tests/workflow
+
+# Not a part of `check`: it needs a network that tells, and what it says changes without us.
+audit: setup $(STAMPS)/audit ## ask PyPI for known weaknesses of all that is locked
+	$(VENV)/python checks/audit.py $(LOCKS) training/requirements.txt
+
+pin-images: setup ## pin the images' bases by their digests as of now (needs Docker's buildx)
+	$(VENV)/python checks/pin_images.py functions/sample_frames/Dockerfile training/Dockerfile
 
 graph: setup ## draw the README's graph of the workflow anew
 	$(VENV)/python statemachine/draw.py

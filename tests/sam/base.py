@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import socket
 import sys
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from tests.sam.engine import Engine
 REGISTRY = "public.ecr.aws"
 IMAGE = f"{REGISTRY}/lambda/python:3.13"
 """What the Dockerfile names. SAM adds the architecture for zip functions and layers."""
+DOCKERFILE = "functions/sample_frames/Dockerfile"
 HERE = Path(__file__).parent / "base"
 ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "arm64": "arm64", "aarch64": "arm64"}
 _REACH_S = 4
@@ -60,6 +62,21 @@ def provide(engine: Engine) -> Base:
             return Base(False, f"AWS's own, pulled: {_digest(engine)}", ())
     _build(engine, tags)
     return Base(True, f"a STAND-IN made of this machine's programs, not Amazon Linux 2023 ({why})", wanted)
+
+
+def template(base: Base, folder: Path) -> Path:
+    """Return the template to build: ours, or a copy whose Dockerfile names a stand-in, which has no digest."""
+    ours, dockerfile = REPOSITORY / "template.yaml", REPOSITORY / DOCKERFILE
+    without_digest, pinned = re.subn(
+        r"^(FROM [^@\s]+)@sha256:[0-9a-f]{64}$", r"\1", dockerfile.read_text(), flags=re.M
+    )
+    if not pinned or not base.stand_in:
+        return ours
+    (folder / "Dockerfile").write_text(without_digest)
+    copy = folder / "template.yaml"
+    own = (folder / "Dockerfile").relative_to(REPOSITORY)
+    copy.write_text(ours.read_text().replace(f"Dockerfile: {DOCKERFILE}", f"Dockerfile: {own}"))
+    return copy
 
 
 def _digest(engine: Engine) -> str:

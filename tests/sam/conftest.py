@@ -99,7 +99,7 @@ def base_image(engine: Engine, say: Say) -> Iterator[Base]:
 def built(engine: Engine, base_image: Base, folder: Path, say: Say) -> Path:
     """The built template, as `sam build` writes it."""
     began = time.monotonic()
-    template = sam.build(engine, folder / "build")
+    template = sam.build(engine, folder / "build", template=base.template(base_image, folder))
     say(f"sam build: {time.monotonic() - began:.0f} s")
     return template
 

@@ -1,6 +1,7 @@
 """The trainer's image: what SageMaker relies on. Its base is a stand-in, with PyTorch for the CPU."""
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -15,7 +16,9 @@ from tests.sam.conftest import Say
 from tests.sam.engine import Engine
 
 PYTHON = REPOSITORY / ".tools/training/bin/python"
-BASE = "FROM public.ecr.aws/docker/library/python:3.11-slim-bookworm\n"
+BASE = re.compile(
+    r"^FROM public\.ecr\.aws/docker/library/python:3\.11-slim-bookworm(@sha256:[0-9a-f]{64})?$", re.M
+)
 STAND_IN = "storycast-training-base:stand-in"
 TAG = "storycast-training:test"
 HERE = Path(__file__).parent / "base"
@@ -28,7 +31,7 @@ def image(engine: Engine, folder: Path, say: Say) -> Iterator[str]:
     The real base would bring CUDA's libraries, which have several GB.
     """
     dockerfile = (REPOSITORY / "training/Dockerfile").read_text()
-    assert dockerfile.count(BASE) == 1
+    assert len(BASE.findall(dockerfile)) == 1
     if not PYTHON.exists():
         raise CommandError(f"{PYTHON} is missing: run `make setup-training`.")
     began = time.monotonic()
@@ -37,7 +40,7 @@ def image(engine: Engine, folder: Path, say: Say) -> Iterator[str]:
     shutil.copytree(REPOSITORY / "training/trainer", context / "training/trainer")
     shutil.copy(REPOSITORY / ".dockerignore", context)
     shutil.copy(REPOSITORY / "training/requirements-cpu.txt", context / "training/requirements.txt")
-    (context / "training/Dockerfile").write_text(dockerfile.replace(BASE, f"FROM {STAND_IN}\n"))
+    (context / "training/Dockerfile").write_text(BASE.sub(f"FROM {STAND_IN}", dockerfile))
     (context / "training/secret.txt").write_text("must not reach the engine")
     engine.docker(
         *("build", "--network", "none", "--file", context / "training/Dockerfile", "--tag", TAG, context),
