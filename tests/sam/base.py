@@ -67,9 +67,7 @@ def provide(engine: Engine) -> Base:
 def template(base: Base, folder: Path) -> Path:
     """Return the template to build: ours, or a copy whose Dockerfile names a stand-in, which has no digest."""
     ours, dockerfile = REPOSITORY / "template.yaml", REPOSITORY / DOCKERFILE
-    without_digest, pinned = re.subn(
-        r"^(FROM [^@\s]+)@sha256:[0-9a-f]{64}$", r"\1", dockerfile.read_text(), flags=re.M
-    )
+    without_digest, pinned = re.subn(r"^(FROM [^@\s]+)@sha256:\w+$", r"\1", dockerfile.read_text(), flags=re.M)
     if not pinned or not base.stand_in:
         return ours
     (folder / "Dockerfile").write_text(without_digest)

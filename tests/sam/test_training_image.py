@@ -16,9 +16,7 @@ from tests.sam.conftest import Say
 from tests.sam.engine import Engine
 
 PYTHON = REPOSITORY / ".tools/training/bin/python"
-BASE = re.compile(
-    r"^FROM public\.ecr\.aws/docker/library/python:3\.11-slim-bookworm(@sha256:[0-9a-f]{64})?$", re.M
-)
+BASE = re.compile(r"^FROM public\.ecr\.aws/docker/library/python:3\.11-slim-bookworm(@sha256:\w+)?$", re.M)
 STAND_IN = "storycast-training-base:stand-in"
 TAG = "storycast-training:test"
 HERE = Path(__file__).parent / "base"
