@@ -79,12 +79,17 @@ def _background(noise: np.random.Generator, shot: int) -> Picture:
 def _figure(picture: Picture, kind: int, progress: float, shot: int) -> None:
     x = round((150, 420, 300)[shot // 2 % 3] + 120 * (progress - 0.5))
     y = round(190 + 20 * math.sin(6 * progress + shot))
-    size = (70, 125, 100)[shot // 2 % 3]
+    draw_figure(picture, kind, (x, y), (70, 125, 100)[shot // 2 % 3], 2 * progress + shot)
+
+
+def draw_figure(picture: Picture, kind: int, centre: tuple[int, int], size: int, turn: float) -> None:
+    """Draw one of the two figures: 0 is the star, turned by so many radians, 1 the barrel."""
+    x, y = centre
     if kind == 0:
         points = [
             (
-                x + size * (1.0 if spike % 2 == 0 else 0.45) * math.sin(math.pi * spike / 5 + 2 * progress + shot),
-                y - size * (1.0 if spike % 2 == 0 else 0.45) * math.cos(math.pi * spike / 5 + 2 * progress + shot),
+                x + size * (1.0 if spike % 2 == 0 else 0.45) * math.sin(math.pi * spike / 5 + turn),
+                y - size * (1.0 if spike % 2 == 0 else 0.45) * math.cos(math.pi * spike / 5 + turn),
             )
             for spike in range(10)
         ]

@@ -1,6 +1,7 @@
 """A review by Amazon A2I's workers, over fakes: started, started again, answered, divided, hostile, late."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -26,12 +27,19 @@ from storycast.human_answers import (
     proposals,
     read_output,
 )
-from storycast.human_loops import MAX_INPUT_CONTENT, batch_count, batch_pictures, content_text, input_content
+from storycast.human_loops import (
+    MAX_INPUT_CONTENT,
+    batch_count,
+    batch_pictures,
+    content_text,
+    input_content,
+    open_batches,
+)
 from storycast.manifest import MAX_CAPTION
 from storycast.names import RUN_ID_MAX_LENGTH, human_loop_name
 from storycast.plan import RunPlan
 from storycast.requests import LoopEnd
-from storycast.review import Carried, caption_problem
+from storycast.review import Carried, Review, caption_problem
 from storycast.runs import change_run, read_run
 from storycast.settings import read_settings
 from storycast.stages.check_plan import refuse_missing_flow_definition
@@ -127,6 +135,24 @@ def test_batches_hold_every_picture_once_and_are_of_one_size(count: int) -> None
 def test_a_batch_that_is_not_there_is_refused(batch: int) -> None:
     with pytest.raises(RequestInvalidError, match="2 batches"):
         batch_pictures(made_review(12), batch)
+
+
+def test_a_batch_in_which_all_was_decided_before_is_not_paid_again() -> None:
+    kept, undecided = (
+        Carried(run_id="run-0", who="a2i:anna", when=NOW.isoformat(), verdict=verdict, caption="Hers")
+        for verdict in ("kept", "open")
+    )
+    review = made_review(12)
+
+    def carried(ones: Mapping[int, Carried]) -> Review:
+        pictures = [one.model_copy(update={"carried": ones.get(n)}) for n, one in enumerate(review.pictures)]
+        return review.model_copy(update={"pictures": tuple(pictures)})
+
+    assert open_batches(review) == [0, 1]
+    assert open_batches(carried(dict.fromkeys(range(6), kept))) == [1]
+    assert open_batches(carried(dict.fromkeys(range(5), kept))) == [0, 1]
+    assert open_batches(carried(dict.fromkeys(range(12), undecided))) == [0, 1]
+    assert open_batches(carried(dict.fromkeys(range(12), kept))) == []
 
 
 def test_the_longest_run_id_leaves_a_legal_name() -> None:

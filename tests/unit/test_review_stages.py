@@ -222,6 +222,18 @@ def test_batches_of_amazon_a2i(loops: tuple[str, ...], completed: int, status: s
         assert "batch 0 failed: no workers" in answer["message"]
 
 
+def test_a_review_by_workers_in_which_all_was_decided_before_goes_on_at_once() -> None:
+    """A run that is started again after its review: nobody is asked, and nobody is paid."""
+    one, first = waiting(settings())
+    keep_the_rest(one.desk(first.run_id), who="a2i:anna")
+    one.store.put("projects/p/project.yaml", settings(mode="a2i").encode(), "text/yaml")
+    one.run({**REQUEST, "run_id": "again"}, number=2)
+    plan = read_plan(one.store, "again")
+    prepared = prepare_review(plan, store=one.store, log=one.log, now=NOW)
+    assert (prepared["batches"], prepared["completed"]) == ([], 0)
+    assert check(one, plan, NOW)["status"] == "closed"
+
+
 # ---- what is written ------------------------------------------------------------------------------
 
 

@@ -40,6 +40,20 @@ def batch_pictures(review: Review, batch: int) -> Sequence[ReviewPicture]:
     return review.pictures[total * batch // count : total * (batch + 1) // count]
 
 
+def open_batches(review: Review) -> list[int]:
+    """Return the batches that workers are shown: those in which something is not decided yet.
+
+    What people decided in an earlier run of the project holds. So a run that is started again after its review
+    pays its workers nothing.
+    """
+    initial = review.initial
+    return [
+        batch
+        for batch in range(batch_count(len(review.pictures)))
+        if any(initial[picture(one.image.crop_id), "verdict"] == OPEN for one in batch_pictures(review, batch))
+    ]
+
+
 def input_content(review: Review, batch: int, bucket: str) -> dict[str, Any]:
     """Return what the worker template is filled in with.
 

@@ -11,6 +11,7 @@ from storycast.contact_sheet import MAX_TILES
 from storycast.dataset import DatasetImage, with_split
 from storycast.decisions import Decision, state_of
 from storycast.frames import to_json_lines
+from storycast.human_loops import batch_pictures, open_batches
 from storycast.images import PictureUnreadableError, open_picture, to_png
 from storycast.ledger import Entry, record_entries
 from storycast.manifest import problems
@@ -90,7 +91,8 @@ def apply_review(
         update = {"status": "dataset_ready", "ended_at": now.isoformat()} if is_ready else {}
         counts = {"approved": len(pictures), "rejected": len(review.pictures) - len(pictures)}
         if review.mode == "a2i":
-            counts["paid_human_reviews"] = len(review.pictures)
+            asked = open_batches(review)
+            counts["paid_human_reviews"] = sum(len(batch_pictures(review, batch)) for batch in asked)
         return run.with_counts(**counts).with_warnings(*warnings).model_copy(update=update)
 
     run = change_run(store, plan.run_id, close)

@@ -57,9 +57,10 @@ def check_review(
             "(review.timeout_hours). Start it again: nothing is paid twice, and what was decided is taken over."
         ),
     }
-    if loops and not still_open:
-        # Who finished on the page has decided, whatever became of the workers' answers.
-        is_reviewed = completed or closing(log.read(plan.run_id))
+    if not still_open and (loops or settings.mode == "a2i"):
+        # Who finished on the page has decided, whatever became of the workers' answers; and without a loop all was
+        # decided in an earlier run.
+        is_reviewed = completed or not loops or closing(log.read(plan.run_id))
         status = "closed" if is_reviewed else "failed"
         return {**answer, "status": status, "message": _unanswered(plan, loops)}
     decisions = _closed_by_time(plan, log, now) if now >= deadline else log.read(plan.run_id)

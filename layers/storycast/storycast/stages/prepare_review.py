@@ -25,7 +25,7 @@ from storycast.estimate import (
     training_usd,
 )
 from storycast.frames import KeptFrame, from_json_lines
-from storycast.human_loops import batch_count
+from storycast.human_loops import open_batches
 from storycast.ledger import Entry
 from storycast.licences import licence_of
 from storycast.manifest import MIN_ADAPTER_RECORDS
@@ -74,7 +74,7 @@ def prepare_review(plan: RunPlan, *, store: ObjectStore, log: ReviewLog, now: da
 
     Returns:
         ``deadline`` (ISO), ``wait_seconds`` until it or until people are reminded, ``batches``, the numbers of the
-        human loops of ``review.mode: a2i``, and how many of these have ended: none.
+        human loops of ``review.mode: a2i`` that have something to decide, and how many have ended: none.
     """
     run = read_run(store, plan.run_id)
     settings = plan.settings
@@ -101,11 +101,10 @@ def prepare_review(plan: RunPlan, *, store: ObjectStore, log: ReviewLog, now: da
     )
     write_review(store, review)
     deadline = now + timedelta(hours=settings.review.timeout_hours)
-    count = batch_count(len(pictures)) if settings.review.mode == "a2i" else 0
     return {
         "deadline": deadline.isoformat(),
         "wait_seconds": wait_seconds(deadline, now, settings.review.remind_hours),
-        "batches": list(range(count)),
+        "batches": open_batches(review) if settings.review.mode == "a2i" else [],
         "loops": [],
         "completed": 0,
     }
