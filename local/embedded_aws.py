@@ -4,7 +4,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -53,6 +53,8 @@ class EmbeddedAws:
         wait_scale: Factor on the waits and retry intervals of Step Functions; taken at the start.
         standins: Module that serves the AI services.
         tied: Whether `up()`, too, ties the instance to this process, however that ends.
+        watched: Whether all calls go through a gateway, which writes them down in the folder's `gateway.jsonl` and
+            can be asked to do some wrong (`local.gateway`); taken at the start.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class EmbeddedAws:
         wait_scale: float = 0.01,
         standins: str = "local.standins",
         tied: bool = False,
+        watched: bool = False,
     ) -> None:
         self.state_dir = state_dir.resolve()
         self._tools = Tools(repository)
@@ -75,6 +78,7 @@ class EmbeddedAws:
         self._wait_scale = wait_scale
         self._standins = standins
         self._tied = tied
+        self._watched = watched
         self._started_here = False
         self._instance = Instance(self.state_dir, self._tools)
         self._connection: Connection | None = None
@@ -117,7 +121,7 @@ class EmbeddedAws:
         record = self._instance.record()
         if not record:
             return Status(up=False)
-        endpoints = Endpoints(record["emulator_port"], record["standins_port"])
+        endpoints = _endpoints(record)
         outputs = self._deployment().outputs() if _answers(f"{endpoints.emulator}/_ministack/health") else {}
         return Status(True, record["pid"], endpoints, record["tied"], outputs)
 
@@ -143,7 +147,7 @@ class EmbeddedAws:
             raise InstanceError(
                 f"The embedded AWS of {self.state_dir} is not up: call up(), or `storycast local up`."
             )
-        return Endpoints(record["emulator_port"], record["standins_port"])
+        return _endpoints(record)
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -165,11 +169,12 @@ class EmbeddedAws:
     def _start(self) -> None:
         last = self.state_dir / "ports"
         wanted = Endpoints(*map(int, last.read_text().split())) if last.exists() else None
-        endpoints = free_endpoints(wanted)
-        last.write_text(f"{endpoints.emulator_port} {endpoints.standins_port}")
+        endpoints = free_endpoints(wanted, watched=self._watched)
+        ports = asdict(endpoints)
+        last.write_text(" ".join(map(str, ports.values())))
         self._instance.start(
             servers(self.state_dir, self._tools, endpoints, wait_scale=self._wait_scale, standins=self._standins),
-            {"emulator_port": endpoints.emulator_port, "standins_port": endpoints.standins_port},
+            ports,
             tied=self._tied,
         )
 
@@ -182,7 +187,8 @@ class EmbeddedAws:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
         endpoints = self.endpoints
-        for url in (f"{endpoints.emulator}/_ministack/ready", f"{endpoints.standins}/_storycast/health"):
+        urls = [f"{endpoints.emulator}/_ministack/ready", f"{endpoints.standins}/_storycast/health"]
+        for url in [*urls, *([f"{endpoints.gateway}/_gateway/health"] if endpoints.gateway else [])]:
             while not _answers(url):
                 if not self._instance.is_up:
                     raise InstanceError(f"The embedded AWS ended while starting.\n{self._instance.log_tail()}")
@@ -210,6 +216,10 @@ class EmbeddedAws:
 
 
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def _endpoints(record: Mapping[str, Any]) -> Endpoints:
+    return Endpoints(record["emulator_port"], record["standins_port"], record.get("gateway_port", 0))
 
 
 def _answers(url: str) -> bool:

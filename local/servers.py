@@ -1,4 +1,4 @@
-"""What an instance runs: the emulator and the stand-ins, with their commands and environments."""
+"""What an instance runs: the emulator, the stand-ins and perhaps the gateway, with commands and environments."""
 
 import os
 import socket
@@ -23,10 +23,11 @@ _INHERITED = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "SYSTEM
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where an instance's two servers listen, on loopback only."""
+    """Where an instance's servers listen, on loopback only; without a gateway, its port is 0."""
 
     emulator_port: int
     standins_port: int
+    gateway_port: int = 0
 
     @property
     def emulator(self) -> str:
@@ -38,15 +39,20 @@ class Endpoints:
         """The stand-ins' URL."""
         return f"http://127.0.0.1:{self.standins_port}"
 
+    @property
+    def gateway(self) -> str:
+        """The gateway's URL; empty where there is none."""
+        return f"http://127.0.0.1:{self.gateway_port}" if self.gateway_port else ""
+
     def of(self, service: str) -> str:
         """Return the URL of a service by its boto3 name."""
-        return self.standins if service in STOOD_IN else self.emulator
+        return self.gateway or (self.standins if service in STOOD_IN else self.emulator)
 
     def variables(self) -> dict[str, str]:
         """Return what the AWS SDKs and tools need to find the servers, and to find nothing else."""
         return {
-            "AWS_ENDPOINT_URL": self.emulator,
-            **{f"AWS_ENDPOINT_URL_{name.replace('-', '_').upper()}": self.standins for name in STOOD_IN},
+            "AWS_ENDPOINT_URL": self.gateway or self.emulator,
+            **{f"AWS_ENDPOINT_URL_{name.replace('-', '_').upper()}": self.of(name) for name in STOOD_IN},
             "AWS_ACCESS_KEY_ID": ROOT_KEY,
             "AWS_SECRET_ACCESS_KEY": ROOT_SECRET,
             "AWS_REGION": REGION,
@@ -60,16 +66,17 @@ class Endpoints:
         }
 
 
-def free_endpoints(wanted: Endpoints | None = None) -> Endpoints:
-    """Return two free ports: those wanted, such as last time's, if they still are free.
+def free_endpoints(wanted: Endpoints | None = None, *, watched: bool = False) -> Endpoints:
+    """Return free ports: those wanted, such as last time's, if they still are free; one more for a gateway.
 
     The ports are picked before the servers start, since each has to know the other's.
     """
     ports = []
-    with socket.socket() as first, socket.socket() as second:
+    with socket.socket() as first, socket.socket() as second, socket.socket() as third:
         for probe, port in (
             (first, wanted and wanted.emulator_port),
             (second, wanted and wanted.standins_port),
+            *([(third, wanted and wanted.gateway_port)] if watched else []),
         ):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -93,7 +100,7 @@ def servers(
         standins: Module that serves the AI services.
 
     Returns:
-        The stand-ins and the emulator.
+        The stand-ins and the emulator, and the gateway where the endpoints have one.
     """
     scratch = state_dir / "tmp"
     scratch.mkdir(parents=True, exist_ok=True)
@@ -129,7 +136,13 @@ def servers(
         *(str(tools.python), "-m", standins),
         *("--port", str(endpoints.standins_port), "--state", str(state_dir)),
     ]
-    return [
+    running = [
         Server("standins", standins_command, {**common, **own_settings, "PYTHONPATH": str(tools.repository)}),
         Server("emulator", [str(tools.ministack)], {**common, **emulator}),
     ]
+    if endpoints.gateway_port:
+        command = [str(tools.python), "-m", "local.gateway", "--port", str(endpoints.gateway_port)]
+        command += ["--emulator-port", str(endpoints.emulator_port)]
+        command += ["--standins-port", str(endpoints.standins_port), "--state", str(state_dir)]
+        running.append(Server("gateway", command, {**common, "PYTHONPATH": str(tools.repository)}))
+    return running

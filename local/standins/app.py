@@ -11,11 +11,11 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.types import Receive, Scope, Send
 
+from local.faults import FAULT_RULES
 from local.standins.a2i_pages import ROOT as A2I_PAGES
 from local.standins.a2i_pages import A2iPages
 from local.standins.catalogue import play_as_active, played_as_active
 from local.standins.desk import Desk
-from local.standins.faults import FAULT_RULES
 from local.standins.http import HttpAnswer, HttpRequest
 from local.standins.outcomes import Outcome
 from local.standins.service import World

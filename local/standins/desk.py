@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from botocore.model import OperationModel
 
+from local.faults import ANSWER_LOST, CONNECTION_CUT, DONE, GARBAGE, GARBAGE_PAGE, KINDS, FaultRule, Faults
 from local.standins.calls import CallLog, CallRecord
 from local.standins.errors import COMMON_ERRORS, ModelledError, RefusedError
-from local.standins.faults import ANSWER_LOST, CONNECTION_CUT, GARBAGE, FaultRule, Faults
 from local.standins.http import CredentialScope, HttpAnswer, HttpRequest, credential_scope
 from local.standins.service import Call, Service
 from local.standins.wire import refusal
@@ -53,14 +53,14 @@ class Desk:
             rule = self.faults.next_for(call.service, call.operation)
             if rule and rule.delay_ms:
                 await asyncio.sleep(rule.delay_ms / 1000)
-            if rule and rule.error and rule.error != ANSWER_LOST:
+            if rule and rule.error and rule.error not in DONE:
                 answer, error = _broken(service, operation, rule, call.request_id)
             else:
                 work = (service, operation, labels, request, call)
                 loop = asyncio.get_running_loop()
                 answer, error = await loop.run_in_executor(self._pool, _served, *work)
-                if rule and rule.error == ANSWER_LOST:
-                    answer = None
+                if rule and rule.error in DONE:
+                    answer = None if rule.error == ANSWER_LOST else _half(answer)
         except RefusedError as refused:
             answer, error = refusal(refused, call.request_id), refused.code
         if answer is not None:
@@ -78,7 +78,7 @@ class Desk:
                 ms=round((time.perf_counter() - begun) * 1000, 1),
                 access_key_id=call.access_key_id or None,
                 paid=bool(error is None and played and played.is_paid(call.operation) and not call.is_repeat),
-                fault=rule.error or "delay" if rule else None,
+                fault=rule.name if rule else None,
             )
         )
         return answer
@@ -92,7 +92,7 @@ class Desk:
             return f"{rule.service} does not play {rule.operation} (it plays: {', '.join(service.operations)})"
         operation = service.wire.model.operation_model(rule.operation)
         codes = {shape.name for shape in operation.error_shapes} | set(COMMON_ERRORS)
-        if rule.error is not None and rule.error not in codes | {CONNECTION_CUT, GARBAGE, ANSWER_LOST}:
+        if rule.error is not None and rule.error not in codes | KINDS:
             return f"{rule.operation} does not model {rule.error}; it may answer {', '.join(sorted(codes))}"
         return None
 
@@ -154,6 +154,11 @@ def _defect(
     return service.wire.write_error(operation, error, call.request_id), error.code
 
 
+def _half(answer: HttpAnswer | None) -> HttpAnswer | None:
+    """An answer whose body ends in the middle."""
+    return answer and HttpAnswer(answer.status, answer.body[: len(answer.body) // 2], answer.headers)
+
+
 def _broken(
     service: Service, operation: OperationModel, rule: FaultRule, request_id: str
 ) -> tuple[HttpAnswer | None, str]:
@@ -162,8 +167,7 @@ def _broken(
     if code == CONNECTION_CUT:
         return None, code
     if code == GARBAGE:
-        page = b"<html><body>502 Bad Gateway</body></html>"
-        return HttpAnswer(200, page, {"content-type": "text/html"}), code
+        return HttpAnswer(200, GARBAGE_PAGE, {"content-type": "text/html"}), code
     message = f"{code}, as a fault rule asked for."
     modelled = {shape.name for shape in operation.error_shapes}
     error = ModelledError(code, message) if code in modelled else RefusedError(code, message)

@@ -1,0 +1,80 @@
+"""The answers that a fault rule puts in a service's place, in the form that the service's clients read."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import botocore.session
+from botocore.exceptions import UnknownServiceError
+from botocore.model import ServiceModel
+
+from local.faults import GARBAGE_PAGE, FaultRule
+
+_UNAVAILABLE = {"SlowDown": 503, "ServiceUnavailable": 503, "Throttled": 429}
+
+
+def check_rule(rule: FaultRule) -> str | None:
+    """Say why a fault rule cannot be, or None if it can. Any error code may be asked for."""
+    model = _model(rule.service)
+    if model is None:
+        return f"no such service: {rule.service} (it is botocore's name that counts)"
+    if rule.operation not in model.operation_names:
+        return f"{rule.service} has no operation {rule.operation}"
+    return None
+
+
+def garbage() -> bytes:
+    """Return a web page as an answer with status 200."""
+    return answer(200, "text/html", GARBAGE_PAGE)
+
+
+def error(service: str, operation: str, code: str, request_id: str, method: str) -> bytes:
+    """Return an error of a service as an answer."""
+    model = _model(service)
+    protocol = model.metadata["protocol"] if model else "json"
+    message = f"{code}, as a fault rule asked for."
+    status = _status(model, operation, code)
+    if method == "HEAD":  # the status is all that can be told
+        return answer(status, "application/xml", b"")
+    if protocol == "rest-xml":
+        text = f"<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{request_id}</RequestId></Error>"
+        return answer(status, "application/xml", f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode())
+    if protocol == "query":
+        told = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+        text = f"<ErrorResponse>{told}<RequestId>{request_id}</RequestId></ErrorResponse>"
+        return answer(status, "text/xml", text.encode())
+    body = json.dumps({"__type": code, "message": message}).encode()
+    return answer(status, "application/x-amz-json-1.0", body, {"x-amzn-errortype": code})
+
+
+def answer(status: int, kind: str, body: bytes, headers: dict[str, str] | None = None) -> bytes:
+    """Return an HTTP answer as bytes."""
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"content-type: {kind}",
+        f"content-length: {len(body)}",
+    ]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def _status(model: ServiceModel | None, operation: str, code: str) -> int:
+    shapes: Any = model.operation_model(operation).error_shapes if model else ()
+    for shape in shapes:
+        told = shape.metadata.get("error", {})
+        if code in (shape.name, told.get("code")) and told.get("httpStatusCode"):
+            return int(told["httpStatusCode"])
+    if code in _UNAVAILABLE:
+        return _UNAVAILABLE[code]
+    return 500 if code.startswith(("Internal", "Server")) or code.endswith("Failure") else 400
+
+
+@cache
+def _model(service: str) -> ServiceModel | None:
+    try:
+        return botocore.session.get_session().get_service_model(service)
+    except UnknownServiceError:
+        return None
