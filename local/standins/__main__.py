@@ -9,7 +9,10 @@ import signal
 import sys
 from pathlib import Path
 
+from local.callers import Callers
 from local.standins.catalogue import play_as_the_environment_says
+from local.standins.emulator import emulator_client
+from local.standins.permissions import Permissions
 from local.standins.server import HOST, StandinServer
 
 
@@ -38,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
             f"The stand-ins cannot listen on {HOST}:{options.port}: {error}. Choose another --port.\n"
         )
         return 2
+    if os.environ.get("AWS_ENDPOINT_URL"):
+        server.world.denial = Permissions(server.world, Callers(emulator_client), options.state).denial
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal that ended it once more, for whoever handled it before: that is us.
         signal.signal(number, lambda *_: server.stop())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ from botocore import xform_name
 
 from local.standins.a2i_world import A2iWorld
 from local.standins.bedrock_world import BedrockWorld
-from local.standins.errors import DefectError
+from local.standins.errors import DefectError, ModelledError, RefusedError
 from local.standins.human_loops import HumanLoops
 from local.standins.outcomes import Outcomes
 from local.standins.rekognition_world import RekognitionWorld
@@ -71,6 +71,8 @@ class World:
         self.a2i = A2iWorld(state)
         self.human_loops = HumanLoops(self.a2i)
         self.outcomes = Outcomes()
+        #: Why a call is not allowed, None if it is. Without an emulator whose IAM knows the caller, all are.
+        self.denial: Callable[[Call, Params], str | None] = lambda _call, _params: None
 
     def billed(self) -> list[dict[str, str]]:
         """What AWS would bill by time right now."""
@@ -118,8 +120,21 @@ class Service:
             operation = model.operation_model(known[attribute])
             if operation.has_event_stream_input or operation.has_event_stream_output:
                 raise DefectError(f"{operation.name} streams events, which the stand-ins do not speak")
-            played[known[attribute]] = getattr(self, attribute)
+            played[known[attribute]] = self._for_the_allowed(known[attribute], getattr(self, attribute))
         return played
+
+    def _for_the_allowed(
+        self, name: str, operation: Callable[[Params, Call], Params]
+    ) -> Callable[[Params, Call], Params]:
+        @wraps(operation)
+        def for_the_allowed(params: Params, call: Call) -> Params:
+            if problem := self.world.denial(call, params):
+                modelled = {shape.name for shape in self.wire.model.operation_model(name).error_shapes}
+                kind = ModelledError if _DENIED in modelled else RefusedError
+                raise kind(_DENIED, problem)
+            return operation(params, call)
+
+        return for_the_allowed
 
     def is_paid(self, operation: str) -> bool:
         """Whether the real service charges for this operation when it succeeds."""
@@ -127,3 +142,4 @@ class Service:
 
 
 _BASE = frozenset(dir(Service))
+_DENIED = "AccessDeniedException"
