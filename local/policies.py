@@ -120,6 +120,7 @@ _COMPARED = {
     "StringEquals": lambda wanted, actual: wanted == actual,
     "StringLike": matches,
     "ArnEquals": matches,
+    "ArnLike": matches,
     "Bool": lambda wanted, actual: wanted.lower() == actual.lower(),
     "Null": None,
 }

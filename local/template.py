@@ -200,10 +200,9 @@ class LocalTemplate:
 
     def _let_services_assume_roles(self) -> None:
         """Drop what a service's trust is bound to: here nobody can say on whose behalf a service calls."""
-        for resource in self.document["Resources"].values():
-            if resource["Type"] != "AWS::IAM::Role":
-                continue
-            for statement in resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
+        shared = self.document.get("Globals", {}).get("Function", {})
+        for properties in (shared, *(one.get("Properties", {}) for one in self.document["Resources"].values())):
+            for statement in properties.get("AssumeRolePolicyDocument", {}).get("Statement", ()):
                 if "Service" in statement.get("Principal", {}):
                     statement.pop("Condition", None)
 

@@ -15,16 +15,18 @@ from tests.workflow.test_state_machines import DISTRIBUTED, NESTED, TASKS, _func
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 MACHINES = resources("AWS::Serverless::StateMachine")
+RULES = resources("AWS::Events::Rule")
 TEXT = (ROOT / "template.yaml").read_text()
 
 
 def _statements(resource: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a function's statements, those too that it has only where the stack has what they are about."""
+    """Return what a function or a machine is allowed, also where the stack must have what it is about."""
+    if "Role" in resource["Properties"]:
+        resource = template()["Resources"][resource["Properties"]["Role"]["Fn::GetAtt"][0]]
     return [
         statement["Fn::If"][1] if "Fn::If" in statement else statement
         for policy in resource["Properties"]["Policies"]
-        if isinstance(policy, dict)
-        for statement in policy["Statement"]
+        for statement in policy.get("PolicyDocument", policy)["Statement"]
     ]
 
 
@@ -265,7 +267,7 @@ def test_the_machine_has_a_fixed_name_that_its_policies_use(name: str) -> None:
     if "StartChildrenOfMaps" in by_sid:
         assert by_sid["StartChildrenOfMaps"]["Resource"] == {"Fn::Sub": f"{arn}:stateMachine:{fixed}"}
         follow = by_sid["FollowChildrenOfMaps"]
-        assert set(follow["Action"]) == {f"states:{verb}Execution" for verb in ("Describe", "Stop", "Redrive")}
+        assert set(follow["Action"]) == {f"states:{verb}Execution" for verb in ("Describe", "Stop")}
         assert f"execution:{fixed}/*" in json.dumps(follow["Resource"]), "children are <machine>/<label>"
     nested = [re.sub(r"(?<!^)(?=[A-Z])", "-", task.name).lower() for task in NESTED if task.machine == machine]
     assert ("StartNestedExecution" in by_sid) == bool(nested)
@@ -303,8 +305,7 @@ def test_the_machine_may_invoke_each_of_its_functions(name: str) -> None:
 
 
 def test_uploads_alone_start_the_machine() -> None:
-    (event,) = MACHINES["BuildDatasetStateMachine"]["Properties"]["Events"].values()
-    pattern = event["Properties"]["Pattern"]
+    pattern = RULES["Upload"]["Properties"]["EventPattern"]
     assert pattern["source"] == ["aws.s3"]
     assert pattern["detail-type"] == ["Object Created"]
     assert pattern["detail"]["bucket"]["name"] == [{"Ref": "MediaBucket"}]
@@ -313,15 +314,29 @@ def test_uploads_alone_start_the_machine() -> None:
 
 
 def test_every_bad_end_starts_the_teardown_and_so_does_the_clock() -> None:
-    events = MACHINES["TearDownStateMachine"]["Properties"]["Events"]
-    detail = events["ExecutionFailed"]["Properties"]["Pattern"]["detail"]
+    detail = RULES["ExecutionFailed"]["Properties"]["EventPattern"]["detail"]
     assert set(detail["status"]) == {"FAILED", "TIMED_OUT", "ABORTED"}
     watched = {arn["Fn::Sub"].rpartition(":stateMachine:")[2] for arn in detail["stateMachineArn"]}
     others = {name: facts for name, facts in MACHINES.items() if name != "TearDownStateMachine"}
     assert watched == {facts["Properties"]["Name"]["Fn::Sub"] for facts in others.values()}, "but not its own"
-    sweep = events["Sweep"]["Properties"]
-    assert sweep["Schedule"] == "rate(15 minutes)"
-    assert TearDownRequest.model_validate_json(sweep["Input"]).scope == "expired"
+    sweep = RULES["Sweep"]["Properties"]
+    assert sweep["ScheduleExpression"] == "rate(15 minutes)"
+    assert TearDownRequest.model_validate_json(sweep["Targets"][0]["Input"]).scope == "expired"
+
+
+STARTED = {"Upload": "BuildDataset", "ExecutionFailed": "TearDown", "Sweep": "TearDown"}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_starts_one_machine_and_may_start_no_other(name: str) -> None:
+    (target,) = RULES[name]["Properties"]["Targets"]
+    assert set(RULES) == set(STARTED)
+    assert target["Arn"] == {"Ref": f"{STARTED[name]}StateMachine"}
+    assert target["RetryPolicy"] == {"MaximumRetryAttempts": 8, "MaximumEventAgeInSeconds": 3600}
+    role = template()["Resources"][target["RoleArn"]["Fn::GetAtt"][0]]
+    (policy,) = role["Properties"]["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert (statement["Action"], statement["Resource"]) == ("states:StartExecution", target["Arn"])
 
 
 def test_bedrock_may_read_datasets_and_nobody_else_may_be_handed_the_role() -> None:
