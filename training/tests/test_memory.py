@@ -24,12 +24,13 @@ VALUES = Values(step_count=1, batch_size=2, learning_rate=1.0, rank=16, resoluti
         (15, False, False, 1024, 1, Options("fp16", True, False, False, True)),
         (15, False, True, 512, 1, Options("fp16", False, True, False, True)),
         # A10G (g5) and L4 (g6): 22 GB.
-        (22, True, True, 1024, 1, Options("bf16", True, False, False, False)),
+        (22, True, True, 1024, 1, Options("bf16", False, False, False, False)),
         (22, True, True, 768, 1, Options("bf16", False, False, False, False)),
         (22, True, True, 1024, 4, Options("bf16", True, False, False, False)),
         # L40S (g6e): 45 GB.
         (45, True, True, 1024, 1, Options("bf16", False, False, False, False)),
-        (45, True, True, 1024, 4, Options("bf16", True, False, False, False)),
+        (45, True, True, 1024, 4, Options("bf16", False, False, False, False)),
+        (45, True, True, 1024, 5, Options("bf16", True, False, False, False)),
         # H100: 79 GB.
         (79, True, True, 1024, 3, Options("bf16", False, False, False, False)),
         (79, True, True, 1536, 1, Options("bf16", False, False, False, True)),
