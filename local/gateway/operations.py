@@ -102,6 +102,8 @@ def asked_by(head: Head, body: bytes, signing_name: str) -> Asked:
             operation, labels = found
             told = () if name in ("s3", "bedrock-runtime") else _named(_document(body))
             about = [_bucket_and_key(labels)] if name == "s3" else [unquote(value) for value in labels.values()]
+            if name == "s3" and "versionId" in head.query:
+                about.append(f"versionId={head.query['versionId']}")
             if source := head.headers.get("x-amz-copy-source"):
                 about.append(unquote_plus(source).lstrip("/"))
             return Asked(name, operation, tuple(dict.fromkeys([*about, *told])))

@@ -129,6 +129,10 @@ def needs(world: World, call: Call, params: Params) -> Iterator[Need]:
         if name in params:
             passed_to = {"iam:PassedToService": (f"{service}.amazonaws.com",)}
             yield Need("iam:PassRole", params[name], passed_to)
+    if picture := params.get("Image", {}).get("S3Object"):
+        # Rekognition reads it with the caller's own rights.
+        version = "Version" if "Version" in picture else ""
+        yield Need(f"s3:GetObject{version}", f"arn:aws:s3:::{picture['Bucket']}/{picture['Name']}")
     if call.operation.startswith("Create"):
         yield from _tagging(asked)
 

@@ -114,6 +114,18 @@ def test_a_denial_costs_nothing(iam, client, server):
     assert (last["operation"], last["error"], last["paid"]) == ("DetectLabels", "AccessDeniedException", False)
 
 
+def test_a_picture_in_s3_is_read_with_the_callers_rights(iam, client):
+    rekognition = client("rekognition")
+    iam.allow("rekognition:DetectLabels")
+    picture = {"S3Object": {"Bucket": "media", "Name": "footage/1/frame.jpg"}}
+    assert (
+        "s3:GetObject on resource: arn:aws:s3:::media/footage/1"
+        in _refusal(rekognition.detect_labels, Image=picture)[1]
+    )
+    iam.allow("s3:GetObject", "arn:aws:s3:::media/footage/*")
+    assert not _is_denied(rekognition.detect_labels, Image=picture)
+
+
 def test_converse_needs_the_right_to_invoke_the_model(iam, client):
     runtime = client("bedrock-runtime")
     asked = {"modelId": "amazon.nova-pro-v1:0", "messages": [{"role": "user", "content": [{"text": "Hello"}]}]}

@@ -1,31 +1,24 @@
 """One embedded AWS with the real template, for all end-to-end tests; IAM is on, and every call is written down."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from local.embedded_aws import EmbeddedAws
-from local.tools import REPOSITORY
 from tests.e2e.film import write_film
+from tests.e2e.left import keep_files, keep_logs
 from tests.e2e.stack import Stack
-
-CALLS = REPOSITORY / ".storycast/calls"
-"""What each test process called, for whoever looks at all of it afterwards."""
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     state_dir = tmp_path_factory.mktemp("aws")
-    try:
-        with EmbeddedAws(state_dir, watched=True) as aws:
-            yield Stack(aws)
-    finally:
-        CALLS.mkdir(parents=True, exist_ok=True)
-        if (written := state_dir / "gateway.jsonl").exists():
-            shutil.copy(written, CALLS / f"{os.getpid()}.jsonl")
+    suite = "training" if request.config.option.markexpr == "training" else "e2e"
+    with EmbeddedAws(state_dir, watched=True) as aws:
+        yield Stack(aws)
+        keep_logs(aws, suite)
+    keep_files(state_dir, suite)
 
 
 @pytest.fixture(scope="session")
