@@ -28,6 +28,7 @@ from storycast.stages.crop_characters import crop_characters
 from storycast.stages.detect_characters import detect_characters
 from storycast.stages.embedding import embed_picture, encoded_colours
 from tests.fakes.store import MemoryStore
+from tests.fakes.turns import turns_of
 
 LARGE_SHARE = 0.25
 """Of the frame's height: what a person would take for a reference picture."""
@@ -58,7 +59,8 @@ def see(film: Film, settings: Settings, answers: Answers, cache: Path) -> Seen:
     sightings, vectors, colour = [], [], []
     for frame in film.frames:
         store = _FrameStore()
-        detect_characters(plan, frame, store=store, detector=detector)
+        mine = turns_of(plan.run_id, store)
+        detect_characters(plan, frame, store=store, turns=mine, detector=detector)
         crops = _crops(plan, frame, store, answers)
         for crop in crops.crops:
             sightings.append(sighting(frame, crop))
@@ -79,7 +81,8 @@ def _crops(plan: RunPlan, frame: KeptFrame, store: _FrameStore, answers: Answers
     question = ["CropCharacters", CROPS_VERSION, content, frame.frame_id, plan.settings.crop.model_dump(), boxes]
 
     def ask() -> str:
-        crop_characters(plan, frame, store=store, embedder=embedder(answers))
+        mine = turns_of(plan.run_id, store)
+        crop_characters(plan, frame, store=store, turns=mine, embedder=embedder(answers))
         return store.get(keys.crops(frame.footage_id, footage.crops, frame.frame_id)).decode()
 
     return FrameCrops.model_validate_json(answers.of(question, ask))

@@ -18,7 +18,7 @@ logger = Logger(service="build_cast")
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Return how many characters, references and faces there are."""
     asked = read_event(event, RunEvent)
     plan, store = environment.plan(asked.run_id), environment.store()
@@ -26,6 +26,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     built = build_cast(
         plan,
         store=store,
+        turns=environment.turns(asked.run_id, context.get_remaining_time_in_millis()),
         embedder=BedrockEmbedder(plan.settings.duplicates.embedding),
         faces=FaceService(os.environ["STACK_NAME"], detector, collections, datetime.now(UTC)),
     )

@@ -23,7 +23,7 @@ class Event(BaseModel):
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Return whether the picture has a caption."""
     asked = read_event(event, Event)
     plan = environment.plan(asked.run_id)
@@ -33,6 +33,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         asked.image,
         model=environment.model(asked.run_id, plan.settings.captions.model),
         store=environment.store(),
+        turns=environment.turns(asked.run_id, context.get_remaining_time_in_millis()),
         captioner=ConverseCaptioner(plan.settings.captions.model),
     )
     logger.info("captioned", run_id=asked.run_id, **captioned)

@@ -15,7 +15,7 @@ logger = Logger(service="crop_characters")
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Return how many crops the frame has."""
     asked = read_event(event, FrameEvent)
     plan = environment.plan(asked.run_id)
@@ -25,6 +25,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         plan,
         asked.frame,
         store=environment.store(),
+        turns=environment.turns(asked.run_id, context.get_remaining_time_in_millis()),
         embedder=embedder,
         cast=environment.cast(asked.run_id) if has_faces else None,
         collections=RekognitionCollections() if has_faces else None,

@@ -15,7 +15,7 @@ logger = Logger(service="detect_characters")
 
 
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Return how many detections the frame has."""
     asked = read_event(event, FrameEvent)
     plan, store = environment.plan(asked.run_id), environment.store()
@@ -23,6 +23,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         plan,
         asked.frame,
         store=store,
+        turns=environment.turns(asked.run_id, context.get_remaining_time_in_millis()),
         detector=RekognitionLabels(store.bucket),
         faces=RekognitionFaces(store.bucket) if "faces" in plan.settings.detection.methods else None,
         custom_labels=detectors.custom_labels(plan),

@@ -51,6 +51,7 @@ from tests.fakes.services import (
     NamingCaptioner,
 )
 from tests.fakes.store import MemoryStore
+from tests.fakes.turns import turns_of
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ROLE_ARN = "arn:aws:iam::123456789012:role/customization"
@@ -135,8 +136,14 @@ class World:
             return End("NoFrames", run_id, listed["message"])
         _retried(self._build_cast, plan)
         cast = Cast.model_validate_json(self.store.get(run_file(run_id, "cast.json")))
-        finds = {"detector": self.detector, "faces": self.faces, "custom_labels": self.custom_labels}
-        looks = {"embedder": self.embedder, "cast": cast, "collections": self.collections}
+        mine = turns_of(run_id, self.store)
+        finds = {
+            "turns": mine,
+            "detector": self.detector,
+            "faces": self.faces,
+            "custom_labels": self.custom_labels,
+        }
+        looks = {"turns": mine, "embedder": self.embedder, "cast": cast, "collections": self.collections}
         self._about_to("extract_characters", plan)
         for frame in self._lines(run_id, "frames.jsonl", KeptFrame):
             found = self._item(detect_characters, plan, frame, store=self.store, **finds)
@@ -150,14 +157,16 @@ class World:
         cast = Cast.model_validate_json(self.store.get(run_file(run_id, "cast.json")))
         model = read_run(self.store, run_id).model(plan.settings.captions.model)
         for image in self._lines(run_id, "curated.jsonl", CuratedImage):
-            self._item(caption_images, plan, cast, image, model=model, store=self.store, captioner=self.captioner)
+            asks = {"store": self.store, "turns": mine, "captioner": self.captioner}
+            self._item(caption_images, plan, cast, image, model=model, **asks)
         self._about_to("write_dataset", plan)
         write_dataset(plan, store=self.store)
         return self._review(plan)
 
     def _build_cast(self, plan: RunPlan) -> dict[str, Any]:
         faces = FaceService("storycast", self.faces, self.collections, self.now)
-        return build_cast(plan, store=self.store, embedder=self.embedder, faces=faces)
+        mine = turns_of(plan.run_id, self.store)
+        return build_cast(plan, store=self.store, turns=mine, embedder=self.embedder, faces=faces)
 
     def _review(self, plan: RunPlan) -> End:
         """Go through the review, before whose gate ``self.reviewer`` stands."""

@@ -7,6 +7,7 @@ faults that has, and the caption that stays, with flags, where the second answer
 import json
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from storycast.stages.caption_images import caption_images
 from tests.fakes.captions import HARBOUR, HARBOUR_CAPTIONS, ORBIT, ORBIT_CAPTIONS
 from tests.fakes.film import encoded
 from tests.fakes.store import MemoryStore
+from tests.fakes.turns import LIMIT, turns_of
 
 CASES: list[dict[str, Any]] = [
     {**case, "group": file.stem}
@@ -114,6 +116,7 @@ class Desk:
 
     def __init__(self, *in_picture: str) -> None:
         self.store = MemoryStore()
+        self.now = datetime(2026, 1, 2, tzinfo=UTC)
         self.image = picture_of(*in_picture)
         frame = np.full((240, 320, 3), 90, np.uint8)
         self.store.put(self.image.frame_key, encoded(frame, "JPEG"), "image/jpeg")
@@ -125,7 +128,9 @@ class Desk:
 
     def caption(self, captioner: Scripted, plan: RunPlan | None = None, cast: Cast = CAST) -> Caption:
         plan = plan or self.plan()
-        caption_images(plan, cast, self.image, model=MODEL, store=self.store, captioner=captioner)
+        self.now += LIMIT
+        mine = turns_of(plan.run_id, self.store, lambda: self.now)
+        caption_images(plan, cast, self.image, model=MODEL, store=self.store, turns=mine, captioner=captioner)
         content = self.store.get(keys.run_file(plan.run_id, f"captions/{self.image.crop_id}.json"))
         return Caption.model_validate_json(content)
 

@@ -357,6 +357,7 @@ def _imported(name: str) -> ModuleType:
 
 
 CONTEXT = SimpleNamespace(
+    get_remaining_time_in_millis=lambda: 20_000,
     function_name="function",
     memory_limit_in_mb=512,
     invoked_function_arn="arn:aws:lambda:eu-central-1:111122223333:function:function",

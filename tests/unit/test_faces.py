@@ -52,6 +52,7 @@ from tests.fakes.film import film
 from tests.fakes.services import ColourEmbedder
 from tests.fakes.steps import DiedError, DiesAt, Stepped
 from tests.fakes.store import MemoryStore
+from tests.fakes.turns import turns_of
 from tests.fakes.workflow import World
 
 COLLECTION = collection_name("storycast", "p")
@@ -186,7 +187,8 @@ class Project:
             "storycast", Stepped(self.detector, gate), Stepped(self.collections, gate), self.clock.now
         )
         stepped = Stepped(self.store, gate)
-        build_cast(self.plan(run_id), store=stepped, embedder=self.embedder, faces=service)
+        mine = turns_of(run_id, stepped, lambda: self.clock.now)
+        build_cast(self.plan(run_id), store=stepped, turns=mine, embedder=self.embedder, faces=service)
         return Cast.model_validate_json(self.store.get(f"runs/{run_id}/cast.json"))
 
     def record(self, run_id: str = "run") -> Any:
@@ -662,6 +664,7 @@ def test_a_run_with_faces_gives_each_sighting_its_votes_and_pays_once() -> None:
         read_plan(one.store, end.run_id),
         frame,
         store=one.store,
+        turns=turns_of(end.run_id, one.store),
         embedder=one.embedder,
         cast=Cast.model_validate_json(one.store.get(f"runs/{end.run_id}/cast.json")),
         collections=one.collections,

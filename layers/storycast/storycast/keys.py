@@ -97,6 +97,12 @@ def face_searches(footage_id: str, fingerprint: str, frame_id: str) -> str:
     return f"{FOOTAGE}{footage_id}/face-searches-{fingerprint}/{frame_id}.json"
 
 
+def turn(key: str) -> str:
+    """Key of whose turn it is to pay for the result at a key of a footage's or a project's."""
+    place, owner, rest = key.split("/", 2)
+    return f"{place}/{owner}/turns/{rest}"
+
+
 def crops_folder(footage_id: str, fingerprint: str) -> str:
     """Prefix of one footage's crops and their records."""
     return f"{FOOTAGE}{footage_id}/crops-{fingerprint}/"

@@ -1,6 +1,8 @@
 """What the template tells a function through its environment, as adapters; made once per process."""
 
 import os
+import time
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from storycast import keys
@@ -13,12 +15,30 @@ from storycast.cast import Cast
 from storycast.plan import RunPlan, read_plan
 from storycast.runs import ModelUsed, read_run
 from storycast.training import TrainingPlan, read_training_plan
+from storycast.turns import Turns
+
+LONGEST_CALL = timedelta(minutes=2)
+"""What a call that is paid takes at most, its retries within boto3 included."""
 
 
 @cache
 def store() -> S3Store:
     """Return the media bucket."""
     return S3Store(os.environ["MEDIA_BUCKET"])
+
+
+def turns(run_id: str, limit_ms: int) -> Turns:
+    """Return a run's turns in a function that has so long; half of it may pass with waiting for others."""
+    limit = timedelta(milliseconds=limit_ms)
+    return Turns(
+        run_id,
+        store(),
+        # Nobody is at work for longer than its function may be; of a long one no single call takes longer.
+        lapse=min(limit, LONGEST_CALL),
+        until=datetime.now(UTC) + limit / 2,
+        now=lambda: datetime.now(UTC),
+        pause=time.sleep,
+    )
 
 
 @cache

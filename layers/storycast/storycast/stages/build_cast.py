@@ -19,6 +19,7 @@ from storycast.runs import Run, change_run
 from storycast.stages.embedding import embed_picture, encoded_colours
 from storycast.stages.face_references import FaceIndex, FaceReference, refuse_ambiguous, unusable
 from storycast.stages.reading import read_own, write_record
+from storycast.turns import Turns
 
 VERSION = 2
 MAX_REFERENCES = 50
@@ -34,7 +35,7 @@ class ReferenceEmbedding(Record):
 
 
 def build_cast(
-    plan: RunPlan, *, store: ObjectStore, embedder: Embedder, faces: FaceService | None = None
+    plan: RunPlan, *, store: ObjectStore, turns: Turns, embedder: Embedder, faces: FaceService | None = None
 ) -> dict[str, Any]:
     """Write ``cast.json``.
 
@@ -44,6 +45,7 @@ def build_cast(
     Args:
         plan: The run's plan.
         store: The bucket.
+        turns: Keep runs that come to a picture at once from paying for it twice.
         embedder: Embeds pictures, where references are asked for.
         faces: What the project's face collection is kept with, where faces are asked for.
 
@@ -72,7 +74,7 @@ def build_cast(
             content = store.get(key)
             digest = hashlib.sha256(content).hexdigest()
             if "references" in methods:
-                reference, was_paid = _embed(key, content, digest, model_mark, plan, store, embedder)
+                reference, was_paid = _embed(key, content, digest, model_mark, plan, store, turns, embedder)
                 references.append(reference)
                 paid += was_paid
             if index is not None:
@@ -164,10 +166,11 @@ def _embed(
     model_mark: str,
     plan: RunPlan,
     store: ObjectStore,
+    turns: Turns,
     embedder: Embedder,
 ) -> tuple[Reference, bool]:
     own_key = keys.cast_embedding(plan.project, model_mark, digest)
-    known = read_own(store, own_key, ReferenceEmbedding, model_mark)
+    known = turns.known_or_mine(own_key, lambda: read_own(store, own_key, ReferenceEmbedding, model_mark))
     try:
         picture = open_picture(content)
         embedding = encode(embed_picture(picture, embedder)) if known is None else known.embedding

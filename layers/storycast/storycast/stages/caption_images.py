@@ -24,6 +24,7 @@ from storycast.ports import Captioner, ObjectStore
 from storycast.runs import ModelUsed
 from storycast.stages.reading import read_own, write_record
 from storycast.stages.training_picture import training_picture
+from storycast.turns import Turns
 
 
 def caption_images(
@@ -33,6 +34,7 @@ def caption_images(
     *,
     model: ModelUsed,
     store: ObjectStore,
+    turns: Turns,
     captioner: Captioner,
 ) -> dict[str, Any]:
     """Caption the very picture that training will see.
@@ -46,6 +48,7 @@ def caption_images(
         image: The picture.
         model: Who answers as the project's caption model.
         store: The bucket.
+        turns: Keep runs that come to the picture at once from paying for it twice.
         captioner: Asks that model.
 
     Returns:
@@ -60,7 +63,7 @@ def caption_images(
     record = read_own(store, key, Caption, mark)
     reused = record is not None
     if record is None:
-        record = _caption(_Conversation(plan, image, prompt, model, store, captioner), cast, mark)
+        record = _caption(_Conversation(plan, image, prompt, model, store, turns, captioner), cast, mark)
         write_record(store, key, record)
     write_record(store, keys.run_file(plan.run_id, f"captions/{image.crop_id}.json"), record)
     return {"crop_id": image.crop_id, "captioned": not record.refused, "reused": reused}
@@ -131,6 +134,7 @@ class _Conversation:
     prompt: Prompt
     model: ModelUsed
     store: ObjectStore
+    turns: Turns
     captioner: Captioner
 
     def first(self) -> CaptionAnswer:
@@ -148,7 +152,7 @@ class _Conversation:
         frames = self.plan.of(image.footage_id).frames
         mark = answer_fingerprint(image, self.prompt.system, turns, self.model, frames)
         key = keys.caption_answer(image.footage_id, mark, image.crop_id, number)
-        known = read_own(self.store, key, CaptionAnswer, mark)
+        known = self.turns.known_or_mine(key, lambda: read_own(self.store, key, CaptionAnswer, mark))
         if known is not None:
             return known
         picture = to_png(training_picture(self.plan, image, store=self.store))

@@ -26,6 +26,7 @@ from storycast.ports import Embedder, ObjectStore
 from storycast.stages.embedding import embed_picture, encoded_colours
 from storycast.stages.reading import read_own, write_record
 from storycast.stages.search_faces import is_searched, search_faces
+from storycast.turns import Turns
 
 
 def crop_characters(
@@ -33,6 +34,7 @@ def crop_characters(
     frame: KeptFrame,
     *,
     store: ObjectStore,
+    turns: Turns,
     embedder: Embedder,
     cast: Cast | None = None,
     collections: FaceCollections | None = None,
@@ -43,6 +45,7 @@ def crop_characters(
         plan: The run's plan.
         frame: The frame.
         store: The bucket.
+        turns: Keep runs that come to the frame at once from paying for it twice.
         embedder: Embeds pictures.
         cast: The cast, where faces are searched.
         collections: The collections of faces, where they are searched.
@@ -57,10 +60,9 @@ def crop_characters(
     """
     footage = plan.of(frame.footage_id)
     key = keys.crops(frame.footage_id, footage.crops, frame.frame_id)
-    known = read_own(store, key, FrameCrops, footage.crops)
-    reused = known is not None and known.complete
+    known = turns.known_or_mine(key, lambda: _complete(store, key, footage.crops))
     searched = cast if cast is not None and cast.faces is not None and collections is not None else None
-    if known is not None and reused and (searched is None or is_searched(plan, frame, searched, store)):
+    if known is not None and (searched is None or is_searched(plan, frame, searched, store)):
         return {"frame_id": frame.frame_id, "crops": len(known.crops), "reused": True}
     found = FrameDetections.model_validate_json(
         store.get(keys.detections(frame.footage_id, footage.detections, frame.frame_id))
@@ -77,16 +79,19 @@ def crop_characters(
         )
         write_record(store, key, record)
         return {"frame_id": frame.frame_id, "crops": 0, "reused": False}
-    record = known or FrameCrops(frame_id=frame.frame_id, fingerprint=footage.crops, complete=False, crops=())
-    if not reused:
-        record = _cropped(record, key, found, picture, plan, frame, store, embedder)
+    record = known or _cropped(key, found, picture, plan, frame, store, embedder)
     if searched is not None and collections is not None:
-        search_faces(plan, frame, found, picture, searched, store=store, collections=collections)
-    return {"frame_id": frame.frame_id, "crops": len(record.crops), "reused": reused}
+        search_faces(plan, frame, found, picture, searched, store=store, turns=turns, collections=collections)
+    return {"frame_id": frame.frame_id, "crops": len(record.crops), "reused": known is not None}
+
+
+def _complete(store: ObjectStore, key: str, mark: str) -> FrameCrops | None:
+    """Return a frame's crops where all of them are there."""
+    known = read_own(store, key, FrameCrops, mark)
+    return known if known is not None and known.complete else None
 
 
 def _cropped(
-    record: FrameCrops,
     key: str,
     found: FrameDetections,
     picture: Picture,
@@ -95,6 +100,10 @@ def _cropped(
     store: ObjectStore,
     embedder: Embedder,
 ) -> FrameCrops:
+    mark = plan.of(frame.footage_id).crops
+    # What was cropped before an attempt ended is kept; it is read now, when nobody else is at work on it.
+    record = read_own(store, key, FrameCrops, mark)
+    record = record or FrameCrops(frame_id=frame.frame_id, fingerprint=mark, complete=False, crops=())
     done = {crop.crop_id for crop in record.crops} | {crop_id for crop_id, _ in record.refused}
     for number, detection in enumerate(found.detections):
         crop_id = names.crop_id(frame.frame_id, number)

@@ -13,6 +13,7 @@ from storycast.frames import KeptFrame
 from storycast.plan import RunPlan
 from storycast.ports import LabelDetector, Labels, ObjectStore
 from storycast.stages.reading import read_own, write_record
+from storycast.turns import Turns
 
 
 def detect_characters(
@@ -20,6 +21,7 @@ def detect_characters(
     frame: KeptFrame,
     *,
     store: ObjectStore,
+    turns: Turns,
     detector: LabelDetector,
     faces: FaceDetector | None = None,
     custom_labels: CustomLabelDetector | None = None,
@@ -30,6 +32,7 @@ def detect_characters(
         plan: The run's plan.
         frame: The frame.
         store: The bucket.
+        turns: Keep runs that come to the frame at once from paying for it twice.
         detector: Finds general labels.
         faces: Finds faces, where they are asked for.
         custom_labels: Finds the labels of a Custom Labels model, where they are asked for.
@@ -45,7 +48,7 @@ def detect_characters(
     known = read_own(store, key, FrameDetections, footage.detections)
     reused = known is not None
     if known is None:
-        known = _detect(plan, frame, store, detector, faces, custom_labels)
+        known = _detect(plan, frame, store, turns, detector, faces, custom_labels)
         write_record(store, key, known)
     return {"frame_id": frame.frame_id, "detections": len(known.detections), "reused": reused}
 
@@ -54,6 +57,7 @@ def _detect(
     plan: RunPlan,
     frame: KeptFrame,
     store: ObjectStore,
+    turns: Turns,
     detector: LabelDetector,
     faces: FaceDetector | None,
     custom_labels: CustomLabelDetector | None,
@@ -62,12 +66,12 @@ def _detect(
     labels = custom = found = None
     if footage.labels:
         seek = partial(detector.detect, frame.key, min_confidence=detection.min_confidence, only=plan.labels)
-        labels = _found_labels(plan, frame, footage.labels, store, seek)
+        labels = _found_labels(plan, frame, footage.labels, store, turns, seek)
     if footage.custom_labels and custom_labels is not None:
         look = partial(custom_labels.detect, frame.key, min_confidence=detection.thresholds.custom_labels)
-        custom = _found_labels(plan, frame, footage.custom_labels, store, look)
+        custom = _found_labels(plan, frame, footage.custom_labels, store, turns, look)
     if footage.faces and faces is not None:
-        found = _found_faces(plan, frame, store, faces)
+        found = _found_faces(plan, frame, store, turns, faces)
     boxes = [*(labels.boxes("labels") if labels else ()), *(custom.boxes("custom_labels") if custom else ())]
     return FrameDetections(
         frame_id=frame.frame_id,
@@ -81,10 +85,10 @@ def _detect(
 
 
 def _found_labels(
-    plan: RunPlan, frame: KeptFrame, mark: str, store: ObjectStore, detect: Callable[[], Labels]
+    plan: RunPlan, frame: KeptFrame, mark: str, store: ObjectStore, turns: Turns, detect: Callable[[], Labels]
 ) -> FoundLabels:
     key = keys.found_labels(frame.footage_id, mark, frame.frame_id)
-    known = read_own(store, key, FoundLabels, mark)
+    known = turns.known_or_mine(key, lambda: read_own(store, key, FoundLabels, mark))
     if known is not None:
         return known
     result = FoundLabels(
@@ -110,10 +114,12 @@ def _found_labels(
     return result
 
 
-def _found_faces(plan: RunPlan, frame: KeptFrame, store: ObjectStore, detector: FaceDetector) -> FoundFaces:
+def _found_faces(
+    plan: RunPlan, frame: KeptFrame, store: ObjectStore, turns: Turns, detector: FaceDetector
+) -> FoundFaces:
     mark = plan.of(frame.footage_id).faces
     key = keys.found_faces(frame.footage_id, mark, frame.frame_id)
-    known = read_own(store, key, FoundFaces, mark)
+    known = turns.known_or_mine(key, lambda: read_own(store, key, FoundFaces, mark))
     if known is not None:
         return known
     result = FoundFaces(frame_id=frame.frame_id, fingerprint=mark, paid_by=plan.run_id, faces=())

@@ -22,6 +22,7 @@ from storycast.images import Picture, cut_out, to_jpeg
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
 from storycast.stages.reading import read_own, write_record
+from storycast.turns import Turns
 
 VERSION = 1
 MOST_SEARCHES = 20
@@ -42,9 +43,7 @@ def searches_mark(plan: RunPlan, footage_id: str, cast: Cast) -> str:
 
 def is_searched(plan: RunPlan, frame: KeptFrame, cast: Cast, store: ObjectStore) -> bool:
     """Tell whether all faces of a frame were searched before, so that its picture is not needed."""
-    key, mark = _place(plan, frame, cast)
-    record = read_own(store, key, FrameSearches, mark)
-    return record is not None and record.complete
+    return _complete(store, *_place(plan, frame, cast)) is not None
 
 
 def search_faces(
@@ -55,6 +54,7 @@ def search_faces(
     cast: Cast,
     *,
     store: ObjectStore,
+    turns: Turns,
     collections: FaceCollections,
 ) -> FrameSearches:
     """Search each face of a frame by itself, since the service looks at the largest face of a picture only.
@@ -68,6 +68,7 @@ def search_faces(
         picture: Its picture.
         cast: The cast, which has a collection.
         store: The bucket.
+        turns: Keep runs that come to the frame at once from paying for it twice.
         collections: The collections of faces.
 
     Raises:
@@ -76,9 +77,10 @@ def search_faces(
             kept.
     """
     key, mark = _place(plan, frame, cast)
+    known = turns.known_or_mine(key, lambda: _complete(store, key, mark))
+    if known is not None:
+        return known
     record = read_own(store, key, FrameSearches, mark)
-    if record is not None and record.complete:
-        return record
     record = record or FrameSearches(frame_id=frame.frame_id, fingerprint=mark, complete=False)
     done = {search.crop_id for search in record.searches}
     faces = [
@@ -95,6 +97,12 @@ def search_faces(
     record = record.model_copy(update={"complete": True})
     write_record(store, key, record)
     return record
+
+
+def _complete(store: ObjectStore, key: str, mark: str) -> FrameSearches | None:
+    """Return a frame's searches where all of them are there."""
+    known = read_own(store, key, FrameSearches, mark)
+    return known if known is not None and known.complete else None
 
 
 def _place(plan: RunPlan, frame: KeptFrame, cast: Cast) -> tuple[str, str]:

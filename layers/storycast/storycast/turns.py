@@ -1,0 +1,105 @@
+"""Turns: which of several runs pays for a result that all of them need at the same moment.
+
+Runs share what they learn of one footage. Two that come to the same frame at once would both pay for it, and
+the slower one would write its half over the other's whole. So who is about to pay says so in an object beside the
+result's, and whoever else comes waits for the result.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from storycast import keys
+from storycast.errors import DependencyUnavailableError
+from storycast.footage import Record
+from storycast.ports import ObjectChangedError, ObjectStore
+
+PAUSE_S = 0.25
+"""Between two looks for a result that another run is paying for; most take less than a second."""
+
+
+class Turn(Record):
+    """That a run is about to pay for a result."""
+
+    run_id: str
+    taken_at: datetime
+
+
+class Turns:
+    """One run's turns.
+
+    A turn ends with the result, and needs no end of its own: one that led to none lapses. A run's own attempts are
+    not kept from each other, so that a retry goes on at once.
+
+    Args:
+        run_id: The run.
+        store: The bucket.
+        lapse: How long a turn keeps others off: no less than who pays may take for it.
+        until: How long to wait; after it the state machine shall try again later.
+        now: The clock.
+        pause: Waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        run_id: str,
+        store: ObjectStore,
+        *,
+        lapse: timedelta,
+        until: datetime,
+        now: Callable[[], datetime],
+        pause: Callable[[float], None],
+    ) -> None:
+        self._run_id, self._store = run_id, store
+        self._lapse, self._until = lapse, until
+        self._now, self._pause = now, pause
+
+    def known_or_mine[T](self, key: str, known: Callable[[], T | None]) -> T | None:
+        """Return a result that is there; None where it is this run's turn to pay for it.
+
+        Args:
+            key: Key of the result.
+            known: Reads the result; None while there is none that can be used.
+
+        Raises:
+            DependencyUnavailableError: Another run has been paying for it for longer than is waited here.
+        """
+        while True:
+            found = known()
+            if found is not None:
+                return found
+            holder = self._take(key)
+            if holder is None:
+                return None
+            if holder == self._run_id:
+                # It was somebody's before, who may have written the result since it was looked for.
+                return known()
+            if self._now() >= self._until:
+                raise DependencyUnavailableError(f"the run {holder} has {key} in work: try again")
+            self._pause(PAUSE_S)
+
+    def _take(self, key: str) -> str | None:
+        """Take a turn; None where nobody ever had it, this run where it is its own now, else whose it is."""
+        place = keys.turn(key)
+        mine = Turn(run_id=self._run_id, taken_at=self._now())
+        try:
+            self._store.put_if(place, _to_json(mine), "application/json", None)
+        except ObjectChangedError:
+            pass
+        else:
+            return None
+        try:
+            content, etag = self._store.get_with_etag(place)
+            held = Turn.model_validate_json(content)
+        except KeyError:
+            return "another"  # It was deleted meanwhile: look again.
+        if held.run_id != self._run_id and self._now() < held.taken_at + self._lapse:
+            return held.run_id
+        try:
+            self._store.put_if(place, _to_json(mine), "application/json", etag)
+        except ObjectChangedError:
+            return "another"
+        return self._run_id
+
+
+def _to_json(turn: Turn) -> bytes:
+    return turn.model_dump_json().encode()
