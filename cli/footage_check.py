@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from storycast import keys
 from storycast.errors import FootageUnreadableError
-from storycast.requests import MAX_FOOTAGE
+from storycast.names import RUN_ID_MAX_LENGTH
+from storycast.requests import MAX_FOOTAGE, too_long
 from storycast.video import Header, read_header
 
 
@@ -34,6 +36,8 @@ def check_footage(paths: Sequence[Path]) -> tuple[list[FootageFile], list[str]]:
     problems: list[str] = []
     if len(paths) > MAX_FOOTAGE:
         return [], [f"{len(paths)} footage files are too many for one run; give at most {MAX_FOOTAGE}."]
+    if problem := too_long([keys.incoming("-" * RUN_ID_MAX_LENGTH, path.name) for path in paths]):
+        return [], [f"{problem[0].upper()}{problem[1:]}."]
     for path in paths:
         try:
             files.append(_check(path))

@@ -131,7 +131,8 @@ def start_run(target: Target, project: str, footage: Sequence[str], run_id: str,
     started = target.stepfunctions.start_execution(
         stateMachineArn=target.machine_arn,
         name=run_id,
-        input=json.dumps(request.model_dump(mode="json")),
+        # Not escaped: 32 KB are counted in UTF-8.
+        input=json.dumps(request.model_dump(mode="json"), ensure_ascii=False),
     )
     screen.say(f"Run {run_id} began on {target.place}.")
     return StartedRun(run_id, started["executionArn"])

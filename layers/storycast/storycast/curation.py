@@ -18,6 +18,9 @@ from storycast.selection_summary import SelectionSummary, summarise
 from storycast.sightings import Sighting
 from storycast.views import TEXT_SHARE, View, views
 
+MOST_DUPLICATES = 20
+"""Crop ids that a picture names; a scene that stands for an hour has thousands, and a payload has 32 KB."""
+
 
 class CuratedImage(Record):
     """A picture of the dataset; a line of ``curated.jsonl`` and the input of ``CaptionImages``."""
@@ -39,7 +42,14 @@ class CuratedImage(Record):
     """Whether the frame has too few pixels here, so that the picture is enlarged for training."""
     score: float
     duplicates: tuple[str, ...]
-    """Crop ids that were dropped for this one."""
+    """Crop ids that were dropped for this one, the best :data:`MOST_DUPLICATES` of them."""
+    more_duplicates: int = 0
+    """How many further ones were; the ledger names them all."""
+
+    @property
+    def duplicate_count(self) -> int:
+        """How many crops were dropped for this one."""
+        return len(self.duplicates) + self.more_duplicates
 
     @property
     def cut(self) -> Cut:
@@ -109,8 +119,9 @@ def curate(
                 f"text covers {least:.0%} of the picture, of {TEXT_SHARE:.0%} at most",
             )
     left = [index for index in order if index not in outcomes]
+    rank = {index: place for place, index in enumerate(left)}
     twins: dict[int, list[str]] = defaultdict(list)
-    for duplicate in find_duplicates(vectors, left, threshold):
+    for duplicate in sorted(find_duplicates(vectors, left, threshold), key=lambda one: rank[one.dropped]):
         twins[duplicate.kept].append(sightings[duplicate.dropped].crop_id)
         outcomes[duplicate.dropped] = (
             "duplicate",
@@ -162,7 +173,7 @@ def curated_image(
 
 
 def image_of(one: Sighting, view: View, duplicates: Sequence[str]) -> CuratedImage:
-    """Return the picture that a sighting makes in one of its squares."""
+    """Return the picture that a sighting makes in one of its squares; ``duplicates`` has the best first."""
     return CuratedImage(
         crop_id=one.crop_id,
         character=one.character,
@@ -178,5 +189,6 @@ def image_of(one: Sighting, view: View, duplicates: Sequence[str]) -> CuratedIma
         framing=view.framing,
         enlarged=view.cut.side_px < TRAINING_SIDE_PX,
         score=one.score,
-        duplicates=tuple(sorted(duplicates)),
+        duplicates=tuple(duplicates[:MOST_DUPLICATES]),
+        more_duplicates=max(len(duplicates) - MOST_DUPLICATES, 0),
     )

@@ -210,7 +210,7 @@ def _captions(images: Sequence[DatasetImage], facts: CardFacts) -> Iterator[str]
 
 def _selection(images: Sequence[DatasetImage], facts: CardFacts) -> Iterator[str]:
     run, settings = facts.run, facts.settings
-    twins = sum(len(one.image.duplicates) for one in images)
+    twins = sum(one.image.duplicate_count for one in images)
     yield "## How the pictures were chosen\n"
     threshold = run.chosen.get("duplicates_threshold")
     at = f" from a cosine of {threshold:.3f} on" if isinstance(threshold, float) else ""

@@ -4,9 +4,17 @@ A message says what happened, to which file or key, and what to do next. An outc
 (no character in a frame, a duplicate) is a value in the ledger and never one of these.
 """
 
+from storycast.payloads import clipped
+
+MOST_MESSAGE_BYTES = 4000
+"""Of an error's message: it is an execution's cause, an event's detail and a line for people."""
+
 
 class StorycastError(Exception):
-    """Root of all errors that Storycast raises on purpose."""
+    """Root of all errors that Storycast raises on purpose; a message that is too long ends with an ellipsis."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(clipped(message, MOST_MESSAGE_BYTES))
 
 
 class RetryableError(StorycastError):

@@ -1,6 +1,7 @@
 """Footage: one video or picture of a run, what its header says, and how its sampling is split."""
 
 import math
+from bisect import bisect_left
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -124,9 +125,15 @@ def plan_segments(
 def _first_intervals(probe: Probe, intervals: int, interval_ms: float, segment_ms: int) -> list[int]:
     """Return the number of the first interval of each segment."""
     per_segment = max(1, round(segment_ms / interval_ms))
+    entries = sorted({math.ceil((keyframe + LEAD_MS) / interval_ms) for keyframe in probe.keyframes_ms})
     firsts = [0]
     for aimed in range(per_segment, intervals, per_segment):
-        entries = (math.ceil((keyframe + LEAD_MS) / interval_ms) for keyframe in probe.keyframes_ms)
-        near = [entry for entry in entries if 4 * abs(entry - aimed) <= per_segment and entry < intervals]
+        # Its neighbours alone: a day of film has 40,000 keyframes, and 1,400 segments.
+        place = bisect_left(entries, aimed)
+        near = [
+            entry
+            for entry in entries[max(place - 1, 0) : place + 1]
+            if 4 * abs(entry - aimed) <= per_segment and entry < intervals
+        ]
         firsts.append(min(near, key=lambda entry: (abs(entry - aimed), entry), default=aimed))
     return firsts

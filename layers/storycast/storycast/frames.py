@@ -9,12 +9,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from storycast.boxes import Box
 from storycast.footage import Record
 
 STILL_DIFFERENCE = 3
 """Of luma, 0..255, in every cell of the thumbnail: noise of coding is below, a hand that moves is above."""
 SETTLED_FRAMES = 5
 """One of so many frames of a shot in which nothing moves is looked at."""
+
+MOST_TEXTS = 200
+"""Rows of burnt-in text that a frame tells of: its line is a payload, and a page of print has thousands."""
 
 TextBox = tuple[float, float, float, float]
 """Left, top, width and height of a row of burnt-in text, in shares of the frame."""
@@ -67,6 +71,15 @@ class KeptFrame(Record):
     height_px: Annotated[int, Field(gt=0)]
     sharpness: float
     texts: tuple[TextBox, ...] = ()
+
+
+def text_boxes(rows: Sequence[Box]) -> tuple[TextBox, ...]:
+    """Return rows of burnt-in text as a frame tells of them: the largest ones, where there are too many."""
+    largest = sorted(rows, key=lambda row: row.area, reverse=True)[:MOST_TEXTS]
+    kept = rows if len(rows) <= MOST_TEXTS else sorted(largest, key=lambda row: (row.top, row.left))
+    return tuple(
+        (round(row.left, 4), round(row.top, 4), round(row.width, 4), round(row.height, 4)) for row in kept
+    )
 
 
 def write_segment_list(report: SegmentReport, frames: Sequence[Frame]) -> bytes:

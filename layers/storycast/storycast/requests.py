@@ -1,8 +1,10 @@
 """Requests: what starts a run. Either an upload's event, or a request by the console or the command."""
 
+import json
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from storycast import keys
 from storycast.errors import RequestInvalidError
@@ -11,9 +13,22 @@ from storycast.names import RUN_ID_MAX_LENGTH, RUN_ID_PATTERN
 
 MAX_FOOTAGE = 100
 """Footage of one run; keeps the state that the machine carries far below 32 KB."""
+MAX_KEYS_BYTES = 28 * 1024
+"""Of all keys of a request as JSON: an execution's input, and what tells of its failure, stay below 32 KB."""
 
 Key = Annotated[str, Field(min_length=1, max_length=1024)]
 """A key in the bucket; S3 takes up to 1,024 bytes."""
+
+
+def too_long(keys: Sequence[str]) -> str:
+    """Say why footage has longer keys than one request takes; empty where it has not."""
+    size = len(json.dumps(list(keys), ensure_ascii=False).encode(errors="replace"))
+    if size <= MAX_KEYS_BYTES:
+        return ""
+    return (
+        f"the keys of {len(keys)} footage files have {size:,} bytes together, of {MAX_KEYS_BYTES:,} at most: "
+        "shorten the names, or start several runs"
+    )
 
 
 class RunRequest(BaseModel):
@@ -24,6 +39,13 @@ class RunRequest(BaseModel):
     project: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^/\x00-\x1f]+$")]
     footage: Annotated[tuple[Key, ...], Field(min_length=1, max_length=MAX_FOOTAGE)]
     run_id: Annotated[str, Field(pattern=f"^{RUN_ID_PATTERN}$", max_length=RUN_ID_MAX_LENGTH)] | None = None
+
+    @field_validator("footage")
+    @classmethod
+    def _keys_fit_into_a_payload(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        if problem := too_long(keys):
+            raise ValueError(problem)
+        return keys
 
 
 class RunEvent(BaseModel):

@@ -33,6 +33,8 @@ _OPEN_MODEL = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*|s3://[a-z0-9][a
 MIN_CANVAS_BATCH = 8
 MAX_CANVAS_RATE = 1e-4
 
+MAX_CHARACTERS = 50
+"""Of a project; a picture tells of all that are in it, and a payload has 32 KB."""
 MAX_PROMPTS = 40
 """Of one storyboard; the map over them is an inline one."""
 MAX_PANEL_PIXELS = 4_194_304
@@ -50,10 +52,18 @@ _CUSTOM_LABELS_MODEL = rf"^arn:[a-z\d-]+:rekognition:[a-z\d-]+:\d{{12}}:project/
 
 MAX_DEPTH = 10
 """Levels of lists and mappings in a project file; the schema has four."""
+MOST_TOLD = 10
+"""Problems of a project file that are told one by one; the rest is counted."""
+_SHOWN = 120
+"""Characters of a key or a problem that a message shows: what a file holds may be of any length."""
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Reads YAML without aliases, which unfold a page to gigabytes, and without a key twice in one mapping."""
+    """Reads YAML that says what it looks like.
+
+    No aliases, which unfold a page to gigabytes; no tags, which turn text into something else; no key twice in one
+    mapping.
+    """
 
     depth = 0
 
@@ -64,6 +74,11 @@ class _PlainLoader(yaml.SafeLoader):
         if self.depth > MAX_DEPTH:
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.MarkedYAMLError(None, None, f"more than {MAX_DEPTH} levels", mark)
+        tag = getattr(self.peek_event(), "tag", None)  # type: ignore[no-untyped-call]
+        if tag is not None:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            told = _shown(tag.replace("tag:yaml.org,2002:", "!!"))
+            raise yaml.MarkedYAMLError(None, None, f"a tag ({told}) is not allowed in a project file", mark)
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
@@ -73,7 +88,8 @@ class _PlainLoader(yaml.SafeLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.MarkedYAMLError(None, None, f"the key '{key.value}' stands twice", key.start_mark)
+                told = f"the key '{_shown(key.value)}' stands twice"
+                raise yaml.MarkedYAMLError(None, None, told, key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 
@@ -84,7 +100,7 @@ class _Strict(BaseModel):
 
 def _refuse_path_outside(path: str) -> None:
     if path.startswith("/") or ".." in path.split("/") or "\\" in path:
-        raise ValueError(f"'{path}' must be a path below the project file's folder")
+        raise ValueError(f"'{_shown(path)}' must be a path below the project file's folder")
 
 
 class Character(_Strict):
@@ -381,7 +397,7 @@ class Manifest(_Strict):
 class Settings(_Strict):
     """All settings of a project."""
 
-    characters: tuple[Character, ...] = ()
+    characters: Annotated[tuple[Character, ...], Field(max_length=MAX_CHARACTERS)] = ()
     sampling: Sampling = Sampling()
     detection: Detection = Detection()
     crop: Crop = Crop()
@@ -433,7 +449,8 @@ def read_settings(text: str | bytes, source: str) -> Settings:
     """
     try:
         data = yaml.load(text, _PlainLoader)  # noqa: S506 - a SafeLoader that allows less
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, ArithmeticError) as error:
+        # An OverflowError is a number in base 60, such as 1:30:00.5, of hundreds of digits.
         reason = " ".join(str(error).split())
         raise SettingsInvalidError(f"{source} is not YAML: {reason}. Mend the file and start again.") from None
     if data is None:
@@ -445,12 +462,18 @@ def read_settings(text: str | bytes, source: str) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        problems = "; ".join(_problem(detail) for detail in error.errors())
+        told = [_problem(detail) for detail in error.errors(include_url=False, include_input=False)[:MOST_TOLD]]
+        more = error.error_count() - len(told)
+        problems = "; ".join([*told, *([f"and {more} more problems"] if more else [])])
         raise SettingsInvalidError(f"{source}: {problems}. Mend the file and start again.") from None
 
 
+def _shown(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
 def _problem(detail: Any) -> str:
-    location = _location(detail["loc"])
+    location = _shown(_location(detail["loc"]))
     if detail["type"] == "extra_forbidden":
         known = ", ".join(_known_keys(detail["loc"][:-1]))
         return f"unknown key '{location}'" + (f" (known here: {known})" if known else "")

@@ -150,7 +150,7 @@ def twins(material: Material, thumbnails: Thumbnails) -> list[Twins]:
     maker = _Maker(material, thumbnails)
     of_interest = sorted(
         (image for image in material.images if image.duplicates),
-        key=lambda image: (-len(image.duplicates), image.crop_id),
+        key=lambda image: (-image.duplicate_count, image.crop_id),
     )
     return [
         Twins(
@@ -165,7 +165,7 @@ def twins(material: Material, thumbnails: Thumbnails) -> list[Twins]:
                 )
                 for crop_id in image.duplicates[:TWINS_EACH]
             ),
-            more=max(len(image.duplicates) - TWINS_EACH, 0),
+            more=max(image.duplicate_count - TWINS_EACH, 0),
         )
         for image in of_interest[:MOST_TWINS]
     ]

@@ -15,6 +15,7 @@ from storycast.human_loops import batch_pictures, open_batches
 from storycast.images import PictureUnreadableError, open_picture, to_png
 from storycast.ledger import Entry, record_entries
 from storycast.manifest import problems
+from storycast.payloads import clipped, listed
 from storycast.plan import RunPlan
 from storycast.ports import Notifier, ObjectStore, ReviewLog
 from storycast.review import Review, read_review
@@ -34,6 +35,7 @@ from storycast.stages.training_picture import training_picture
 AUTO = "review.mode auto"
 MOST_FINDINGS = 3
 """Of the caption lint, that people are told of."""
+MOST_OF_FINDING_BYTES = 1000
 
 
 def apply_review(
@@ -121,7 +123,7 @@ def _result(
     if too_few and plan.settings.training.target != "none":
         return "too_few", (
             f"{run}: the dataset is ready, {len(pictures)} pictures, but nothing is trained on it: "
-            f"{'; '.join(too_few)}. Start the run again, which takes over what was decided, and approve more, "
+            f"{listed(too_few, '; ')}. Start the run again, which takes over what was decided, and approve more, "
             "drop the character, or lower review.minimum_per_character."
         )
     return "approved", f"{run}: the dataset is ready, {len(pictures)} pictures."
@@ -132,7 +134,7 @@ def _of_lint(found: Lint) -> str:
     blocking = found.blocking()
     if not blocking:
         return ""
-    told = " ".join(one.message for one in blocking[:MOST_FINDINGS])
+    told = " ".join(clipped(one.message, MOST_OF_FINDING_BYTES) for one in blocking[:MOST_FINDINGS])
     more = f" And {len(blocking) - MOST_FINDINGS} more." if len(blocking) > MOST_FINDINGS else ""
     return f" A training is refused for its captions, unless somebody acknowledges what was found: {told}{more}"
 

@@ -11,6 +11,7 @@ from storycast.decisions import picture
 from storycast.errors import DependencyUnavailableError
 from storycast.human_answers import AnswersUnreadableError, MergedAnswers, merge, proposals, read_output
 from storycast.human_loops import batch_pictures
+from storycast.payloads import clipped
 from storycast.ports import Callbacks, HumanLoop, LoopBook, ObjectStore, ReviewLog
 from storycast.review import read_review
 from storycast.review_desk import ReviewClosedError, ReviewDesk
@@ -19,8 +20,8 @@ from storycast.stages.reading import read_record, write_record
 
 MAX_OUTPUT_BYTES = 32 * 1024 * 1024
 """Of a loop's answers, which repeat what the workers were shown."""
-MOST_REASON = 500
-"""Characters of a reason: those of 40 batches are passed on together."""
+MOST_REASON_BYTES = 500
+"""Of a reason: those of 40 batches are passed on together."""
 ENDS: dict[str, Literal["completed", "failed", "stopped"]] = {
     "Completed": "completed",
     "Failed": "failed",
@@ -119,13 +120,13 @@ def settle(
         callbacks: Lets the run go on.
         clock: Tells the time.
     """
-    end, reason = ENDS[status], failure[:MOST_REASON]
+    end, reason = ENDS[status], clipped(failure, MOST_REASON_BYTES)
     if end == "completed":
         try:
             _take_in(loop, output_uri, store=store, log=log, callbacks=callbacks, clock=clock)
         except AnswersUnreadableError as error:
             why = f"the answers at {output_uri or 'no address'} can't be used: {error}"
-            end, reason = "failed", why[:MOST_REASON]
+            end, reason = "failed", clipped(why, MOST_REASON_BYTES)
     # Failed and stopped ones, too, or the run would wait for them until its review's time is over.
     told = callbacks.succeed(loop.task_token, {"batch": loop.batch, "status": end, "reason": reason})
     return {"run_id": loop.run_id, "batch": loop.batch, "status": end, "reason": reason, "told": told}

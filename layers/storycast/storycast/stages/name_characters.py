@@ -14,6 +14,7 @@ from storycast.frames import KeptFrame, from_json_lines, to_json_lines
 from storycast.ledger import Entry, record_entries, refuse_losses
 from storycast.looks import look_of
 from storycast.naming import name_by_cast
+from storycast.payloads import listed
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore
 from storycast.runs import Run, change_run
@@ -111,7 +112,7 @@ def _message(frames: int, sightings: int, cast: Cast) -> str:
         )
     if cast.discovered:
         return f"No characters found: none of {sightings} crops in {frames} frames returns often enough."
-    names = ", ".join(member.name for member in cast.members)
+    names = listed([member.name for member in cast.members])
     return (
         f"No characters found: none of {sightings} crops in {frames} frames is like {names}. "
         "Check the reference pictures; the ledger has the likeness of each crop."

@@ -151,7 +151,7 @@ def _pictures(plan: RunPlan, run: Run, store: ObjectStore) -> list[ReviewPicture
                 caption_model=_maker(run.model(caption.model_id)),
                 flags=_flags(image, caption, said[caption.caption.casefold()]),
                 alternatives=tuple(map(alternative, twins[:MAX_ALTERNATIVES])),
-                more_alternatives=max(0, len(twins) - MAX_ALTERNATIVES),
+                more_alternatives=max(0, image.duplicate_count - MAX_ALTERNATIVES),
             )
         )
     return pictures

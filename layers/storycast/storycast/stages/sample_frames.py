@@ -4,9 +4,8 @@ import base64
 from typing import Any
 
 from storycast import keys, names
-from storycast.boxes import Box
 from storycast.footage import Segment
-from storycast.frames import Frame, SegmentReport, TextBox, read_segment_list, write_segment_list
+from storycast.frames import Frame, SegmentReport, read_segment_list, text_boxes, write_segment_list
 from storycast.ports import ObjectStore, Reads, StoredObject
 from storycast.video import Bars, Sample, SampledFrame, sample
 
@@ -64,12 +63,8 @@ def _store(sampled: SampledFrame, segment: Segment, store: ObjectStore) -> Frame
         sharpness=sampled.sharpness,
         thumbnail=base64.b64encode(sampled.thumbnail).decode(),
         hash=sampled.hash,
-        texts=tuple(_rounded(box) for box in sampled.texts),
+        texts=text_boxes(sampled.texts),
     )
-
-
-def _rounded(box: Box) -> TextBox:
-    return round(box.left, 4), round(box.top, 4), round(box.width, 4), round(box.height, 4)
 
 
 def _summary(report: SegmentReport, frames: list[Frame], *, reused: bool) -> dict[str, Any]:
