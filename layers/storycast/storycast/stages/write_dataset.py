@@ -1,11 +1,14 @@
 """WriteDataset: cut the pictures for training, write manifest, card and contact sheet, close the ledger."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from storycast import keys
 from storycast.captions import Caption
-from storycast.contact_sheet import Tile
+from storycast.contact_sheet import MAX_TILES, Tile
 from storycast.curation import CuratedImage
 from storycast.dataset import DatasetImage, dataset_image
 from storycast.errors import CaptionsFailedError
@@ -28,6 +31,9 @@ from storycast.stages.dataset_folder import (
 from storycast.stages.reading import read_records
 from storycast.stages.training_picture import training_picture
 
+WRITERS = 4
+"""Pictures at work at once: one is cut and encoded while others are on their way from and to the bucket."""
+
 
 def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
     """Write the dataset of a run.
@@ -45,31 +51,14 @@ def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
     tiles: list[Tile] = []
     entries: list[Entry] = []
     captions = list(read_records(store, caption_keys, Caption))
-    for image, caption in zip(curated, captions, strict=True):
-        if caption is None or caption.refused:
-            outcome = "lost" if caption is None else "caption_refused"
-            entries.append(
-                _entry(image, outcome, "captioning left no result" if caption is None else caption.refused)
-            )
-            continue
-        try:
-            picture = training_picture(plan, image, store=store)
-        except (KeyError, PictureUnreadableError) as error:
-            entries.append(_entry(image, "lost", f"its frame can't be read again: {error}"))
-            continue
-        made, content = dataset_image(image, caption), to_png(picture)
-        problem = picture_problem(picture.width, picture.height, len(content))
-        if problem:
-            entries.append(_entry(image, "over_limit", problem))
-            continue
-        store.put(image_key(plan.run_id, made), content, "image/png")
-        shown = small(picture)
-        if plan.settings.review.mode == "page":
-            key = keys.review_thumb(plan.run_id, image.crop_id)
-            store.put(key, to_jpeg(shown), "image/jpeg")
-        tiles.append(tile(shown, made))
-        images.append(made)
-        entries.append(_entry(image, "in_dataset", made.file_name))
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for done in pool.map(partial(_write_picture, plan, store), curated, captions):
+            entries.append(done.entry)
+            if done.made is not None:
+                images.append(done.made)
+            # A sheet has room for some; thousands would fill the memory.
+            if done.tile is not None and len(tiles) < MAX_TILES:
+                tiles.append(done.tile)
     record_entries(store, plan.run_id, "write_dataset", entries)
     run = _close(plan, images, entries, captions, store)
     _refuse_useless(plan, entries, len(curated))
@@ -78,9 +67,38 @@ def write_dataset(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
     store.put(manifest_key, dataset_manifest(plan, images, store.bucket), "application/jsonl")
     lint_dataset(plan, images, makers={one.caption_by for one in images}, store=store)
     write_card(run, images, obstacles, store)
-    write_contact_sheet(run, len(tiles), tiles, store)
+    write_contact_sheet(run, len(images), tiles, store)
     change_run(store, plan.run_id, lambda run: run.with_warnings(*obstacles))
     return {"manifest_key": manifest_key, "record_count": len(images)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What became of one curated picture; only what is in the dataset has more than its entry."""
+
+    entry: Entry
+    made: DatasetImage | None = None
+    tile: Tile | None = None
+
+
+def _write_picture(plan: RunPlan, store: ObjectStore, image: CuratedImage, caption: Caption | None) -> _Written:
+    if caption is None or caption.refused:
+        outcome = "lost" if caption is None else "caption_refused"
+        reason = "captioning left no result" if caption is None else caption.refused
+        return _Written(_entry(image, outcome, reason))
+    try:
+        picture = training_picture(plan, image, store=store)
+    except (KeyError, PictureUnreadableError) as error:
+        return _Written(_entry(image, "lost", f"its frame can't be read again: {error}"))
+    made, content = dataset_image(image, caption), to_png(picture)
+    problem = picture_problem(picture.width, picture.height, len(content))
+    if problem:
+        return _Written(_entry(image, "over_limit", problem))
+    store.put(image_key(plan.run_id, made), content, "image/png")
+    shown = small(picture)
+    if plan.settings.review.mode == "page":
+        store.put(keys.review_thumb(plan.run_id, image.crop_id), to_jpeg(shown), "image/jpeg")
+    return _Written(_entry(image, "in_dataset", made.file_name), made, tile(shown, made))
 
 
 def _close(
