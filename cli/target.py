@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from cli.problems import NO_REGION, UNREACHED, TargetLostError, TargetUnusableError
 from cli.screen import Screen
+from cli.shared_use import in_use
 from cli.version import version
 from local.embedded_aws import EmbeddedAws
 from local.tools import REPOSITORY
@@ -29,6 +30,12 @@ STACK = "storycast"
 """Name of the stack unless somebody names another."""
 STATE_DIR = REPOSITORY / ".storycast" / "aws"
 """State of the embedded AWS; the same that `make local-up` starts."""
+
+
+OTHERS = (
+    "Another storycast command still uses the embedded AWS, which ends with this one: waiting for it. "
+    "Ctrl-C ends both."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +112,21 @@ def opened(choice: TargetChoice, screen: Screen) -> Iterator[Target]:
         yield _aws(choice)
         return
     aws = EmbeddedAws(choice.state_dir)
-    was_up = aws.status().up
-    if not was_up:
-        screen.say("Starting the embedded AWS on this machine ...")
     try:
-        if was_up or choice.keep_up:
-            yield _local(aws.up(), choice, stays_up=True)
-        else:
+        with in_use(choice.state_dir) as use:
+            before = aws.status()
+            if not before.up:
+                screen.say("Starting the embedded AWS on this machine ...")
+            if before.up or choice.keep_up:
+                # One that another command started ends with that, once all that use it have ended.
+                yield _local(aws.up(), choice, stays_up=not before.tied)
+                return
             with aws:
-                yield _local(aws, choice, stays_up=False)
+                try:
+                    yield _local(aws, choice, stays_up=False)
+                finally:
+                    if aws.started_here:
+                        use.wait_for_others(lambda: screen.say(OTHERS))
     except UNREACHED as error:
         raise TargetLostError(
             f"The embedded AWS of {choice.state_dir} does not answer any more. It ends with the command that "

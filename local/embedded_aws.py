@@ -111,6 +111,11 @@ class EmbeddedAws:
             self._started_here = self._started_here or starting
         return self
 
+    @property
+    def started_here(self) -> bool:
+        """Whether this object brought it up, so that it goes down with this object's block."""
+        return self._started_here
+
     def down(self) -> None:
         """Stop the instance, whoever started it, and keep its data; do nothing when it is not up."""
         self._instance.stop()
