@@ -3,13 +3,13 @@
 import json
 import os
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.dedup_film import MadeFilm, make_film
+from benchmarks.load_processes import ProcessWatch
 from local.embedded_aws import EmbeddedAws
 from storycast import keys
 from storycast.adapters.s3 import S3Store
@@ -34,28 +34,23 @@ def measure_deployed(crops: int) -> None:
         stack = aws.client("cloudformation")
         name = stack.describe_stack_resource(StackName="storycast", LogicalResourceId=f"{FUNCTION}Function")
         physical = name["StackResourceDetail"]["PhysicalResourceId"]
-        peak = PeakMemory(Path(folder))
         began = time.perf_counter()
-        with peak:
+        with ProcessWatch(Path(folder)) as watch:
             answer = aws.client("lambda").invoke(
                 FunctionName=physical, Payload=json.dumps({"run_id": RUN_ID}).encode()
             )
-        seconds = time.perf_counter() - began
+            seconds = time.perf_counter() - began
+        peak_mb = watch.functions[physical].peak_mb
         payload = json.loads(answer["Payload"].read())
         if "FunctionError" in answer:
             raise SystemExit(f"{FUNCTION} failed: {payload}")
         curation = json.loads(store.get(keys.run_file(RUN_ID, "curation.json")))
         print(
-            f"{FUNCTION} on {crops:,} crops: {seconds:.1f} s, peak {peak.megabytes:.0f} MB, "
-            f"load {os.getloadavg()[0]:.1f}"
+            f"{FUNCTION} on {crops:,} crops: {seconds:.1f} s, peak {peak_mb:.0f} MB, load {os.getloadavg()[0]:.1f}"
         )
         print(f"threshold {curation['threshold']}: {curation['threshold_source']}")
         print(f"outcomes: {curation['outcomes']}")
-        print(
-            json.dumps(
-                {"benchmark": "dedup_deployed", "seconds": round(seconds, 2), "peak_mb": round(peak.megabytes)}
-            )
-        )
+        print(json.dumps({"benchmark": "dedup_deployed", "seconds": round(seconds, 2), "peak_mb": round(peak_mb)}))
 
 
 def put_run(store: S3Store, film: MadeFilm) -> None:
@@ -125,33 +120,3 @@ def _frame(one: Sighting) -> KeptFrame:
         height_px=one.height_px,
         sharpness=one.sharpness,
     )
-
-
-class PeakMemory:
-    """The most that any process of a function held, as Linux counts it while the block runs."""
-
-    def __init__(self, folder: Path) -> None:
-        self.megabytes = 0.0
-        self._folder, self._ended = str(folder).encode(), threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> "PeakMemory":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._ended.wait(0.05):
-            for process in Path("/proc").glob("[0-9]*"):
-                try:
-                    if FUNCTION.encode() in (process / "environ").read_bytes() and self._is_ours(process):
-                        told = (process / "status").read_text(encoding="ascii").partition("VmHWM:")[2]
-                        self.megabytes = max(self.megabytes, int(told.split()[0]) / 1024)
-                except (OSError, IndexError):
-                    continue
-
-    def _is_ours(self, process: Path) -> bool:
-        return self._folder in (process / "environ").read_bytes()
