@@ -11,7 +11,7 @@ CFNLINT := .tools/lint/bin/cfn-lint
 CHECKOV := .tools/lint/bin/checkov
 
 PACKAGES := $(wildcard cli local review layers/storycast/storycast functions checks benchmarks \
-            tests/checks tests/cli tests/fakes tests/local tests/notebooks tests/pages tests/review tests/sam tests/unit tests/workflow)
+            tests/checks tests/cli tests/fakes tests/local tests/notebooks tests/pages tests/permissions tests/review tests/sam tests/unit tests/workflow)
 LOCKS    := requirements/uv.txt requirements/cli.txt requirements/dev.txt requirements/ministack.txt \
             requirements/sam.txt requirements/lambda.txt requirements/lint.txt requirements/benchmarks.txt requirements/audit.txt \
             layers/storycast/requirements.txt layers/imaging/requirements.txt \
@@ -26,7 +26,7 @@ UV_INSTALL_FLAGS := --quiet --compile-bytecode
 .DEFAULT_GOAL := help
 STACK ?= storycast
 TRAINING_IMAGE ?= storycast-training:latest
-.PHONY: help audit pin-images setup setup-benchmarks setup-training training-image test-training demo smoke-aws graph test test-fast test-e2e test-sam check check-style check-types check-templates format lock lock-training local-up local-down local-status clean
+.PHONY: help audit pin-images setup setup-benchmarks setup-training training-image test-training demo smoke-aws graph test test-fast test-e2e test-permissions test-sam check check-style check-types check-templates format lock lock-training local-up local-down local-status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
@@ -122,15 +122,25 @@ local-status: ## say what runs where
 
 # ---- gates -----------------------------------------------------------------------------------------
 
+FAST_TESTS := not sam and not e2e and not training and not permissions
+# What the end-to-end tests leave for those of permissions.
+CALLS := .storycast/calls
+
 test: setup ## every test that needs no Docker
-	$(VENV)/python -m pytest -m "not sam and not e2e and not training" -n 2 --dist loadfile
+	$(VENV)/python -m pytest -m "$(FAST_TESTS)" -n 2 --dist loadfile
+	rm -rf $(CALLS)/e2e
 	$(VENV)/python -m pytest -m "e2e and not training" -n 2 --dist loadfile
+	STORYCAST_CALLS_OF=e2e $(VENV)/python -m pytest -q -m permissions tests/permissions
 
 test-fast: setup ## the tests that need no emulator
-	$(VENV)/python -m pytest -m "not sam and not e2e and not training" -n 2 --dist loadfile
+	$(VENV)/python -m pytest -m "$(FAST_TESTS)" -n 2 --dist loadfile
 
 test-e2e: setup ## the real template on the embedded AWS
+	rm -rf $(CALLS)/e2e
 	$(VENV)/python -m pytest -m "e2e and not training" -n 2 --dist loadfile
+
+test-permissions: setup ## what test-e2e and test-training called, beside what the template allows; no secret in logs
+	$(VENV)/python -m pytest -q -m permissions tests/permissions
 
 test-sam: setup setup-training ## sam build and sam local invoke in real Lambda containers (needs Docker)
 	$(VENV)/python -m pytest -m sam tests/sam
@@ -138,6 +148,7 @@ test-sam: setup setup-training ## sam build and sam local invoke in real Lambda 
 test-training: setup setup-training ## the trainer's tests, on a tiny model on the CPU, and its types
 	cd training && ../.tools/training/bin/python -m mypy
 	cd training && ../.tools/training/bin/python -m pytest
+	rm -rf $(CALLS)/training
 	$(VENV)/python -m pytest -m training
 
 check: check-style check-types check-templates ## all that looks at source without running it

@@ -7,7 +7,7 @@ import pytest
 
 from local.embedded_aws import EmbeddedAws
 from tests.e2e.film import write_film
-from tests.e2e.left import keep_files, keep_logs
+from tests.e2e.left import keep_files, keep_logs, keep_secrets
 from tests.e2e.stack import Stack
 
 
@@ -18,6 +18,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with EmbeddedAws(state_dir, watched=True) as aws:
         yield Stack(aws)
         keep_logs(aws, suite)
+        keep_secrets(aws, suite)
     keep_files(state_dir, suite)
 
 
