@@ -115,15 +115,17 @@ def _result(
     plan: RunPlan, review: Review, too_few: Sequence[str], pictures: Sequence[DatasetImage]
 ) -> tuple[str, str]:
     run = f"Run {plan.run_id} of project {plan.project}"
+    # Amazon A2I's workers are not shown again what they have decided.
+    again = "Start the run again with review.mode: page" if review.mode == "a2i" else "Start the run again"
     if not pictures:
         return "nothing", (
-            f"{run}: none of {len(review.pictures)} pictures was approved. Start the run again to review it anew: "
-            "nothing is paid twice, and what was decided is shown."
+            f"{run}: none of {len(review.pictures)} pictures was approved. {again} to review it anew: nothing is "
+            "paid twice, and what was decided is shown."
         )
     if too_few and plan.settings.training.target != "none":
         return "too_few", (
             f"{run}: the dataset is ready, {len(pictures)} pictures, but nothing is trained on it: "
-            f"{listed(too_few, '; ')}. Start the run again, which takes over what was decided, and approve more, "
+            f"{listed(too_few, '; ')}. {again}, which takes over what was decided, and approve more, "
             "drop the character, or lower review.minimum_per_character."
         )
     return "approved", f"{run}: the dataset is ready, {len(pictures)} pictures."
