@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from storycast.exports.kohya import lay_out_kohya
 from storycast.exports.layout import ExportPicture, Format, Layout, halves
 from storycast.exports.manifests import lay_out_manifest, prefix_problem
 from storycast.fingerprint import fingerprint
+from storycast.images import MAX_PIXELS
 from storycast.manifest import picture_problem, problems
 
 
@@ -170,11 +172,16 @@ def _refuse_pictures(
 
 def _picture_problem(path: Path, *, for_bedrock: bool) -> str:
     try:
-        with Image.open(path, formats=("PNG", "JPEG")) as picture:
-            width_px, height_px = picture.size
-            picture.verify()
+        with warnings.catch_warnings():
+            # Said in our words below.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG", "JPEG")) as picture:
+                width_px, height_px = picture.size
+                picture.verify()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return "it is no readable PNG or JPEG. Copy the run again"
+    if width_px * height_px > MAX_PIXELS:
+        return f"it has {width_px} x {height_px} px, more than {MAX_PIXELS:,} in all"
     return picture_problem(width_px, height_px, path.stat().st_size) if for_bedrock else ""
 
 

@@ -13,7 +13,7 @@ from storycast.approval import FinalNames, renamed
 from storycast.dataset import DatasetImage
 from storycast.frames import from_json_lines
 from storycast.held_out import held_out_crops
-from storycast.manifest import read_manifest
+from storycast.manifest import MAX_MANIFEST_BYTES, read_manifest
 from storycast.names import is_run_id, slug
 from storycast.plan import RunPlan
 from storycast.settings import MAX_PROMPT, Settings
@@ -160,6 +160,11 @@ def _known(folder: Path) -> dict[str, DatasetImage]:
 
 
 def _pictures(manifest: Path, known: dict[str, DatasetImage]) -> tuple[LocalPicture, ...]:
+    size_bytes = manifest.stat().st_size
+    if size_bytes > MAX_MANIFEST_BYTES:
+        raise InputRefusedError(
+            [f"{manifest} has {size_bytes:,} bytes; a manifest has at most {MAX_MANIFEST_BYTES:,}. Divide it."]
+        )
     records, problems = read_manifest(manifest.read_bytes())
     images = manifest.parent / "images"
     found: list[LocalPicture] = []

@@ -17,7 +17,7 @@ from storycast.errors import SettingsInvalidError
 from storycast.names import slug
 from storycast.requests import RunRequest
 from storycast.settings import Settings, read_settings
-from storycast.stages.build_cast import MAX_REFERENCES
+from storycast.stages.build_cast import MAX_REFERENCE_BYTES, MAX_REFERENCES
 from storycast.stages.prepare_run import MAX_PROJECT_FILE_BYTES
 
 ReviewMode = Literal["page", "a2i", "auto"]
@@ -115,17 +115,8 @@ def check_project(path: Path) -> tuple[Project | None, list[str]]:
     Returns:
         The project, None where the file itself can't be used, and a message for each problem.
     """
-    if path.is_dir():
-        return None, [f"{path} is a folder. Name the project file itself, such as {path / 'project.yaml'}."]
     try:
-        if path.stat().st_size > MAX_PROJECT_FILE_BYTES:
-            return None, [f"{path} is larger than {MAX_PROJECT_FILE_BYTES:,} bytes. Name a project file (YAML)."]
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return None, [f"{path} does not exist. Check the name and the folder of the project file."]
-    except OSError as error:
-        return None, [f"{path} can't be opened ({error.strerror}). Check its permissions."]
-    try:
+        content = _content(path)
         settings = read_settings(content, str(path))
     except SettingsInvalidError as error:
         return None, [str(error)]
@@ -137,11 +128,41 @@ def check_project(path: Path) -> tuple[Project | None, list[str]]:
     return Project(path, content, settings, references, caption_prompt), problems
 
 
+def _content(path: Path) -> bytes:
+    """Return a project file's content; a device or a pipe is not read, which may never end.
+
+    Raises:
+        SettingsInvalidError: It is none.
+    """
+    try:
+        if path.is_dir():
+            raise SettingsInvalidError(
+                f"{path} is a folder. Name the project file itself, such as {path / 'project.yaml'}."
+            )
+        if path.exists() and not path.is_file():
+            raise SettingsInvalidError(f"{path} is no regular file. Name a project file (YAML).")
+        if path.stat().st_size > MAX_PROJECT_FILE_BYTES:
+            raise SettingsInvalidError(
+                f"{path} is larger than {MAX_PROJECT_FILE_BYTES:,} bytes. Name a project file (YAML)."
+            )
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise SettingsInvalidError(
+            f"{path} does not exist. Check the name and the folder of the project file."
+        ) from None
+    except OSError as error:
+        raise SettingsInvalidError(f"{path} can't be opened ({error.strerror}). Check its permissions.") from None
+
+
 def _caption_prompt(path: Path, name: str | None) -> str | None:
     if name is None:
         return None
     file = path.parent / name
     try:
+        if file.exists() and not (file.is_file() or file.is_dir()):
+            raise SettingsInvalidError(
+                f"{path}: captions.prompt: {file} is no regular file. Name a prompt (text)."
+            )
         if file.stat().st_size > MAX_TEMPLATE_BYTES:
             raise SettingsInvalidError(
                 f"{file} is larger than {MAX_TEMPLATE_BYTES:,} bytes. Name a prompt (text) as captions.prompt."
@@ -201,6 +222,10 @@ def _matches(folder: Path, pattern: str) -> list[Reference]:
 def _unusable(reference: Reference) -> str | None:
     """Return what is wrong with a reference picture; it is decoded whole, so that a broken one shows."""
     reason = ""
+    if reference.path.exists() and not reference.path.is_file():
+        return f"{reference.path} is no regular file. Replace or remove it."
+    if reference.path.exists() and reference.path.stat().st_size > MAX_REFERENCE_BYTES:
+        return f"{reference.path} has more than {MAX_REFERENCE_BYTES:,} bytes. Replace it by a smaller picture."
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)

@@ -56,6 +56,9 @@ def read_decisions(path: Path) -> DecisionsFile:
         FileRefusedError: It is none.
         OSError: It can't be read.
     """
+    if path.is_fifo():
+        # Nobody may ever write to it.
+        raise FileRefusedError(f"{path} is no regular file: it is no file of decisions from a review's bundle.")
     with path.open("rb") as file:
         content = file.read(MOST_FILE_BYTES + 1)
     if len(content) > MOST_FILE_BYTES:

@@ -33,7 +33,7 @@ FAULTS: Mapping[str, tuple[str, bool]] = {
 }
 """Every fault of an answer: what it is, and whether it leaves no caption. Each gets one repair call."""
 
-_FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
+_FENCE_BEGINS = re.compile(r"```(?:json)?[^\S\n]*\n")
 _BEGINS_REFUSING = re.compile(
     r"\W*(?:i['’]?m (?:really |very )?sorry|i am (?:really |very )?sorry|sorry(?:,| but| i\b)|i apologi[sz]e"
     r"|unfortunately,? i\b|i (?:can['’]?t|cannot|can not|won['’]?t|will not|do not|don['’]?t|must decline)\b"
@@ -43,6 +43,8 @@ _BEGINS_REFUSING = re.compile(
 _STOPPED = {"max_tokens": "cut_off", "content_filtered": "filtered", "guardrail_intervened": "filtered"}
 _SHOWN = 60
 """Characters of an answer that a message quotes."""
+MOST_TRIES = 64
+"""Braces at which JSON is sought in vain: each costs up to the length of the answer."""
 
 
 class CaptionRefusedError(ValueError):
@@ -122,8 +124,7 @@ def read_answer(text: str, stop_reason: str) -> str:
         raise _refused(_STOPPED.get(stop_reason, "stopped"), f"the model stopped early ({stop_reason})")
     if not text.strip():
         raise _refused("empty", "the answer is empty")
-    fenced = _FENCE.match(text)
-    caption = " ".join(_caption_in(fenced.group(1) if fenced else text).split())
+    caption = " ".join(_caption_in(_without_fence(text)).split())
     if not any(sign.isalpha() for sign in caption):
         raise _refused("empty", f"the caption holds no word: '{_start(caption)}'")
     if _BEGINS_REFUSING.match(caption) or REFUSAL.search(caption):
@@ -134,6 +135,13 @@ def read_answer(text: str, stop_reason: str) -> str:
     if not caption.isprintable():
         raise _refused("characters", "the caption holds characters that can't be printed")
     return caption
+
+
+def _without_fence(text: str) -> str:
+    """Return what stands in a code fence that is all of a text; any other text as it is."""
+    inside = text.strip()
+    begins = _FENCE_BEGINS.match(inside)
+    return inside[begins.end() : -3] if begins and inside.endswith("```", begins.end()) else text
 
 
 def _refuse_copy(caption: str, question: Question) -> None:
@@ -184,14 +192,14 @@ def _unreadable(text: str) -> CaptionRefusedError:
 
 def _objects(text: str) -> Iterator[Any]:
     """Yield the JSON objects that stand in a text, one behind the other."""
-    decoder, at = json.JSONDecoder(), text.find("{")
-    while at >= 0:
+    decoder, at, tries = json.JSONDecoder(), text.find("{"), 0
+    while at >= 0 and tries < MOST_TRIES:
         end = at + 1
         try:
             value, end = decoder.raw_decode(text, at)
             yield value
         except (ValueError, RecursionError):
-            pass
+            tries += 1
         at = text.find("{", end)
 
 

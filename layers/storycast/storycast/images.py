@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from storycast.boxes import Box
 from storycast.cuts import Cut
@@ -65,7 +65,11 @@ def open_picture(content: bytes) -> Picture:
             turn = _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
             plain = _eight_bits(picture) if picture.mode.startswith("I") else picture.convert("RGB")
             return (plain if turn is None else plain.transpose(turn)).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError:
+        raise PictureUnreadableError("it is neither PNG nor JPEG, or is broken at its beginning") from None
+    except Image.DecompressionBombError:
+        raise PictureUnreadableError(f"it has far more than {MAX_PIXELS:,} px") from None
+    except (OSError, SyntaxError, ValueError) as error:
         raise PictureUnreadableError(f"it is no readable PNG or JPEG ({error})") from None
     raise PictureUnreadableError(f"it has {picture.width} x {picture.height} px, more than {MAX_PIXELS:,} in all")
 

@@ -1,6 +1,7 @@
 """The manifest: one JSON object a line, as trainers read it, within the limits that they document."""
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Literal
 
@@ -16,12 +17,15 @@ MAX_ASPECT = 4
 """Longer side by shorter side."""
 MIN_CAPTION, MAX_CAPTION = 3, 1024
 """Characters."""
+MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+"""More than the most records have, each with the longest caption and name: a larger file is something else."""
 
 KEY_NAMES: dict[str, tuple[str, str]] = {
     "bedrock": ("image-ref", "caption"),
     "walkthrough": ("image_ref", "alt_text"),
 }
 """Names of the two keys: as Amazon documents them for Nova Canvas and Titan, and as the walk-through has them."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class ManifestRecord(Record):
@@ -61,7 +65,7 @@ def read_manifest(content: bytes) -> tuple[dict[int, ManifestRecord], dict[int, 
             data = json.loads(line)
             image_key, caption_key = next(names for names in KEY_NAMES.values() if set(names) <= set(data))
             record = ManifestRecord(image_uri=data[image_key], caption=data[caption_key])
-        except (ValueError, TypeError, StopIteration):
+        except (ValueError, TypeError, StopIteration, RecursionError):
             styles = " or ".join(f"'{image}' and '{caption}'" for image, caption in KEY_NAMES.values())
             problems[number] = f"it is no JSON object with {styles}"
             continue
@@ -69,6 +73,8 @@ def read_manifest(content: bytes) -> tuple[dict[int, ManifestRecord], dict[int, 
             problems[number] = (
                 f"its caption has {len(record.caption)} characters, not {MIN_CAPTION} to {MAX_CAPTION:,}"
             )
+        elif _CONTROL.search(record.caption):
+            problems[number] = "its caption holds control characters, such as a new line; write it in one line"
         records[number] = record
     return records, problems
 

@@ -101,6 +101,8 @@ class _Strict(BaseModel):
 def _refuse_path_outside(path: str) -> None:
     if path.startswith("/") or ".." in path.split("/") or "\\" in path:
         raise ValueError(f"'{_shown(path)}' must be a path below the project file's folder")
+    if any(sign < " " or sign == "\x7f" for sign in path):
+        raise ValueError(f"{_shown(path)!a} holds control characters, which no path should have")
 
 
 class Character(_Strict):
@@ -108,7 +110,7 @@ class Character(_Strict):
 
     name: Annotated[str, Field(min_length=1, max_length=60)]
     description: Annotated[str, Field(max_length=400)] = ""
-    references: tuple[str, ...] = ()
+    references: tuple[Annotated[str, Field(min_length=1, max_length=1024)], ...] = ()
     labels: tuple[str, ...] = ()
     clusters: tuple[str, ...] = ()
     """Ids of clusters that a run discovered, which are this character; several are merged."""
@@ -450,9 +452,9 @@ def read_settings(text: str | bytes, source: str) -> Settings:
     try:
         data = yaml.load(text, _PlainLoader)  # noqa: S506 - a SafeLoader that allows less
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, ArithmeticError) as error:
-        # An OverflowError is a number in base 60, such as 1:30:00.5, of hundreds of digits.
-        reason = " ".join(str(error).split())
-        raise SettingsInvalidError(f"{source} is not YAML: {reason}. Mend the file and start again.") from None
+        raise SettingsInvalidError(
+            f"{source} is not YAML: {_why(error)}. Mend the file and start again."
+        ) from None
     if data is None:
         return Settings()
     if not isinstance(data, dict):
@@ -468,6 +470,13 @@ def read_settings(text: str | bytes, source: str) -> Settings:
         raise SettingsInvalidError(f"{source}: {problems}. Mend the file and start again.") from None
 
 
+def _why(error: Exception) -> str:
+    # An OverflowError is a number in base 60, such as 1:30:00.5, of hundreds of digits.
+    if isinstance(error, ArithmeticError) or "integer string conversion" in str(error):
+        return "a number in it has too many digits"
+    return re.sub(r' in "<(?:byte|unicode) string>"', "", " ".join(str(error).split()))
+
+
 def _shown(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
@@ -477,7 +486,9 @@ def _problem(detail: Any) -> str:
     if detail["type"] == "extra_forbidden":
         known = ", ".join(_known_keys(detail["loc"][:-1]))
         return f"unknown key '{location}'" + (f" (known here: {known})" if known else "")
-    message = detail["msg"].removeprefix("Value error, ")
+    message = detail["msg"].removeprefix("Value error, ").replace("Tuple should", "List should")
+    if detail["type"] == "model_type":
+        message = "it must be a mapping, such as {key: value}"
     return f"{location}: {message}" if location else message
 
 

@@ -1,7 +1,7 @@
 """BuildCast: read the characters' reference pictures, embed each once, and have their faces in the collection."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -24,6 +24,8 @@ from storycast.turns import Turns
 VERSION = 2
 MAX_REFERENCES = 50
 """Of one character; more cost money and tell nothing new."""
+MAX_REFERENCE_BYTES = 50 * 1024 * 1024
+"""No picture that one can look at has more; a larger object would fill the function's memory."""
 
 
 class ReferenceEmbedding(Record):
@@ -59,9 +61,9 @@ def build_cast(
     model_mark = fingerprint(version=VERSION, model=embedder.model_id)
     methods = plan.settings.detection.methods
     available = (
-        [stored.key for stored in store.list(keys.project_folder(plan.project))]
+        {stored.key: stored.size_bytes for stored in store.list(keys.project_folder(plan.project))}
         if plan.settings.has_references
-        else []
+        else {}
     )
     index = None
     if faces is not None and "faces" in methods and plan.settings.has_references:
@@ -71,6 +73,8 @@ def build_cast(
         references, seen = [], list[tuple[str, str, FaceReference]]()
         patterns = character.references if {"references", "faces"} & set(methods) else ()
         for key in _matches(plan.project, character.name, patterns, available):
+            if available[key] > MAX_REFERENCE_BYTES:
+                raise unusable(key, ValueError(f"it has more than {MAX_REFERENCE_BYTES:,} bytes"))
             content = store.get(key)
             digest = hashlib.sha256(content).hexdigest()
             if "references" in methods:
@@ -140,7 +144,7 @@ def _shared(cast: Cast) -> list[str]:
     return [f"one reference picture is of {whose}: its face tells none of them" for whose in shared]
 
 
-def _matches(project: str, name: str, patterns: Sequence[str], available: Sequence[str]) -> list[str]:
+def _matches(project: str, name: str, patterns: Sequence[str], available: Collection[str]) -> list[str]:
     folder = keys.project_folder(project)
     found: dict[str, None] = {}
     for pattern in patterns:

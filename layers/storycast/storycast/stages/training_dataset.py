@@ -10,7 +10,7 @@ from storycast.errors import TrainingPlanInvalidError
 from storycast.frames import from_json_lines
 from storycast.held_out import held_out_crops
 from storycast.lora_job import JobPicture
-from storycast.manifest import MAX_PICTURE_BYTES, ManifestRecord, read_manifest
+from storycast.manifest import MAX_MANIFEST_BYTES, MAX_PICTURE_BYTES, ManifestRecord, read_manifest
 from storycast.ports import ObjectStore
 from storycast.settings import UNKNOWN
 
@@ -53,6 +53,11 @@ def dataset_pictures(store: ObjectStore, manifest_key: str) -> list[DatasetPictu
             message names each.
     """
     try:
+        size_bytes = store.head(manifest_key).size_bytes
+        if size_bytes > MAX_MANIFEST_BYTES:
+            raise TrainingPlanInvalidError(
+                f"{manifest_key} has {size_bytes:,} bytes, a manifest at most {MAX_MANIFEST_BYTES:,}. Divide it."
+            )
         records, problems = read_manifest(store.get(manifest_key))
     except KeyError:
         raise TrainingPlanInvalidError(

@@ -24,6 +24,8 @@ INDEXED_FORMATS = frozenset({"matroska,webm", "avi", "flv"})
 """Formats that usually have an index; where it is missing they can't be searched for a moment."""
 SHORT_MS = 60_000
 """A shorter film is one segment, which needs no index."""
+MAX_DURATION_MS = 24 * 60 * 60 * 1000
+"""A damaged header may tell of centuries, which would be planned minute by minute."""
 CUT_OFF_MS = 1500
 """Data that end so much before the header's end are told of; streams rarely end at the same instant."""
 
@@ -72,12 +74,19 @@ def read_header(file: IO[bytes], name: str) -> Header:
                     f"{name} ends before its first frame{why}. Upload the whole file again."
                 )
             header = _header(container, stream, first[0], file)
-        return header if header.duration_ms else _measured(file, name, header)
+        header = header if header.duration_ms else _measured(file, name, header)
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise FootageUnreadableError(
             f"{name} can't be read as a video or picture ({reason(error)}). "
             "Use a file that a video player opens, such as MP4, MOV, MKV or WebM."
         ) from None
+    if header.duration_ms > MAX_DURATION_MS:
+        raise FootageUnreadableError(
+            f"{name} lasts {header.duration_ms / 3_600_000:,.1f} hours, as it says; at most "
+            f"{MAX_DURATION_MS // 3_600_000} can be used. Cut it into parts. If it is shorter, its times are "
+            "damaged: export it again."
+        )
+    return header
 
 
 def _header(

@@ -19,6 +19,11 @@ BLURRING_MOTION = 20.0
 """Change of cells in a 24th of a second by which a frame counts half as sharp as one in which nothing moves."""
 CONTEXT_MS = max(MOTION_MS, LONGEST_FRAME_MS * (FRAMES_AFTER_CUT + 0.5))
 """What is known of a frame rests on cuts and changes at most this far from it."""
+MOST_AROUND = 60
+"""Frames that are looked at on each side: as many as 240 a second have. More are an error of their times."""
+HELD_BYTES = 800 * 1024 * 1024
+"""Of whole pictures that wait for what is said of them: fewer of the largest ones wait."""
+LEAST_AROUND = 6
 ROUNDING_MS = 0.5
 """Times and segments' borders are whole milliseconds, sampling intervals are not: at 24 a second, 41.67."""
 
@@ -92,14 +97,19 @@ def look_around(frames: Iterable[Seen], frame_ms: float) -> Iterator[Candidate]:
         frame_ms: The usual time from one frame to the next.
     """
     frame_ms = min(frame_ms, LONGEST_FRAME_MS)
-    past: deque[Seen] = deque()
+    past: deque[Seen] = deque(maxlen=MOST_AROUND)
     coming: deque[Seen] = deque()
     for frame in frames:
         coming.append(frame)
-        while frame.time_ms - coming[0].time_ms > CONTEXT_MS:
+        while frame.time_ms - coming[0].time_ms > CONTEXT_MS or len(coming) > _most_waiting(frame):
             yield _candidate(past, coming, frame_ms)
     while coming:
         yield _candidate(past, coming, frame_ms)
+
+
+def _most_waiting(frame: Seen) -> int:
+    size = sum(plane.buffer_size for plane in frame.picture.planes) if frame.picture is not None else 0
+    return min(MOST_AROUND, max(LEAST_AROUND, HELD_BYTES // max(size, 1)))
 
 
 def _candidate(past: deque[Seen], coming: deque[Seen], frame_ms: float) -> Candidate:

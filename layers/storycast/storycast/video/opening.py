@@ -22,10 +22,14 @@ PICTURE_FORMATS = (
     "gif,apng,webp_anim,webp_pipe,jpegxl_anim,jpegxl_pipe,jpeg_pipe,png_pipe,bmp_pipe,tiff_pipe,j2k_pipe,"
     "gif_pipe,ppm_pipe,pgm_pipe,pbm_pipe,pam_pipe,pnm_pipe,qoi_pipe,exr_pipe,dpx_pipe,psd_pipe,sgi_pipe,image2"
 )
+STILL_FORMATS = frozenset(one for one in PICTURE_FORMATS.split(",") if one.endswith("_pipe") or one == "image2")
 SOUND_FORMATS = "mp3,wav,flac,aac,ac3,aiff,caf"
 """So that a file of sound is told to be one."""
 MAX_PIXELS = 8192 * 8192
 """An 8K film has half as many; a larger header is damaged, or wants more memory than a function has."""
+MAX_STILL_BYTES = 256 * 1024 * 1024
+MAX_FRAME_BYTES = 128 * 1024 * 1024
+"""Of one decoded picture, as 8K with 10 bits in 4:2:2 has: of a film some twenty are held at once."""
 THREADED_PIXELS = 4096 * 2304
 """Above this size no frame is decoded beside another: each would hold one more in memory."""
 ENCRYPTED_TAGS = frozenset({"encv", "drmi", "drms"})
@@ -60,7 +64,7 @@ def opened(file: IO[bytes], name: str) -> Iterator[tuple[av.container.InputConta
         raise FootageUnreadableError(refusal(file, name, reason(error))) from None
     with container:
         stream = picture_stream(container, name)
-        _refuse(stream, name)
+        _refuse(stream, name, container.format.name)
         for other in container.streams:
             if other.index != stream.index:
                 other.discard = Discard.all
@@ -81,7 +85,11 @@ def picture_stream(container: av.container.InputContainer, name: str) -> VideoSt
     """
     streams = film_streams(container)
     if not streams:
-        held = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+        if not container.streams:
+            raise FootageUnreadableError(
+                f"{name} holds no stream of pictures, nor any other. Give the film itself."
+            )
+        held = ", ".join(sorted({stream.type for stream in container.streams}))
         has = "only a cover picture and " if container.streams.video else "only "
         held = held.replace("video, ", "").replace(", video", "") if container.streams.video else held
         raise FootageUnreadableError(
@@ -107,7 +115,12 @@ def _pixels(stream: VideoStream) -> int:
     return stream.codec_context.width * stream.codec_context.height
 
 
-def _refuse(stream: VideoStream, name: str) -> None:
+def _frame_bytes(stream: VideoStream) -> int:
+    layout = stream.codec_context.format
+    return _pixels(stream) * layout.padded_bits_per_pixel // 8 if layout is not None else 0
+
+
+def _refuse(stream: VideoStream, name: str, container_name: str) -> None:
     if stream.codec_context is None:
         raise FootageUnreadableError(
             f"{name} is coded in a way for which there is no decoder here, or encrypted. Convert it to H.264."
@@ -118,4 +131,11 @@ def _refuse(stream: VideoStream, name: str) -> None:
         raise FootageUnreadableError(
             f"{name} has frames of {stream.codec_context.width:,} x {stream.codec_context.height:,} px; at most "
             f"{MAX_PIXELS:,} px can be decoded. Scale it down first."
+        )
+    most_bytes = MAX_STILL_BYTES if container_name in STILL_FORMATS else MAX_FRAME_BYTES
+    if _frame_bytes(stream) > most_bytes:
+        raise FootageUnreadableError(
+            f"{name} has frames of {stream.codec_context.width:,} x {stream.codec_context.height:,} px, each "
+            f"{_frame_bytes(stream):,} bytes when it is decoded; at most {most_bytes:,} fit into memory. Scale it "
+            "down first, or give it fewer bits a pixel."
         )
