@@ -26,7 +26,7 @@ UV_INSTALL_FLAGS := --quiet --compile-bytecode
 .DEFAULT_GOAL := help
 STACK ?= storycast
 TRAINING_IMAGE ?= storycast-training:latest
-.PHONY: help audit pin-images setup setup-benchmarks setup-training training-image test-training demo smoke-aws graph test test-fast test-e2e test-permissions test-sam check check-style check-types check-templates format lock lock-training local-up local-down local-status clean
+.PHONY: help audit pin-images runbook setup setup-benchmarks setup-training training-image test-training demo smoke-aws graph test test-fast test-e2e test-permissions test-sam check check-style check-types check-templates format lock lock-training local-up local-down local-status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
@@ -183,6 +183,9 @@ pin-images: setup ## pin the images' bases by their digests as of now (needs Doc
 
 graph: setup ## draw the README's graph of the workflow anew
 	$(VENV)/python statemachine/draw.py
+
+runbook: setup ## make the runbook's table of errors anew, from the source
+	$(VENV)/python -m checks.runbook
 
 format: setup ## put the source into the house style
 	$(VENV)/ruff check --fix .

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from cli.billed import lines, wait_until_ended
 from cli.claims import StartedRun
 from cli.following import SUCCEEDED, Follower, Shown, Snapshot, flattened
-from cli.problems import INTERRUPTED
+from cli.problems import INTERRUPTED, read_on
 from cli.progress import clock
 from cli.run_copy import copy_run
 from cli.screen import Screen
@@ -119,6 +119,8 @@ def _conclude(target: Target, started: StartedRun, last: Snapshot, screen: Scree
     said = {"TIMED_OUT": "ran out of time", "ABORTED": "was stopped"}.get(last.status, "failed")
     detail = ": ".join(filter(None, [last.error, last.cause]))
     screen.problem(f"The run {said}{at} after {took}." + (f" {detail}" if detail else ""))
+    if more := read_on(last.error):
+        screen.say(more)
 
 
 def _settled(target: Target, run_id: str, last: Snapshot) -> Run | None:

@@ -144,6 +144,13 @@ def exit_code_of_run(error_name: str) -> int:
     return BAD_INPUT if isinstance(kind, type) and issubclass(kind, BadInputError) else FAILED
 
 
+def read_on(error_name: str) -> str:
+    """Return where more is said of an error by its name; empty where the runbook has no row for it."""
+    kind = getattr(storycast.errors, error_name, None)
+    is_named = isinstance(kind, type) and issubclass(kind, StorycastError)
+    return f"docs/runbook.md tells what {error_name} leaves, and what to do." if is_named else ""
+
+
 def unwrapped(error: str, cause: str) -> tuple[str, str]:
     """Return the name and the message of an execution's own error.
 

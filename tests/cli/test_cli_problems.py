@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 from botocore.stub import Stubber
 
-from cli.problems import TargetUnusableError, explain
+from cli.problems import TargetUnusableError, explain, read_on
 from cli.screen import Screen
 from cli.target import TargetChoice, opened, stack_outputs, target_of
 
@@ -84,3 +84,10 @@ def test_a_stack_that_is_not_ours_is_refused(formation: Any) -> None:
         TargetUnusableError, match="no output BuildDatasetArn, TableName, ReviewTableName, TrainModelArn"
     ):
         target_of("aws", "the stack", outputs, lambda service: None)
+
+
+@pytest.mark.parametrize(
+    ("name", "more"), [("NoFramesError", True), ("KeyError", False), ("States.Timeout", False)]
+)
+def test_our_own_errors_are_in_the_runbook(name: str, more: bool) -> None:
+    assert bool(read_on(name)) == more

@@ -107,6 +107,7 @@ def test_a_failed_run_tells_why_and_is_copied_too(
     assert result.exit_code == code
     assert error in result.stderr
     assert ("what went wrong" in result.stderr) == bool(error)
+    assert ("docs/runbook.md tells what" in result.stdout) == error.endswith("Error")
     assert "hidden" not in result.output
     assert list((tmp_path / "out").glob("*/run.json"))
 
