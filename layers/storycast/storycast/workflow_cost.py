@@ -50,8 +50,8 @@ class Work:
     sessions: float = 0.0
 
 
-def workflow_price(work: Work) -> Price:
-    """Return what Step Functions, Lambda and S3 cost for so much work, one month of storage included."""
+def workflow_units(work: Work) -> dict[str, float]:
+    """Return how much so much work takes of Step Functions, Lambda and S3, by the items of the price table."""
     transitions = (
         RUN_TRANSITIONS
         + SEGMENT_TRANSITIONS * work.segments
@@ -72,7 +72,7 @@ def workflow_price(work: Work) -> Price:
         RUN_OBJECTS + FRAME_OBJECTS * work.frames + CROP_OBJECTS * work.crops + CAPTION_OBJECTS * work.captions
     )
     stored_gb = FRAME_GB * work.frames + CROP_GB * work.crops + CAPTION_GB * work.captions
-    units = {
+    return {
         "transition": transitions,
         "express_request": work.frames,
         "express_gb_second": FRAME_EXPRESS_GB_SECONDS * work.frames,
@@ -82,6 +82,11 @@ def workflow_price(work: Work) -> Price:
         "object_read": READS_PER_WRITE * writes,
         "storage_gb_month": stored_gb,
     }
+
+
+def workflow_price(work: Work) -> Price:
+    """Return what Step Functions, Lambda and S3 cost for so much work, one month of storage included."""
+    units = workflow_units(work)
     table = price_table()
     return Price(
         item="workflow",
