@@ -1,5 +1,6 @@
 """Options that several commands share: one name, one help text, one meaning."""
 
+import math
 import os
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +14,12 @@ def _remember_verbose(context: typer.Context, verbose: bool) -> bool:
     if verbose:
         context.meta["storycast.verbose"] = True
     return verbose
+
+
+def _refuse_endless(budget: float | None) -> float | None:
+    if budget is not None and not math.isfinite(budget):
+        raise typer.BadParameter(f"{budget} is no amount of money")
+    return budget
 
 
 Verbose = Annotated[
@@ -52,7 +59,13 @@ Out = Annotated[
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id; `storycast status` lists them.")]
 Budget = Annotated[
     float | None,
-    typer.Option("--budget", metavar="USD", help="What the run may cost at most; else the project's budget_usd."),
+    typer.Option(
+        "--budget",
+        metavar="USD",
+        min=0.0,
+        callback=_refuse_endless,
+        help="What the run may cost at most; else the project's budget_usd.",
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Agree beforehand to what is asked otherwise.")]
 

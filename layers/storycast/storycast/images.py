@@ -66,9 +66,9 @@ def open_picture(content: bytes) -> Picture:
             plain = _eight_bits(picture) if picture.mode.startswith("I") else picture.convert("RGB")
             return (plain if turn is None else plain.transpose(turn)).convert("RGB")
     except UnidentifiedImageError:
-        raise PictureUnreadableError("it is no readable PNG or JPEG: it is neither, or broken at its beginning") from None
+        raise PictureUnreadableError("it is no readable PNG or JPEG: it is neither, or broken in front") from None
     except Image.DecompressionBombError:
-        raise PictureUnreadableError(f"it is no readable PNG or JPEG: it has far more than {MAX_PIXELS:,} px") from None
+        raise PictureUnreadableError(f"it is no readable PNG or JPEG: far more than {MAX_PIXELS:,} px") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise PictureUnreadableError(f"it is no readable PNG or JPEG ({error})") from None
     raise PictureUnreadableError(f"it has {picture.width} x {picture.height} px, more than {MAX_PIXELS:,} in all")

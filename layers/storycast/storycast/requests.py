@@ -40,6 +40,13 @@ class RunRequest(BaseModel):
     footage: Annotated[tuple[Key, ...], Field(min_length=1, max_length=MAX_FOOTAGE)]
     run_id: Annotated[str, Field(pattern=f"^{RUN_ID_PATTERN}$", max_length=RUN_ID_MAX_LENGTH)] | None = None
 
+    @field_validator("project")
+    @classmethod
+    def _project_is_more_than_dots(cls, project: str) -> str:
+        if not project.strip(". "):
+            raise ValueError(f"'{project}' is no name of a project")
+        return project
+
     @field_validator("footage")
     @classmethod
     def _keys_fit_into_a_payload(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
@@ -167,7 +174,9 @@ def read_request(event: Any) -> tuple[RunRequest, Upload | None]:
                 etag=detail["object"]["etag"],
             )
         except (KeyError, TypeError, AttributeError, ValidationError) as error:
-            raise RequestInvalidError(f"The S3 event has not the form of 'Object Created': {error}") from None
+            raise RequestInvalidError(
+                f"The S3 event has not the form of 'Object Created': {_what_is_wrong(error)}."
+            ) from None
         return upload.as_request(), upload
     return _request(event), None
 
@@ -182,6 +191,12 @@ def read_event[E: BaseModel](event: Any, kind: type[E]) -> E:
         return kind.model_validate(event)
     except ValidationError as error:
         raise RequestInvalidError(f"The event is not valid: {_problems(error)}.") from None
+
+
+def _what_is_wrong(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        return _problems(error)
+    return f"{error} is missing" if isinstance(error, KeyError) else "its detail holds no bucket and no object"
 
 
 def _problems(error: ValidationError) -> str:
