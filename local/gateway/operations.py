@@ -78,6 +78,8 @@ def signed_by(head: Head) -> Signed:
     found = _SCOPE.search(head.headers.get("authorization", ""))
     if found is None and "X-Amz-Credential" in head.query:
         found = _SCOPE.search(f"Credential={head.query['X-Amz-Credential']}")
+    if found is None and "AWSAccessKeyId" in head.query:  # S3's older way, which boto3 still takes for URLs
+        return Signed(head.query["AWSAccessKeyId"], "s3")
     return Signed(found[1], found[2]) if found else Signed()
 
 

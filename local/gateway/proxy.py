@@ -56,7 +56,8 @@ class Upstreams:
     def drop(self, place: Place) -> None:
         """Close a connection."""
         if place in self._open:
-            self._open.pop(place)[1].transport.abort()
+            writer = self._open.pop(place)[1]
+            writer.transport.abort()
 
     def close(self) -> None:
         """Close all of them."""

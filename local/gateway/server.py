@@ -55,6 +55,7 @@ class Gateway:
     ) -> None:
         self.faults = Faults()
         self._root, self._region, self._emulator = root, region, emulator
+        self._connections: set[asyncio.Task[Any]] = set()
         self._records = Records(state / RECORDS_FILE)
         self._proxy = Proxy(
             lambda name: standins if name in STOOD_IN_SIGNATURES else emulator,
@@ -68,6 +69,7 @@ class Gateway:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((HOST, port))
+            self._socket.listen(512)
         except OSError:
             self._socket.close()
             raise
@@ -80,15 +82,23 @@ class Gateway:
 
     async def serve(self) -> None:
         """Answer requests until cancelled."""
-        server = await asyncio.start_server(self._connection, sock=self._socket, limit=4 * HEAD_LIMIT, backlog=512)
+        server = await asyncio.start_server(self._connection, sock=self._socket, limit=4 * HEAD_LIMIT)
         try:
-            async with server:
-                await server.serve_forever()
+            # Not serve_forever, which at its end waits for the callers to hang up.
+            await asyncio.Event().wait()
         finally:
+            server.close()
+            server.abort_clients()
+            if self._connections:
+                await asyncio.wait(self._connections, timeout=1)
             self._records.close()
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up = Upstreams()
+        task = asyncio.current_task()
+        if task is not None:
+            self._connections.add(task)
+            task.add_done_callback(self._connections.discard)
         try:
             while (head := await read_head(reader)) is not None:
                 if head.path.startswith(OWN_ROUTES):
@@ -133,7 +143,7 @@ class Gateway:
         )
         try:
             pages = asking.get_paginator("list_functions").paginate()
-            return [dict(function) for page in pages for function in page["Functions"]]
+            return [dict(function) for page in pages for function in page.get("Functions", ())]
         except (ClientError, BotoCoreError):
             return []
 

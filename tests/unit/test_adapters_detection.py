@@ -134,7 +134,7 @@ def test_what_is_paid_by_the_call_is_called_once(monkeypatch: pytest.MonkeyPatch
     client_without_retries.cache_clear()
     client = client_without_retries("rekognition")
     assert client.meta.config.retries["total_max_attempts"] == 1
-    assert client.meta.config.read_timeout == 60
+    assert client.meta.config.read_timeout == 15
     client_without_retries.cache_clear()
 
 

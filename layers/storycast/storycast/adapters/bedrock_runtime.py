@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import cycle
 from typing import Any
 
-from storycast.adapters.clients import client
+from storycast.adapters.clients import CAPTION_S, paid_client
 from storycast.adapters.faults import translated
 from storycast.errors import (
     DependencyUnavailableError,
@@ -28,7 +28,7 @@ class BedrockEmbedder:
 
     def __init__(self, model_id: str, runtime: Any = None) -> None:
         self._model_id = model_id
-        self._runtime = runtime or client("bedrock-runtime")
+        self._runtime = runtime or paid_client("bedrock-runtime")
 
     @property
     def model_id(self) -> str:
@@ -54,11 +54,18 @@ class BedrockEmbedder:
         try:
             parsed = json.loads(content)
             values = parsed["embeddings"][0]["embedding"] if "embeddings" in parsed else parsed["embedding"]
-            return [float(value) for value in values]
-        except (ValueError, KeyError, IndexError, TypeError) as error:
+            embedding = [float(value) for value in values]
+        except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
             raise DependencyUnavailableError(
                 f"InvokeModel {self._model_id} answered no embedding: {type(error).__name__}"
             ) from error
+        if len(embedding) != EMBEDDING_LENGTH:
+            # It would compare with no other of the run.
+            raise DependencyUnavailableError(
+                f"InvokeModel {self._model_id} answered an embedding of {len(embedding)} components, "
+                f"not of {EMBEDDING_LENGTH}"
+            )
+        return embedding
 
 
 class ConverseCaptioner:
@@ -66,7 +73,7 @@ class ConverseCaptioner:
 
     def __init__(self, model_id: str, runtime: Any = None) -> None:
         self._model_id = model_id
-        self._runtime = runtime or client("bedrock-runtime")
+        self._runtime = runtime or paid_client("bedrock-runtime", CAPTION_S)
 
     def answer(self, system: str, turns: Sequence[str], picture: bytes, *, max_tokens: int) -> Answer:
         """Return the model's answer to a conversation about a picture.

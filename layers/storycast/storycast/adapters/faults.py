@@ -12,6 +12,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
     ResponseStreamingError,
 )
+from botocore.parsers import ResponseParserError
 
 from storycast.errors import DependencyUnavailableError, StorycastError, ThrottledError
 
@@ -22,6 +23,8 @@ THROTTLED = frozenset(
         "RequestLimitExceeded",
         "ServiceQuotaExceededException",
         "SlowDown",
+        "Throttled",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
@@ -46,6 +49,7 @@ _BROKEN = (
     EndpointConnectionError,
     IncompleteReadError,
     ReadTimeoutError,
+    ResponseParserError,
     ResponseStreamingError,
 )
 

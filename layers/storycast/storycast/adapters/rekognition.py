@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from storycast.adapters.clients import client
+from storycast.adapters.clients import paid_client
 from storycast.adapters.faults import translated
 from storycast.adapters.rekognition_images import REFUSED, box_of, in_bucket
 from storycast.ports import LabelledBox, Labels
@@ -31,7 +31,7 @@ class RekognitionLabels:
 
     def __init__(self, bucket: str, rekognition: Any = None) -> None:
         self._bucket = bucket
-        self._rekognition = rekognition or client("rekognition")
+        self._rekognition = rekognition or paid_client("rekognition")
 
     def detect(self, key: str, *, min_confidence: float, only: Sequence[str]) -> Labels:
         """Return the labels that have boxes; see :meth:`LabelDetector.detect`."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from storycast.adapters.clients import client, client_without_retries
+from storycast.adapters.clients import client, client_without_retries, paid_client
 from storycast.adapters.faults import translated
 from storycast.adapters.rekognition_images import REFUSED, box_of, in_bucket
 from storycast.errors import DependencyUnavailableError, FaceCollectionMissingError, StorycastError
@@ -23,7 +23,7 @@ class RekognitionFaces:
 
     def __init__(self, bucket: str, rekognition: Any = None) -> None:
         self._bucket = bucket
-        self._rekognition = rekognition or client("rekognition")
+        self._rekognition = rekognition or paid_client("rekognition")
 
     def faces(self, key: str) -> list[FaceBox]:
         """Return the faces in a picture of the bucket; see :meth:`FaceDetector.faces`."""
@@ -48,6 +48,7 @@ class RekognitionCollections:
 
     def __init__(self, rekognition: Any = None, once: Any = None) -> None:
         self._rekognition = rekognition or client("rekognition")
+        self._paid = rekognition or paid_client("rekognition")
         # An indexing whose answer is lost was paid for: whoever tries again looks first whether the face is there.
         self._once = once or rekognition or client_without_retries("rekognition")
 
@@ -99,7 +100,7 @@ class RekognitionCollections:
         gone: dict[str, type[StorycastError]] = {"ResourceNotFoundException": FaceCollectionMissingError}
         with translated(f"SearchFacesByImage in {name}", {**REFUSED, **gone}):
             try:
-                answer = self._rekognition.search_faces_by_image(
+                answer = self._paid.search_faces_by_image(
                     CollectionId=name,
                     Image={"Bytes": picture},
                     MaxFaces=min(max(most, 1), MAX_MATCHES),
