@@ -310,7 +310,7 @@ def test_two_footages_make_one_dataset(stack: Stack, film: Path, tmp_path: Path)
     other = write_film(tmp_path / "second.mp4", seed=11, shots=2)
     for key, content in {"incoming/both/a.mp4": film, "incoming/both/b.mp4": other}.items():
         stack.put(key, content)
-    stack.put("projects/both/project.yaml", UNREVIEWED.encode())
+    stack.put("projects/both/project.yaml", f"captions: {{model: us.amazon.nova-pro-v1:0}}\n{UNREVIEWED}".encode())
     ended = stack.wait(
         stack.start(project="both", footage=["incoming/both/a.mp4", "incoming/both/b.mp4"], run_id="both-1")
     )

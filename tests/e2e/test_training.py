@@ -10,6 +10,7 @@ import pytest
 
 from storycast.caption_lint.findings import RULES
 from tests.e2e.film import write_film
+from tests.e2e.invoking import look_at_panels_again
 from tests.e2e.sessions import assert_rows_are_closed, torn_down
 from tests.e2e.stack import Stack
 
@@ -117,6 +118,8 @@ def test_a_dataset_becomes_a_storyboard_and_nothing_is_left_billing(trainable: S
     }
     assert record["cost"]
     assert_rows_are_closed(trainable)
+    asked = {"run_id": RUN, "training_id": ended.output["training_id"], "session_id": ended.output["session_id"]}
+    assert look_at_panels_again(trainable, "trained", asked)["pictures"] == 6
     # The same again pays nothing at all.
     mark = trainable.calls_so_far()
     again = torn_down(trainable, trainable.train(RUN, **session(100)))

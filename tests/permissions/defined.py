@@ -44,7 +44,8 @@ def _needs(state: State, machine: str) -> Iterator[Need]:
     if body.get("ItemProcessor", {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED":
         yield Need("states:StartExecution", f"{_STATES}:stateMachine:{machine}")
         for action in ("DescribeExecution", "StopExecution"):
-            # A map's children are called <machine>/<label>, an execution of the machine itself is not.
+            # AWS names the first form for a map's children; those of this machine are called by the second.
+            yield Need(f"states:{action}", f"{_STATES}:execution:{machine}:child")
             yield Need(f"states:{action}", f"{_STATES}:execution:{machine}/label:child")
 
 

@@ -134,7 +134,8 @@ def resolved(value: Any) -> Any:
 
 
 def _substituted(found: re.Match[str]) -> str:
-    return str(_arn(found[1]) if found[2] else _ref(found[1]))
+    # A parameter that is empty by default is called by its name, as a resource is.
+    return str(_arn(found[1]) if found[2] else _ref(found[1]) or f"<{found[1]}>")
 
 
 def _ref(name: str) -> Any:

@@ -82,8 +82,8 @@ def needed(call: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
         if action == "GetObject" and any(one.startswith("versionId=") for one in told):
             action = "GetObjectVersion"
         yield f"s3:{action}", f"arn:aws:s3:::{first}"
-        if call["status"] == 404 and action.startswith("GetObject"):
-            # Without this right S3 answers 403 for what is not there.
+        if action.startswith("GetObject"):
+            # Without this right S3 answers 403 for what is not there: a result of another run, or a lost one.
             yield "s3:ListBucket", f"arn:aws:s3:::{str(first).partition('/')[0]}"
     elif service == "dynamodb":
         table = next((one for one in told if "/index/" in one), first)
