@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_SERVERS = {"ministack": "the emulator", "standins": "stand-ins", "gateway": "gateway"}
+_SERVERS = {"local.gateway": "gateway", "ministack": "emulator", "standins": "stand-ins"}
+"""By a word of the command; the gateway's names the others' ports, too."""
 
 
 @dataclass

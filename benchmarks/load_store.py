@@ -46,7 +46,6 @@ class RunStore:
         self.requests = 0
         self._folder, self._made = folder / "objects", made
         self._folder.mkdir(exist_ok=True)
-        self._sizes: dict[str, int] = {}
         drawn = np.random.default_rng(0).integers(0, 255, (9, 16, 3)).astype(np.uint8)
         picture = cv2.resize(drawn, (WIDTH_PX, HEIGHT_PX), interpolation=cv2.INTER_CUBIC)
         self._jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
@@ -73,7 +72,6 @@ class RunStore:
 
     def put(self, key: str, content: bytes, content_type: str) -> None:
         self.requests += 1
-        self._sizes[key] = len(content)
         if not content_type.startswith("image/"):
             self._path(key).write_bytes(content)
 
@@ -92,11 +90,20 @@ class RunStore:
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
         self.requests += 1
-        if prefix.endswith(keys.IMAGES):
-            # WriteDataset ran in another process: what it put is what its manifest names.
-            manifest = self._path(keys.run_file(RUN_ID, keys.MANIFEST)).read_text("utf-8")
-            for line in manifest.splitlines():
-                yield StoredObject(json.loads(line)["image-ref"].partition(f"//{self.bucket}/")[2], 1, "etag")
+        there = [one.name.replace("%", "/") for one in self._folder.iterdir()]
+        yield from (
+            StoredObject(key, 1, "etag") for key in sorted([*there, *self._made_up()]) if key.startswith(prefix)
+        )
+
+    def _made_up(self) -> Iterator[str]:
+        """Yield the keys of pictures and captions of the run, as far as it has come."""
+        manifest, curated = (self._path(keys.run_file(RUN_ID, one)) for one in (keys.MANIFEST, "curated.jsonl"))
+        if manifest.exists():
+            for line in manifest.read_text("utf-8").splitlines():
+                yield json.loads(line)["image-ref"].partition(f"//{self.bucket}/")[2]
+        if curated.exists():
+            for line in curated.read_text("utf-8").splitlines():
+                yield keys.run_file(RUN_ID, f"captions/{json.loads(line)['crop_id']}.json")
 
     def delete(self, key: str) -> None:
         self.requests += 1
