@@ -10,7 +10,7 @@ from cli.billed import Bill, bill, hourly_usd, lines, open_rows
 from cli.claims import StartedRun
 from cli.ending import bring_home, see_through
 from cli.following import Snapshot, StageProgress, flattened
-from cli.problems import DONE, unwrapped
+from cli.problems import DONE, read_on, unwrapped
 from cli.progress import clock, told, waits_for
 from cli.reviews import ReviewProgress
 from cli.screen import Screen
@@ -109,6 +109,8 @@ def tell_run(
         cause = cause or (snapshot.cause if snapshot else "")
         if cause:
             screen.say(f"  {error}: {cause}", style="red")
+            if more := read_on(error):
+                screen.say(f"  {more}")
     return DONE
 
 

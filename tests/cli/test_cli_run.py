@@ -362,6 +362,13 @@ def test_status_of_one_run_shows_stages_counts_and_pictures(
     assert next(stage for stage in stages if stage["state"] == "running")["total"] == 3
 
 
+def test_status_of_a_failed_run_says_why_and_where_to_read_on(target: Target) -> None:
+    put_record(target, status="failed", error="NoFramesError", cause="all frames were blank")
+    told = invoke("status", RUN_ID).stdout
+    assert "NoFramesError: all frames were blank" in told
+    assert "docs/runbook.md tells what NoFramesError leaves" in told
+
+
 @pytest.mark.parametrize("run_id", ["film-20261122-ffffff", "../evil", "Film"])
 def test_an_unknown_run_is_bad_input(target: Target, run_id: str) -> None:
     result = invoke("status", run_id)
