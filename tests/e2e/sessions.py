@@ -1,7 +1,9 @@
 """Training sessions on the deployed stack: waited for with their teardowns, and looked at for what they leave."""
 
 import json
+from typing import Any
 
+from storycast.caption_lint.findings import RULES
 from tests.e2e.stack import Ended, Stack
 
 
@@ -25,6 +27,19 @@ def _is_torn_down(stack: Stack, arn: str) -> bool:
             assert told["status"] == "SUCCEEDED", told
             return True
     return False
+
+
+def by_hand(stack: Stack, run_id: str) -> dict[str, Any]:
+    """Return what trains on a run's dataset as on one that somebody put below ``datasets/``: the same pictures."""
+    folder, lines = f"datasets/{run_id}/", []
+    for line in stack.read(f"runs/{run_id}/dataset/approved.jsonl").splitlines():
+        picture = json.loads(line)
+        name = picture["image-ref"].rpartition("/")[2]
+        stack.put(f"{folder}{name}", stack.read(f"runs/{run_id}/dataset/images/{name}"))
+        lines.append(json.dumps({**picture, "image-ref": f"s3://{stack.bucket}/{folder}{name}"}))
+    stack.put(f"{folder}manifest.jsonl", "\n".join(lines).encode())
+    # All rules: the stand-in's captions may be more alike than people's.
+    return {"manifest_key": f"{folder}manifest.jsonl", "acknowledge": list(RULES)}
 
 
 def assert_rows_are_closed(stack: Stack) -> None:

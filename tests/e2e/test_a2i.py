@@ -65,9 +65,13 @@ class Workers:
     def crops(self, batch: int) -> list[str]:
         return [one.image.crop_id for one in batch_pictures(self.review, batch)]
 
-    def answer(self, batch: int, verdict: str = "keep", captions: dict[str, str] | None = None) -> None:
+    def answer(
+        self, batch: int, verdict: str = "keep", captions: dict[str, str] | None = None, silent: str = ""
+    ) -> None:
         said: dict[str, Any] = {
-            f"verdict-{crop}": {"keep": verdict == "keep", "drop": verdict == "drop"} for crop in self.crops(batch)
+            f"verdict-{crop}": {"keep": verdict == "keep", "drop": verdict == "drop"}
+            for crop in self.crops(batch)
+            if crop != silent
         }
         said |= {f"caption-{crop}": text for crop, text in (captions or {}).items()}
         self.ask(batch, "answers", {"worker": "anna", "answer": said})
@@ -126,12 +130,15 @@ def test_a_batch_that_fails_and_one_that_is_stopped_are_left_out(stack: Stack, w
     run = Workers(stack, workers_film, "a2i-failed")
     run.wait_for_loops()
     run.ask(0, "fail", {"reason": "nobody came"})
-    run.answer(1)
+    *said, unsaid = run.crops(1)
+    run.answer(1, silent=unsaid)
     ended = run.wait()
     assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
     outcomes = run.outcomes()
     assert {outcomes[crop] for crop in run.crops(0)} == {"not_reviewed"}
-    assert {outcomes[crop] for crop in run.crops(1)} == {"in_dataset"}
+    assert {outcomes[crop] for crop in said} == {"in_dataset"}
+    assert outcomes[unsaid] == "not_reviewed"
+    assert "silent on 1 pictures of batch 1" in " ".join(stack.record("a2i-failed")["warnings"])
 
     run = Workers(stack, workers_film, "a2i-stopped")
     run.wait_for_loops()

@@ -19,7 +19,7 @@ from local.tools import REPOSITORY
 from storycast.estimate import job_hour_usd
 from storycast.settings import Settings
 from tests.e2e.film import write_film
-from tests.e2e.sessions import assert_rows_are_closed, torn_down
+from tests.e2e.sessions import assert_rows_are_closed, by_hand, torn_down
 from tests.e2e.stack import Ended, Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.training]
@@ -192,7 +192,8 @@ def test_the_command_draws_with_the_adapter_and_ends(stack: Stack, whole: Ended,
 
 def test_two_sessions_at_once_pay_for_one_training(stack: Stack, whole: Ended) -> None:
     mark = stack.calls_so_far()
-    for arn in [train(stack, 20) for _ in range(2)]:
+    mine = by_hand(stack, RUN)
+    for arn in [train(stack, 20, **mine) for _ in range(2)]:
         ended = torn_down(stack, arn)
         assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
     assert len(jobs_of(stack, mark)) == 1

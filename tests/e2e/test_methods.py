@@ -14,6 +14,8 @@ from tests.contract.ground_truth_manifests import whole
 from tests.e2e.photographs import COLLINS, HOPPER, SHOTS, reference, write_people
 from tests.e2e.stack import Ended, Stack
 
+pytestmark = pytest.mark.e2e
+
 DEMO = Path(__file__).parents[2] / "examples" / "demo"
 EILEEN, GRACE = "Eileen Collins", "Grace Hoppér 🚢"
 NAMES = {COLLINS: EILEEN, HOPPER: GRACE}

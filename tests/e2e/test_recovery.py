@@ -13,7 +13,7 @@ from storycast.adapters.review_log import DynamoReviewLog
 from storycast.decisions import Decision
 from tests.e2e.invoking import invoke, look_at_panels_again
 from tests.e2e.photographs import COLLINS, reference, write_people
-from tests.e2e.sessions import torn_down
+from tests.e2e.sessions import by_hand, torn_down
 from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.e2e
@@ -55,12 +55,15 @@ def session_of(stack: Stack) -> dict[str, str]:
     return {"run_id": RUN, "training_id": parts[0], "session_id": parts[1]}
 
 
-def forget_arns(stack: Stack) -> None:
+def leave_rows(stack: Stack, change: str, **names: str) -> None:
     """Leave the rows of what is billed as a crash between a call and its note leaves them."""
     dynamodb, table = stack.aws.client("dynamodb"), stack.aws.outputs["TableName"]
+    said = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": {":live": {"S": "live"}}}
     for item in dynamodb.scan(TableName=table)["Items"]:
-        if "arn" in item and item["pk"]["S"].startswith("billing#"):
-            dynamodb.update_item(TableName=table, Key={"pk": item["pk"]}, UpdateExpression="REMOVE arn")
+        if item["pk"]["S"].startswith("billing#"):
+            dynamodb.update_item(
+                TableName=table, Key={"pk": item["pk"]}, UpdateExpression=change, **(said if names else {})
+            )
 
 
 def test_a_training_whose_functions_crashed_is_found_again(trainable: Stack) -> None:
@@ -71,25 +74,22 @@ def test_a_training_whose_functions_crashed_is_found_again(trainable: Stack) -> 
         lambda: any(one["operation"] == "DeleteProvisionedModelThroughput" for one in trainable.calls()),
     )
     session = session_of(trainable)
-    overdue = invoke(
-        trainable,
-        "EndBilled",
-        {
-            "request": {
-                "scope": "session",
-                "run_id": RUN,
-                "session_id": session["session_id"],
-                "reason": "a test",
-            },
-            "execution_arn": arn,
-            "started_at": (datetime.now(UTC) - timedelta(hours=7)).isoformat(),
-        },
-    )
+    request = {"scope": "session", "run_id": RUN, "session_id": session["session_id"], "reason": "a test"}
+    began = (datetime.now(UTC) - timedelta(hours=7)).isoformat()
+    teardown = {"request": request, "execution_arn": arn, "started_at": began}
+    overdue = invoke(trainable, "EndBilled", teardown)
     assert overdue["status"] == "overdue", overdue
     ended = torn_down(trainable, arn)
     assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
 
-    forget_arns(trainable)
+    # Nobody wrote the model down before the execution died: the teardown does.
+    (model,) = [key for key in trainable.keys(f"projects/{PROJECT}/models/") if key.endswith("/model.json")]
+    trainable.s3.delete_object(Bucket=trainable.bucket, Key=model)
+    leave_rows(trainable, "SET #state = :live", **{"#state": "state"})
+    assert invoke(trainable, "EndBilled", teardown)["status"] == "ended"
+    assert trainable.keys(model)
+
+    leave_rows(trainable, "REMOVE arn")
     mark = trainable.calls_so_far()
     assert invoke(trainable, "CheckTraining", session)["status"] == "Completed"
     assert invoke(trainable, "CheckProvisioning", session)["status"] == "InService"
@@ -108,7 +108,7 @@ def test_a_model_that_somebody_deleted_is_trained_anew(trainable: Stack) -> None
         if model["modelName"].startswith(RUN):
             bedrock.delete_custom_model(modelIdentifier=model["modelArn"])
     mark = trainable.calls_so_far()
-    ended = torn_down(trainable, trainable.train(RUN, **SESSION))
+    ended = torn_down(trainable, trainable.train(RUN, **SESSION, **by_hand(trainable, RUN)))
     assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
     assert trainable.paid_calls(mark)["CreateModelCustomizationJob"] == 1
 

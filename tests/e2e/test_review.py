@@ -4,7 +4,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +232,17 @@ def test_the_token_is_replaced_while_a_review_waits(
     first = log.gate("review-5").task_token
     stack.wait_until("another token", lambda: log.gate("review-5").task_token != first)
     assert stack.record("review-5")["status"] == "in_review"
+    # People are told again, once they were told long ago.
+    long_ago = (datetime.now(UTC) - timedelta(days=2)).isoformat()
+    stack.aws.client("dynamodb").update_item(
+        TableName=stack.aws.outputs["ReviewTableName"],
+        Key={"pk": {"S": "gate#review-5"}, "sk": {"S": "gate"}},
+        UpdateExpression="SET reminded_at = :then",
+        ConditionExpression="attribute_exists(pk)",
+        ExpressionAttributeValues={":then": {"S": long_ago}},
+    )
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    stack.wait_until("a reminder", lambda: log.gate("review-5").reminded_at > yesterday)
     with pytest.raises(ClientError, match=r"Task|Token"):
         stack.states.send_task_success(taskToken=first, output="{}")
     keep_the_rest(desk)
@@ -300,7 +311,7 @@ def reviewer(stack: Stack) -> Iterator[Callable[[str], Any]]:
     def client(service: str) -> Any:
         return boto3.client(
             service,
-            endpoint_url=stack.aws.endpoints.emulator,
+            endpoint_url=stack.aws.endpoints.of(service),
             region_name=stack.s3.meta.region_name,
             aws_access_key_id=keys["AccessKeyId"],
             aws_secret_access_key=keys["SecretAccessKey"],

@@ -35,7 +35,7 @@ def theirs(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
     def client(service: str) -> Any:
         return boto3.client(
             service,  # type: ignore[call-overload]
-            endpoint_url=stack.aws.endpoints.emulator,
+            endpoint_url=stack.aws.endpoints.of(service),
             region_name=stack.s3.meta.region_name,
             aws_access_key_id=keys["AccessKeyId"],
             aws_secret_access_key=keys["SecretAccessKey"],
