@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from local.callers import key_of
 
 _KEY = re.compile(rb"<AccessKeyId>(\w+)</AccessKeyId>")
 _ASK_AGAIN_S = 2.0
@@ -62,13 +63,8 @@ class Callers:
 def functions_by_key(functions: list[dict[str, Any]]) -> dict[str, Caller]:
     """Return the callers that functions are, by the keys that the emulator gives to their roles' sessions."""
     return {
-        _key(function["FunctionArn"], function["Role"]): Caller(
+        key_of(function["FunctionArn"], function["Role"]): Caller(
             function["Role"].rpartition("/")[2], function["FunctionName"]
         )
         for function in functions
     }
-
-
-def _key(function_arn: str, role_arn: str) -> str:
-    """The emulator makes a function's key out of the two names (``ministack.core.lambda_runtime``)."""
-    return f"ASIA{hashlib.sha256(f'{function_arn}:{role_arn}'.encode()).hexdigest()[:16].upper()}"
