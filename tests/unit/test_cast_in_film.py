@@ -1,5 +1,6 @@
 """Embeddings, tracks, naming and discovery."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from time import process_time
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from storycast import clusters as clustering
 from storycast.cast import Cast, CastMember, Reference
 from storycast.clusters import complete_linkage
 from storycast.discovery import MIN_SIGHTINGS, Cluster, discover, find_clusters, told_by_people, unknown_clusters
@@ -447,6 +449,30 @@ def test_clustering_a_long_film_takes_seconds() -> None:
     clusters = complete_linkage(looks @ looks.T, 0.5)
     assert process_time() - began < 20
     assert max(len(cluster) for cluster in clusters) > 20
+
+
+@given(st.lists(st.tuples(st.integers(0, 180), st.integers(1, 4)), min_size=1, max_size=14), st.floats(0.3, 0.99))
+def test_tracks_beyond_those_that_are_compared_join_whom_they_are_like(
+    told: list[tuple[int, int]], least: float
+) -> None:
+    tracks = [track for track, (_, length) in enumerate(told) for _ in range(length)]
+    looks = directions(*(told[track][0] for track in tracks))
+    exact = clustering.clustered_tracks(tracks, looks, least)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(clustering, "JOINED_AT_ONCE", 3)
+        patched.setattr(clustering, "MOST_TRACKS", len(told))
+        assert clustering.clustered_tracks(tracks, looks, least).tolist() == exact.tolist()
+        patched.setattr(clustering, "MOST_TRACKS", 5)
+        found = clustering.clustered_tracks(tracks, looks, least)
+    # Numbered by their first tracks, none left out; the rows of a track are together.
+    assert list(dict.fromkeys(found.tolist())) == list(range(max(found) + 1))
+    of_track = {track: int(number) for track, number in zip(tracks, found, strict=True)}
+    longest = sorted(range(len(told)), key=lambda track: (-told[track][1], track))[:5]
+    angles = [degrees for degrees, _ in told]
+    for track in range(len(told)):
+        for other in longest:
+            if of_track[track] == of_track[other]:
+                assert math.cos(math.radians(angles[track] - angles[other])) >= least - 1e-5
 
 
 def test_who_returns_gets_a_working_name_by_how_often() -> None:

@@ -17,11 +17,13 @@ from storycast.approval import approve
 from storycast.boxes import Box
 from storycast.cast import Cast
 from storycast.curation import MOST_DUPLICATES, CuratedImage, curate
+from storycast.embeddings import Rows
 from storycast.errors import RequestInvalidError, SettingsInvalidError, StorycastError
 from storycast.footage import LEAD_MS, FootageSource, Probe, Segment, plan_segments
 from storycast.frames import MOST_TEXTS, KeptFrame, text_boxes
 from storycast.human_loops import MOST_BATCHES
 from storycast.keys import run_file
+from storycast.ledger import Entry
 from storycast.payloads import MAX_PAYLOAD_BYTES, MOST_LISTED, clipped, listed
 from storycast.requests import MAX_FOOTAGE, LoopEnd, read_request
 from storycast.selection import Rules
@@ -31,6 +33,7 @@ from storycast.stages import write_dataset as writing
 from storycast.stages.complete_human_review import MOST_REASON_BYTES
 from storycast.stages.name_characters import name_characters
 from storycast.stages.prepare_run import prepare_run
+from storycast.stages.reading import AHEAD, read_records, write_record
 from tests.fakes.services import MemoryClaims
 from tests.fakes.sightings import seen
 from tests.fakes.store import MemoryStore
@@ -265,6 +268,45 @@ def test_ends_of_all_batches_fit_together() -> None:
 
 
 # ---- what is held at once -------------------------------------------------------------------------
+
+
+class CountingStore(MemoryStore):
+    """A store that counts what is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+
+    def get(self, key: str) -> bytes:
+        self.reads += 1
+        return super().get(key)
+
+
+def test_records_are_read_a_little_ahead_and_in_order() -> None:
+    store = CountingStore()
+    entries = [
+        Entry(kind="frame", id=str(number), footage_id="f", outcome="lost", reason="") for number in range(500)
+    ]
+    for entry in entries[::2]:
+        write_record(store, f"entries/{entry.id}", entry)
+    read = read_records(store, [f"entries/{entry.id}" for entry in entries], Entry)
+    assert next(read) == entries[0]
+    assert store.reads <= AHEAD + 1
+    assert list(read) == [entry if number % 2 else None for number, entry in enumerate(entries[1:])]
+    assert list(read_records(store, [], Entry)) == []
+
+
+def test_rows_are_held_once_and_given_away() -> None:
+    rows = Rows(5)
+    assert rows.taken().shape == (0, 1)
+    for value in range(3):
+        rows.append(np.full(4, value, np.float32))
+    with pytest.raises(ValueError, match="different lengths"):
+        rows.append(np.zeros(3, np.float32))
+    taken = rows.taken()
+    assert taken[:, 0].tolist() == [0, 1, 2]
+    assert taken.flags.c_contiguous
+    assert rows.taken().shape == (0, 1)
 
 
 def test_a_large_dataset_is_written_in_order_and_few_of_its_pictures_are_held(

@@ -103,6 +103,38 @@ def stack(vectors: Sequence[NDArray[np.float32]]) -> Vectors:
     return np.stack(vectors)
 
 
+class Rows:
+    """Vectors that come one after the other, as rows of one array: they are in memory once.
+
+    Args:
+        most: How many come at most.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._count = most, 0
+        self._rows: Vectors = np.zeros((0, 1), dtype=np.float32)
+
+    def append(self, vector: NDArray[np.float32]) -> None:
+        """Add a row.
+
+        Raises:
+            ValueError: It differs in length from those before, so it comes from another model or other settings.
+        """
+        if not self._count:
+            # What is never written to takes no memory.
+            self._rows = np.empty((self._most, len(vector)), dtype=np.float32)
+        if vector.shape != self._rows.shape[1:]:
+            raise ValueError("embeddings of different lengths do not compare")
+        self._rows[self._count] = vector
+        self._count += 1
+
+    def taken(self) -> Vectors:
+        """Return the rows, of shape (0, 1) when there are none, and hold them no longer."""
+        rows, self._rows = self._rows[: self._count], np.zeros((0, 1), dtype=np.float32)
+        self._count = 0
+        return rows
+
+
 def pair_cosines(vectors: Vectors, some: NDArray[np.intp], others: NDArray[np.intp]) -> list[float]:
     """Return the cosines of pairs of rows, a few thousand at a time, so that no copy of all is held."""
     cosines: list[float] = []

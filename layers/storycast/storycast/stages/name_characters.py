@@ -8,7 +8,7 @@ from storycast.cast import Cast
 from storycast.crops import FrameCrops
 from storycast.detections import FrameDetections
 from storycast.discovery import Cluster, discover, find_clusters, told_by_people, unknown_clusters
-from storycast.embeddings import Vectors, decode, stack, thresholds_of
+from storycast.embeddings import Rows, Vectors, decode, thresholds_of
 from storycast.faces import FrameSearches, votes_of
 from storycast.frames import KeptFrame, from_json_lines, to_json_lines
 from storycast.ledger import Entry, record_entries, refuse_losses
@@ -32,8 +32,8 @@ class _Gathered:
 
     def __init__(self) -> None:
         self.sightings: list[Sighting] = []
-        self.vectors: list[Any] = []
-        self.looks: list[Any] = []
+        self.vectors = Rows(0)
+        self.looks = Rows(0)
         self.entries: list[Entry] = []
         self.lost = 0
         self.paid_detections = 0
@@ -75,8 +75,7 @@ def name_characters(plan: RunPlan, *, store: ObjectStore) -> dict[str, Any]:
     frames = from_json_lines(store.get(keys.run_file(plan.run_id, "frames.jsonl")), KeptFrame)
     cast = Cast.model_validate_json(store.get(keys.run_file(plan.run_id, "cast.json")))
     gathered = _gather(plan, frames, cast, store)
-    vectors = stack(gathered.vectors)
-    gathered.vectors.clear()
+    vectors = gathered.vectors.taken()
     named, clusters = _name(plan, gathered, vectors, cast)
     names, dropped = _told(plan)
     if cast.discovered:
@@ -125,7 +124,7 @@ def _gather(plan: RunPlan, frames: Sequence[KeptFrame], cast: Cast, store: Objec
     detection_keys = [
         keys.detections(frame.footage_id, marks[frame.footage_id].detections, frame.frame_id) for frame in frames
     ]
-    shown = []
+    shown, detections = [], 0
     read = read_records(store, detection_keys, FrameDetections)
     for frame, found in zip(frames, read, strict=True):
         if found is None:
@@ -140,6 +139,8 @@ def _gather(plan: RunPlan, frames: Sequence[KeptFrame], cast: Cast, store: Objec
             gathered.frame(frame, "no_character", "nothing in it was taken for a character")
         else:
             shown.append(frame)
+            detections += len(found.detections)
+    gathered.vectors, gathered.looks = Rows(detections), Rows(detections)
     crop_keys = [keys.crops(frame.footage_id, marks[frame.footage_id].crops, frame.frame_id) for frame in shown]
     searches = _searches(plan, shown, cast, store)
     for frame, crops, searched in zip(shown, read_records(store, crop_keys, FrameCrops), searches, strict=True):
@@ -196,7 +197,7 @@ def _name(
     sightings = gathered.sightings
     if not sightings:
         return [], []
-    looks = stack(gathered.looks)
+    looks = gathered.looks.taken()
     tracks = link_tracks(sightings, vectors)
     likenesses = thresholds_of(cast.embedding_model)
     names, dropped = _told(plan)

@@ -1,13 +1,16 @@
 """Reading many small results at once."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from storycast.footage import Record
 from storycast.ports import ObjectStore
 
 WORKERS = 16
 """Requests in flight. One function's memory and S3's latency, not its rate limits, set the bound."""
+AHEAD = 4 * WORKERS
+"""Records that are read before they are asked for: a film's embeddings come faster than they are taken in."""
 
 
 def read_record[R: Record](store: ObjectStore, key: str, kind: type[R]) -> R | None:
@@ -20,8 +23,14 @@ def read_record[R: Record](store: ObjectStore, key: str, kind: type[R]) -> R | N
 
 def read_records[R: Record](store: ObjectStore, keys: Sequence[str], kind: type[R]) -> Iterator[R | None]:
     """Yield the record of each key, in order, as :func:`read_record` returns it."""
+    ahead: deque[Future[R | None]] = deque()
     with ThreadPoolExecutor(WORKERS) as pool:
-        yield from pool.map(lambda key: read_record(store, key, kind), keys)
+        for key in keys:
+            ahead.append(pool.submit(read_record, store, key, kind))
+            if len(ahead) > AHEAD:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
 def read_own[R: Record](store: ObjectStore, key: str, kind: type[R], fingerprint: str) -> R | None:
