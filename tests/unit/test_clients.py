@@ -10,7 +10,7 @@ import pytest
 from local.template import read_template
 from local.tools import REPOSITORY
 from storycast.adapters import clients
-from storycast.adapters.answers import refuse_what_is_none
+from storycast.adapters.answers import refuse_before_reading, refuse_what_is_none
 from storycast.adapters.clients import ATTEMPTS, CAPTION_S, CONNECT_S, MODEL_S, STORAGE_S
 from storycast.errors import DependencyUnavailableError
 
@@ -62,6 +62,25 @@ def test_what_is_paid_is_asked_again_only_where_it_was_refused() -> None:
     assert paid.meta.config.read_timeout == CAPTION_S
 
 
+def test_a_page_in_place_of_a_query_services_answer_is_not_read() -> None:
+    """botocore would raise ``KeyError: 'GetRoleResult'``."""
+    page: dict[str, Any] = {"status_code": 200, "headers": {"content-type": "text/html"}, "body": b"<html/>"}
+    with pytest.raises(DependencyUnavailableError, match=r"IAM GetRole: what answered is not AWS \(text/html\)"):
+        refuse_before_reading(_operation("iam", "GetRole"), page)
+    refuse_before_reading(_operation("iam", "GetRole"), {**page, "headers": {"x-amzn-requestid": "1"}})
+    refuse_before_reading(_operation("iam", "GetRole"), {**page, "status_code": 503})
+    refuse_before_reading(_operation("s3", "GetObject"), page)
+
+
+def test_what_is_no_answer_is_asked_for_again() -> None:
+    again, get = clients._again_if_no_answer, _operation("s3", "GetObject")
+    page, true = _answer(b"<html>"), _answer(b"", x_amz_request_id="1")
+    assert again((page, {}), get, attempts=1) is not None
+    assert again((page, {}), get, attempts=ATTEMPTS) is None
+    assert again((true, {}), get, attempts=1) is None
+    assert again(None, get, attempts=1) is None
+
+
 @pytest.mark.parametrize(
     ("service", "seconds"), [("s3", STORAGE_S), ("dynamodb", STORAGE_S), ("bedrock", MODEL_S)]
 )
@@ -88,6 +107,9 @@ def _answer(content: bytes, status: int = 200, **headers: str) -> Any:
         (("s3", "PutObject"), _answer(b""), "is not AWS (nothing)"),
         (("rekognition", "DetectLabels"), _answer(b'{"Labels": [', x_amzn_requestid="1"), "ends in the middle"),
         (("dynamodb", "PutItem"), _answer(b"[]", x_amzn_requestid="1"), "is no JSON"),
+        (("rekognition", "DetectLabels"), _answer(b'{"__type":', 400, x_amzn_requestid="1"), "ends in the middle"),
+        (("bedrock-runtime", "InvokeModel"), _answer(b'{"mess', 429, x_amzn_requestid="1"), "ends in the middle"),
+        (("s3", "GetObject"), _answer(b"<html>", 403, content_type="text/html"), "is not AWS"),
         (("bedrock-runtime", "Converse"), _answer(b'"', x_amzn_requestid="1"), "ends in the middle"),
     ],
 )

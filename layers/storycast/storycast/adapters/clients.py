@@ -7,8 +7,9 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.model import OperationModel
 
-from storycast.adapters.answers import refuse_what_is_none
+from storycast.adapters.answers import refuse_before_reading, refuse_what_is_none, what_is_wrong
 from storycast.adapters.faults import THROTTLED, UNAVAILABLE
 
 CONNECT_S = 3.0
@@ -29,7 +30,9 @@ _SCALE = float(os.environ.get("STORYCAST_TIMEOUT_SCALE", "1"))
 @cache
 def client(service: Any) -> Any:
     """Return the process's client of a service, such as ``s3``, for calls that may be made again."""
-    return _made(service, STORAGE_S if service in _STORAGE else MODEL_S, ATTEMPTS)
+    made = _made(service, STORAGE_S if service in _STORAGE else MODEL_S, ATTEMPTS)
+    made.meta.events.register("needs-retry", _again_if_no_answer)
+    return made
 
 
 @cache
@@ -55,6 +58,15 @@ def paid_client(service: Any, answer_s: float = MODEL_S) -> Any:
     return made
 
 
+def _again_if_no_answer(
+    response: tuple[Any, dict[str, Any]] | None, operation: OperationModel, attempts: int, **_: Any
+) -> float | None:
+    """Tell after how many seconds a call is made again whose answer is none; botocore's ``needs-retry``."""
+    if response is None or attempts >= ATTEMPTS or not what_is_wrong(response[0], operation):
+        return None
+    return random.uniform(0, attempts)  # noqa: S311 -- jitter
+
+
 def _again_if_refused(response: tuple[Any, dict[str, Any]] | None, attempts: int, **_: Any) -> float | None:
     """Tell after how many seconds a call is made again, None where it is not; botocore's ``needs-retry``."""
     if response is None or attempts >= ATTEMPTS:
@@ -70,5 +82,6 @@ def _made(service: Any, answer_s: float, attempts: int) -> Any:
         retries={"mode": "standard", "total_max_attempts": attempts},
     )
     made = boto3.client(service, config=config)
+    made.meta.events.register("before-parse", refuse_before_reading)
     made.meta.events.register("after-call", refuse_what_is_none)
     return made
