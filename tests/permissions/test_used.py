@@ -10,8 +10,9 @@ import time
 
 import pytest
 
-from local.policies import Need, matches
+from local.policies import Need
 from storycast.container_jobs import LOG_GROUP
+from tests.permissions.compared import needless_resources, unused_actions
 from tests.permissions.defined import needs_of_machines, needs_of_rules
 from tests.permissions.granted import Grant, grants, is_allowed
 from tests.permissions.not_walked import OF_ANOTHER_BUCKET, OF_TRAINING, ONLY_ON_AWS
@@ -54,18 +55,9 @@ def test_the_records_are_there_and_younger_than_what_they_are_of() -> None:
 @pytest.mark.parametrize("grant", WALKED, ids=str)
 def test_every_action_and_every_resource_of_a_statement_is_used(grant: Grant) -> None:
     calls = _of_role(grant.who)
-    unused = [
-        action
-        for action in grant.statement.actions
-        if not any(use.action == action and grant.allows(action, use.resource) for use in calls)
-    ]
+    unused = unused_actions(grant, calls)
     assert not unused, f"{grant} allows {unused}, which no call used"
-    mine = [use for use in calls if grant.allows(use.action, use.resource)]
-    needless = [
-        pattern
-        for pattern in grant.statement.resources
-        if not any(use.resource is None or matches(pattern, use.resource) for use in mine)
-    ]
+    needless = needless_resources(grant, calls)
     assert not needless, f"{grant} names {needless}, which no call was about"
 
 
