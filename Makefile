@@ -26,7 +26,7 @@ UV_INSTALL_FLAGS := --quiet --compile-bytecode
 .DEFAULT_GOAL := help
 STACK ?= storycast
 TRAINING_IMAGE ?= storycast-training:latest
-.PHONY: help audit pin-images runbook setup setup-benchmarks setup-training training-image test-training demo smoke-aws graph test test-fast test-e2e test-permissions test-sam check check-style check-types check-templates format lock lock-training local-up local-down local-status clean
+.PHONY: help audit pin-images runbook setup setup-benchmarks setup-training training-image test-training demo smoke-aws graph test test-fast test-e2e test-faults test-permissions test-sam check check-style check-types check-templates format lock lock-training local-up local-down local-status clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' Makefile
@@ -144,6 +144,9 @@ test-permissions: setup ## what test-e2e and test-training called, beside what t
 
 test-sam: setup setup-training ## sam build and sam local invoke in real Lambda containers (needs Docker)
 	$(VENV)/python -m pytest -m sam tests/sam
+
+test-faults: setup ## every operation goes wrong in every way; writes docs/faults.md's table (hours)
+	$(VENV)/python -m tests.e2e.faults
 
 test-training: setup setup-training ## the trainer's tests, on a tiny model on the CPU, and its types
 	cd training && ../.tools/training/bin/python -m mypy
