@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+import urllib3
 from botocore.config import Config
 from botocore.exceptions import (
     ClientError,
@@ -20,6 +21,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
     SSLError,
 )
+from botocore.parsers import ResponseParserError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
@@ -173,6 +175,9 @@ def test_every_unavailable_code_is_a_dependency(code: str) -> None:
         IncompleteReadError(actual_bytes=1, expected_bytes=2),
         ReadTimeoutError(endpoint_url="https://x"),
         ResponseStreamingError(error="reset"),
+        ResponseParserError("no XML"),
+        urllib3.exceptions.ReadTimeoutError(urllib3.HTTPConnectionPool("x"), "/", "Read timed out."),
+        urllib3.exceptions.ProtocolError("the body broke off"),
     ],
 )
 def test_a_broken_connection_is_a_dependency(error: Exception) -> None:

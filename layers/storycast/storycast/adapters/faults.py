@@ -13,6 +13,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError as BrokenBodyError
 
 from storycast.errors import DependencyUnavailableError, StorycastError, ThrottledError
 
@@ -44,6 +45,8 @@ UNAVAILABLE = frozenset(
     }
 )
 _BROKEN = (
+    # botocore lets urllib3's own through where the body of an error breaks, of GetObject and its like.
+    BrokenBodyError,
     ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
