@@ -25,8 +25,8 @@ LAMBDA_SERVICE_ERRORS = {
 }
 """What AWS's documentation tells every Task that invokes a function to retry."""
 WORKER_LOST = {"Runtime.ExitError", "Runtime.OutOfMemory", "Sandbox.Timedout", "Lambda.Unknown"}
-"""How the end of a function's worker in the middle is told: killed, out of memory, out of time. The last one is what
-Step Functions' documentation calls all of them."""
+"""How the end of a function's worker at work is told: killed, out of memory, out of time; the last name is the
+one that Step Functions' documentation has for all of them."""
 STEP_FUNCTIONS_ERRORS = {
     "StepFunctions.ExecutionLimitExceededException",
     "StepFunctions.SdkClientException",
