@@ -1,6 +1,7 @@
 """Fault rules: every modelled error of every operation, cuts, garbage and delays, seen by a real client."""
 
 import base64
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -218,3 +219,21 @@ def test_a_lost_answer_is_of_work_that_was_done(client, fault, log):
         ask()
     (line,) = log()
     assert (line["error"], line["fault"], line["paid"]) == (None, "answer_lost", True)
+
+
+def test_half_an_answer_is_of_work_that_was_done(fault, log):
+    answer = fault("rekognition", "DetectLabels", "truncated", count=1)()
+    assert "Labels" not in answer, "botocore takes half a document for an empty one"
+    (line,) = log()
+    assert (line["status"], line["error"], line["fault"], line["paid"]) == (200, None, "truncated", True)
+
+
+def test_a_share_of_the_calls(fault, log):
+    ask = fault("bedrock", "ListFoundationModels", "ThrottlingException", rate=0.5, skip=2, count=3)
+    for _ in range(30):
+        with contextlib.suppress(ClientError):
+            ask()
+    hit = [line["fault"] is not None for line in log()]
+    assert hit[:2] == [False, False]
+    assert sum(hit) == 3
+    assert not all(hit[2:5])

@@ -22,8 +22,13 @@ SHOTS: tuple[tuple[str, ...], ...] = (
 )
 
 
-def write_people(path: Path, shots: Sequence[Sequence[str]] = SHOTS, seconds_per_shot: float = 2.0) -> Path:
-    """Write a film whose shots show the people named, each in a light of its own, slowly panned over."""
+def write_people(
+    path: Path, shots: Sequence[Sequence[str]] = SHOTS, seconds_per_shot: float = 2.0, *, tint: int = 0
+) -> Path:
+    """Write a film whose shots show the people named, each in a light of its own, slowly panned over.
+
+    Films of another ``tint``, 0..100, have no frame in common.
+    """
     count = int(seconds_per_shot * RATE)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(RATE), options={"preset": "veryfast", "crf": "18"})
@@ -31,7 +36,7 @@ def write_people(path: Path, shots: Sequence[Sequence[str]] = SHOTS, seconds_per
         stream.gop_size = RATE
         for number, names in enumerate(shots):
             for step in range(count):
-                picture = _frame(names, number, step / count)
+                picture = _frame(names, number, step / count, tint)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     return path
@@ -52,8 +57,8 @@ def _photograph(name: str) -> Image.Image:
     return Image.open(FOLDER / f"{name}.jpg").convert("RGB")
 
 
-def _frame(names: Sequence[str], shot: int, progress: float) -> np.ndarray:
-    frame = Image.new("RGB", (WIDTH_PX, HEIGHT_PX), (70 + 15 * (shot % 4), 80, 95))
+def _frame(names: Sequence[str], shot: int, progress: float, tint: int) -> np.ndarray:
+    frame = Image.new("RGB", (WIDTH_PX, HEIGHT_PX), (70 + 15 * (shot % 4), 80 + tint, 95))
     width = WIDTH_PX // len(names)
     for place, name in enumerate(names):
         picture = ImageEnhance.Brightness(_photograph(name)).enhance(0.85 + 0.1 * (shot % 3))

@@ -181,6 +181,13 @@ class Stack:
         with urllib.request.urlopen(asked, timeout=10) as answer:
             return json.loads(answer.read() or b"{}")
 
+    def gateway(self, route: str, content: Any = None, method: str | None = None) -> Any:
+        """Ask the gateway's own routes; with content it is a POST."""
+        body = None if content is None else json.dumps(content).encode()
+        asked = urllib.request.Request(f"{self.aws.endpoints.gateway}/_gateway/{route}", body, method=method)
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            return json.loads(answer.read())
+
     def ask_workers(self, route: str, content: dict[str, Any]) -> Any:
         """Do what a worker, or a test, does to a human loop of A2I's stand-in."""
         url = f"{self.aws.endpoints.standins}/_storycast/a2i/{route}"

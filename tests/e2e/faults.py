@@ -1,0 +1,147 @@
+"""`python -m tests.e2e.faults`: every operation goes wrong in every way; writes the table of docs/faults.md.
+
+What passes: the kind hits the first call of every operation, all in one run; the run must succeed. What lasts: one
+operation always goes wrong so; the run must end by a name, nothing bills, and the next attempt goes on. A project
+does all operations of a kind one after the other, in the order of the workflow, and ends with a whole run: by then
+each picture was paid for once.
+
+Cells are kept in `.storycast/faults.json` as they come: it can be stopped and started again, and told to run less.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import storycast.errors
+from local.embedded_aws import EmbeddedAws
+from local.tools import REPOSITORY
+from tests.e2e.fault_kinds import KINDS, OPERATIONS, Kind, Operation, one_after_the_other
+from tests.e2e.faulty import CANVAS, Scene, assert_whole, faults, hit, impatient, paid_again, records, scene
+from tests.e2e.stack import Stack
+
+CELLS = REPOSITORY / ".storycast/faults.json"
+PAGE = REPOSITORY / "docs/faults.md"
+BEGIN, END = "<!-- the matrix: make test-faults -->", "<!-- end of the matrix -->"
+NOT_RUN = "not run"
+
+
+def main() -> int:
+    """Run what is asked for; return 0 where every cell is as it should be."""
+    parser = argparse.ArgumentParser(prog="python -m tests.e2e.faults", description=__doc__)
+    parser.add_argument("--kinds", nargs="*", choices=list(KINDS), default=list(KINDS))
+    parser.add_argument("--operations", nargs="*", help="such as s3:GetObject; all by default")
+    parser.add_argument("--passing", action="store_true", help="what passes, and nothing that lasts")
+    parser.add_argument("--write", action="store_true", help="write the table from the cells that there are")
+    asked = parser.parse_args()
+    cells = json.loads(CELLS.read_text()) if CELLS.exists() else {}
+    if not asked.write:
+        wanted = [one for one in OPERATIONS if not asked.operations or ":".join(one) in asked.operations]
+        with tempfile.TemporaryDirectory() as folder:
+            state = Path(folder)
+            with EmbeddedAws(state / "aws", watched=True, standins="tests.e2e.light_standins") as aws:
+                stack = Stack(aws)
+                stack.standins("catalogue", {"play_as_active": [CANVAS]})
+                for number, name in enumerate(asked.kinds):
+                    _run_kind(stack, state, KINDS[name], 30 + number, wanted, cells, passing_only=asked.passing)
+    PAGE.write_text(with_table(PAGE.read_text(), cells))
+    return int(any(cell.startswith("WRONG") for cell in cells.values()))
+
+
+def _run_kind(
+    stack: Stack,
+    folder: Path,
+    kind: Kind,
+    number: int,
+    wanted: list[Operation],
+    cells: dict[str, str],
+    *,
+    passing_only: bool,
+) -> None:
+    with impatient(stack, kind.name == "time-out"):
+        _passing(stack, scene(stack, folder, f"passing-{number}", number), kind, cells)
+        if not passing_only:
+            _lasting(stack, scene(stack, folder, f"lasting-{number}", number + 30), kind, wanted, cells)
+
+
+def _passing(stack: Stack, told: Scene, kind: Kind, cells: dict[str, str]) -> None:
+    mark, begun = stack.calls_so_far(), len(records(stack))
+    with faults(stack, one_after_the_other([kind])):
+        ended = told.run()
+    found = hit(stack, mark, begun, [kind])
+    word = _judged(told, 1, ended.error) if ended.status == "SUCCEEDED" else f"WRONG: {ended.error}"
+    if again := paid_again(stack, mark):
+        word = f"WRONG: paid again: {sorted({operation for operation, _, _ in again})}"
+    for operation in OPERATIONS:
+        _keep(cells, operation, kind, "passes", word if (*operation, kind.name) in found else NOT_RUN)
+
+
+def _lasting(stack: Stack, told: Scene, kind: Kind, wanted: list[Operation], cells: dict[str, str]) -> None:
+    mark = stack.calls_so_far()
+    for attempt, operation in enumerate(wanted, start=1):
+        begun = time.monotonic()
+        with faults(stack, kind.rules(operation, None)):
+            ended = told.run(attempt)
+        word = "ends well" if ended.status == "SUCCEEDED" else ended.error
+        if stack.billed():
+            word = f"WRONG: {word}, and bills"
+        if "Traceback" in ended.cause or not (ended.status == "SUCCEEDED" or _is_ours(ended.error)):
+            word = f"WRONG: {word or 'no name'}"
+        print(f"{kind.name} {':'.join(operation)}: {word} in {time.monotonic() - begun:.0f} s", flush=True)
+        _keep(cells, operation, kind, "lasts", word)
+    last = told.run(len(wanted) + 1)
+    word = _judged(told, len(wanted) + 1, last.error) if last.status == "SUCCEEDED" else f"WRONG: {last.error}"
+    again = sorted({operation for operation, _, _ in paid_again(stack, mark)})
+    print(f"{kind.name}, and then a whole run: {word}; paid again: {again or 'nothing'}", flush=True)
+    cells[f"{kind.name} | afterwards"] = word if not again else f"WRONG: paid again: {', '.join(again)}"
+    CELLS.write_text(json.dumps(cells, indent=1))
+
+
+def _is_ours(error: str) -> bool:
+    return hasattr(storycast.errors, error)
+
+
+def _judged(told: Scene, attempt: int, error: str) -> str:
+    try:
+        assert_whole(told, attempt)
+    except AssertionError as problem:
+        return f"WRONG: {error or str(problem)[:80]}"
+    return "ok"
+
+
+def _keep(cells: dict[str, str], operation: Operation, kind: Kind, how: str, word: str) -> None:
+    cells[f"{kind.name} | {how} | {':'.join(operation)}"] = word
+    CELLS.parent.mkdir(exist_ok=True)
+    CELLS.write_text(json.dumps(cells, indent=1))
+
+
+def with_table(page: str, cells: dict[str, Any]) -> str:
+    """Return the page with the matrix made anew."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table(cells)}\n{END}{after}"
+
+
+def table(cells: dict[str, Any]) -> str:
+    """Return the matrix: what passes, and then how a run ends where it lasts."""
+    lines = [
+        "| Operation | " + " | ".join(KINDS) + " |",
+        "|---|" + "---|" * len(KINDS),
+    ]
+    for service, name in OPERATIONS:
+        row = []
+        for kind in KINDS:
+            passes, lasts = (
+                cells.get(f"{kind} | {how} | {service}:{name}", NOT_RUN) for how in ("passes", "lasts")
+            )
+            row.append(f"{passes} / {lasts}".replace("not run / not run", NOT_RUN))
+        lines.append(f"| {service} `{name}` | " + " | ".join(row) + " |")
+    ends = [str(cells.get(f"{kind} | afterwards", NOT_RUN)) for kind in KINDS]
+    lines.append("| *a whole run after all of them* | " + " | ".join(ends) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
