@@ -20,6 +20,8 @@ from storycast.settings import MAX_PROMPT, Settings
 
 MOST_TOLD = 10
 """Problems that are told one by one; the rest is counted."""
+LONGEST_NAME_BYTES = 255
+"""Of a file."""
 NEEDED = (
     *(keys.APPROVED_MANIFEST, keys.MANIFEST, keys.PICTURES, keys.IMAGES, keys.FINAL_NAMES, keys.LINT),
     *("settings.json", keys.REVIEW),
@@ -153,7 +155,7 @@ def _known(folder: Path) -> dict[str, DatasetImage]:
         return {one.file_name: one for one in from_json_lines(file.read_bytes(), DatasetImage)}
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputRefusedError(
             [f"{file} can't be read ({str(error).splitlines()[0]}). Copy the run again."]
         ) from None
@@ -173,6 +175,9 @@ def _pictures(manifest: Path, known: dict[str, DatasetImage]) -> tuple[LocalPict
             continue
         name = record.image_uri.rpartition("/")[2]
         path = images / name
+        if len(name.encode()) > LONGEST_NAME_BYTES:
+            problems[number] = f"there is no picture with a name of {len(name.encode()):,} bytes"
+            continue
         if not path.is_file():
             problems[number] = f"there is no picture {path}"
             continue

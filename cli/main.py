@@ -99,7 +99,8 @@ def _tell(error: Exception, *, verbose: bool) -> int:
     known = explain(error)
     if known is None:
         hint = "" if verbose else " Run again with --verbose to see where."
-        _say_problem(f"{type(error).__name__}: {' '.join(str(error).split())}.{hint}")
+        said = " ".join(str(error).split())
+        _say_problem(f"{type(error).__name__}{': ' if said else ''}{said}.{hint}")
         return FAILED
     _say_problem(known[0])
     return known[1]

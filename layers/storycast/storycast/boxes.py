@@ -1,5 +1,6 @@
 """Boxes: where something is in a frame, in shares of its width and height."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,11 @@ class Box:
         left, top = min(max(self.left, 0.0), 1.0), min(max(self.top, 0.0), 1.0)
         right, bottom = min(max(self.right, 0.0), 1.0), min(max(self.bottom, 0.0), 1.0)
         return Box(left, top, max(right - left, 0.0), max(bottom - top, 0.0))
+
+
+def percent(confidence: float) -> float:
+    """Return a service's confidence as 0..100; 0 for what is no number."""
+    return min(max(confidence, 0.0), 100.0) if math.isfinite(confidence) else 0.0
 
 
 def overlap_area(one: Box, other: Box) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from storycast.boxes import Box, group_same
+from storycast.boxes import Box, group_same, percent
 from storycast.faces import MIN_FACE_SHARE, FaceBox, head_and_shoulders, owners
 from storycast.footage import Record
 from storycast.ports import LabelledBox
@@ -13,6 +13,10 @@ MIN_SIDE_SHARE = 0.06
 """A box lower than this share of the frame's height shows nothing that an embedding could tell apart."""
 MAX_AREA_SHARE = 0.95
 """A box over nearly the whole frame is the scene, not someone in it."""
+
+
+MOST_INSTANCES = 400
+"""Of labels in one frame: the most confident ones of a crowd, each of which is compared with all others."""
 
 
 class LabelVote(Record):
@@ -94,6 +98,18 @@ class FrameDetections(Record):
     faces_paid_by: str = ""
 
 
+def found_label(box: LabelledBox) -> FoundLabel:
+    """Return an instance of a label as it is kept."""
+    return FoundLabel(
+        left=box.box.left,
+        top=box.box.top,
+        width=box.box.width,
+        height=box.box.height,
+        label=box.label,
+        confidence=percent(box.confidence),
+    )
+
+
 def merge_labels(boxes: Sequence[LabelledBox]) -> tuple[Detection, ...]:
     """Return one detection per thing.
 
@@ -115,7 +131,7 @@ def merge_labels(boxes: Sequence[LabelledBox]) -> tuple[Detection, ...]:
     ]
     ordered = sorted(usable, key=lambda box: (-box.confidence, box.label, box.box))
     detections = []
-    for group in group_same([box.box for box in ordered]):
+    for group in group_same([box.box for box in ordered[:MOST_INSTANCES]]):
         first = ordered[group[0]]
         votes = {
             (ordered[index].label, ordered[index].method): ordered[index].confidence for index in reversed(group)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field
 
 from storycast import names
-from storycast.boxes import Box, overlap_ratio, share_inside
+from storycast.boxes import Box, overlap_ratio, percent, share_inside
 from storycast.cast import Cast
 from storycast.fingerprint import fingerprint
 from storycast.footage import Record
@@ -55,7 +55,7 @@ def face_box(box: Box, confidence: float) -> FaceBox:
         top=round(clipped.top, 5),
         width=round(clipped.width, 5),
         height=round(clipped.height, 5),
-        confidence=round(min(max(confidence, 0.0), 100.0), 2),
+        confidence=round(percent(confidence), 2),
     )
 
 

@@ -25,7 +25,7 @@ KEY_NAMES: dict[str, tuple[str, str]] = {
     "walkthrough": ("image_ref", "alt_text"),
 }
 """Names of the two keys: as Amazon documents them for Nova Canvas and Titan, and as the walk-through has them."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class ManifestRecord(Record):
@@ -74,7 +74,9 @@ def read_manifest(content: bytes) -> tuple[dict[int, ManifestRecord], dict[int, 
                 f"its caption has {len(record.caption)} characters, not {MIN_CAPTION} to {MAX_CAPTION:,}"
             )
         elif _CONTROL.search(record.caption):
-            problems[number] = "its caption holds control characters, such as a new line; write it in one line"
+            problems[number] = "its caption holds control characters, such as a new line, or half a character"
+        elif _CONTROL.search(record.image_uri):
+            problems[number] = "its picture's name holds control characters, or half a character"
         records[number] = record
     return records, problems
 

@@ -96,7 +96,7 @@ def _drawn(model_id: str, request: PanelRequest, content: bytes) -> Drawn:
         encoded = parsed.get("images") or []
         pictures = tuple(base64.b64decode(picture, validate=True) for picture in encoded)
         error = str(parsed.get("error") or "")
-    except (ValueError, AttributeError, TypeError, binascii.Error) as problem:
+    except (ValueError, AttributeError, TypeError, RecursionError, binascii.Error) as problem:
         raise DependencyUnavailableError(
             f"InvokeModel {model_id} answered no pictures: {type(problem).__name__}"
         ) from problem

@@ -6,7 +6,7 @@ from typing import Any
 
 from storycast import keys
 from storycast.custom_labels import CustomLabelDetector
-from storycast.detections import FoundFaces, FoundLabel, FoundLabels, FrameDetections, merge_labels, with_faces
+from storycast.detections import FoundFaces, FoundLabels, FrameDetections, found_label, merge_labels, with_faces
 from storycast.errors import FrameRefusedError
 from storycast.faces import FaceDetector
 from storycast.frames import KeptFrame
@@ -96,17 +96,7 @@ def _found_labels(
     )
     try:
         answer = detect()
-        labels = tuple(
-            FoundLabel(
-                left=one.box.left,
-                top=one.box.top,
-                width=one.box.width,
-                height=one.box.height,
-                label=one.label,
-                confidence=one.confidence,
-            )
-            for one in answer.boxes
-        )
+        labels = tuple(found_label(one) for one in answer.boxes)
         result = result.model_copy(update={"labels": labels, "model_version": answer.model_version})
     except FrameRefusedError as error:
         result = result.model_copy(update={"refused": str(error), "paid_by": ""})
