@@ -27,7 +27,7 @@ def test_the_corpus_is_large_and_names_no_case_twice() -> None:
 
 def test_no_message_is_a_stack_trace_or_a_word_of_python() -> None:
     for case in CASES:
-        for word in ("Traceback", 'File "', "0x7f", "object at", "NoneType", "pydantic", "sys.set"):
+        for word in ("Traceback", 'File "', "0x7f", "object at 0x", "NoneType", "pydantic", "sys.set"):
             assert word not in case.told, case.what
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import string
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ import storycast.errors
 from review.drafts import DraftInvalidError, parsed
 from review.intake import DecisionsFile
 from storycast.adapters.bedrock_images import BedrockImages
-from storycast.adapters.bedrock_runtime import EMBEDDING_LENGTH, BedrockEmbedder
+from storycast.adapters.bedrock_runtime import EMBEDDING_LENGTH, BedrockEmbedder, ConverseCaptioner
+from storycast.adapters.rekognition import RekognitionLabels
+from storycast.adapters.rekognition_faces import RekognitionCollections, RekognitionFaces
 from storycast.adapters.rekognition_images import box_of
 from storycast.caption_answers import CaptionRefusedError, read_answer
 from storycast.detections import found_label, merge_labels
@@ -247,6 +250,53 @@ def test_any_answer_of_a_captioner_is_a_caption_that_stands_in_it_or_a_named_fau
 def test_an_answer_of_100_kb_is_read_in_linear_time(piece: str, size: int, end: str) -> None:
     with pytest.raises(CaptionRefusedError):
         read_answer(piece * (size // len(piece)) + end, "end_turn")
+
+
+SIDES = {"Left": 0.1, "Top": 0.1, "Width": 0.5, "Height": 0.5}
+SOUND_ANSWERS: dict[str, tuple[Callable[[Any], Any], dict[str, Any]]] = {
+    "labels": (
+        lambda client: RekognitionLabels("media", client).detect("k", min_confidence=60, only=()),
+        {
+            "Labels": [
+                {"Name": "Rabbit", "Confidence": 90.0, "Instances": [{"BoundingBox": SIDES, "Confidence": 90.0}]}
+            ],
+            "LabelModelVersion": "3.0",
+        },
+    ),
+    "faces": (
+        lambda client: RekognitionFaces("media", client).faces("k"),
+        {"FaceDetails": [{"BoundingBox": SIDES, "Confidence": 90.0}]},
+    ),
+    "search": (
+        lambda client: RekognitionCollections(client, client).search("c", b"", most=1),
+        {
+            "SearchedFaceBoundingBox": SIDES,
+            "FaceMatches": [{"Similarity": 99.0, "Face": {"ExternalImageId": "x"}}],
+        },
+    ),
+    "caption": (
+        lambda client: ConverseCaptioner("m", client).answer("s", ["t"], b"", max_tokens=9),
+        {
+            "output": {"message": {"content": [{"text": "{}"}]}},
+            "stopReason": "end_turn",
+            "usage": {"inputTokens": 1, "outputTokens": 1},
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SOUND_ANSWERS)
+@often
+@given(st.data())
+def test_an_answer_that_nearly_is_one_is_understood_or_a_named_error(kind: str, data: st.DataObject) -> None:
+    call, sound = SOUND_ANSWERS[kind]
+    assert call(Answering(sound))
+    answer = near(sound, data)
+    try:
+        # botocore gives a mapping, whatever the service says.
+        call(Answering(answer if isinstance(answer, dict) else {}))
+    except StorycastError as error:
+        told_of(error)
 
 
 _ANY_NUMBER = st.floats() | st.integers(-(10**20), 10**20)

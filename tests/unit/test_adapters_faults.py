@@ -26,7 +26,7 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from storycast.adapters.bedrock import BedrockCatalogue
-from storycast.adapters.bedrock_runtime import BedrockEmbedder, ConverseCaptioner
+from storycast.adapters.bedrock_runtime import EMBEDDING_LENGTH, BedrockEmbedder, ConverseCaptioner
 from storycast.adapters.dynamodb import DynamoClaims
 from storycast.adapters.faults import THROTTLED, UNAVAILABLE, translated
 from storycast.adapters.rekognition import NEVER_A_CHARACTER, RekognitionLabels
@@ -273,9 +273,11 @@ def _embedder(model_id: str, answer: bytes) -> BedrockEmbedder:
 
 
 def test_an_embedding_is_read_from_each_models_answer() -> None:
-    assert _embedder(TITAN, b'{"embedding": [1, 0.5], "inputTextTokenCount": 0}').embed(b"") == [1.0, 0.5]
-    nova = b'{"embeddings": [{"embeddingType": "IMAGE", "embedding": [0.25]}]}'
-    assert _embedder(NOVA_EMBEDDINGS, nova).embed(b"") == [0.25]
+    vector = [1, 0.5] * (EMBEDDING_LENGTH // 2)
+    titan = json.dumps({"embedding": vector, "inputTextTokenCount": 0}).encode()
+    assert _embedder(TITAN, titan).embed(b"") == vector
+    nova = json.dumps({"embeddings": [{"embeddingType": "IMAGE", "embedding": vector}]}).encode()
+    assert _embedder(NOVA_EMBEDDINGS, nova).embed(b"") == vector
     assert _embedder(TITAN, b'{"embedding": [1]}').model_id == TITAN
 
 
@@ -290,6 +292,8 @@ def test_an_embedding_is_read_from_each_models_answer() -> None:
         b'{"embedding": null}',
         b'{"embedding": ["x"]}',
         b'{"embedding": [[1]]}',
+        b'{"embedding": [1, 2, 3]}',
+        b"[" * 100_000,
         b'{"embeddings": []}',
         b'{"embeddings": [{}]}',
         b'{"embeddings": {}}',
@@ -308,7 +312,7 @@ def test_the_picture_is_sent_as_the_model_wants_it(model_id: str) -> None:
     class Runtime:
         def invoke_model(self, **arguments: Any) -> dict[str, Any]:
             sent.update(arguments)
-            return {"body": io.BytesIO(b'{"embedding": [1.0]}')}
+            return {"body": io.BytesIO(json.dumps({"embedding": [1.0] * EMBEDDING_LENGTH}).encode())}
 
     BedrockEmbedder(model_id, Runtime()).embed(b"\x89PNG...")
     body = json.loads(sent["body"])

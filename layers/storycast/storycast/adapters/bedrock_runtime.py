@@ -7,7 +7,7 @@ from itertools import cycle
 from typing import Any
 
 from storycast.adapters.clients import CAPTION_S, paid_client
-from storycast.adapters.faults import translated
+from storycast.adapters.faults import translated, understood
 from storycast.errors import (
     DependencyUnavailableError,
     FrameRefusedError,
@@ -95,15 +95,16 @@ class ConverseCaptioner:
                 messages=messages,
                 inferenceConfig={"maxTokens": max_tokens, "temperature": TEMPERATURE},
             )
-        message = answer.get("output", {}).get("message", {})
-        usage = answer.get("usage", {})
-        return Answer(
-            text="".join(block.get("text", "") for block in message.get("content", ())),
-            stop_reason=answer.get("stopReason", ""),
-            input_tokens=usage.get("inputTokens", 0),
-            output_tokens=usage.get("outputTokens", 0),
-            notes=answer.get("additionalModelResponseFields") or {},
-        )
+        with understood(f"Converse {self._model_id}"):
+            message = answer.get("output", {}).get("message", {})
+            usage = answer.get("usage", {})
+            return Answer(
+                text="".join(block.get("text", "") for block in message.get("content", ())),
+                stop_reason=str(answer.get("stopReason", "")),
+                input_tokens=int(usage.get("inputTokens", 0)),
+                output_tokens=int(usage.get("outputTokens", 0)),
+                notes=dict(answer.get("additionalModelResponseFields") or {}),
+            )
 
 
 def _titan_body(picture: bytes) -> dict[str, Any]:

@@ -84,3 +84,21 @@ def translated(what: str, codes: Mapping[str, type[StorycastError]] | None = Non
         raise
     except _BROKEN as error:
         raise DependencyUnavailableError(f"{what}: {error}") from error
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Refuse, within the block, an answer whose parts are not of the kinds that the service documents.
+
+    Args:
+        what: What was asked, for the message.
+
+    Raises:
+        DependencyUnavailableError: A part is missing, or is text where a number should be, and the like.
+    """
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+        raise DependencyUnavailableError(
+            f"{what}: the answer has not the form that the service documents ({type(error).__name__})."
+        ) from error

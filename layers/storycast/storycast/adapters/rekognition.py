@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from storycast.adapters.clients import paid_client
-from storycast.adapters.faults import translated
+from storycast.adapters.faults import translated, understood
 from storycast.adapters.rekognition_images import REFUSED, box_of, in_bucket
 from storycast.ports import LabelledBox, Labels
 
@@ -48,14 +48,15 @@ class RekognitionLabels:
                 Features=["GENERAL_LABELS"],
                 Settings={"GeneralLabels": filters},
             )
-        boxes = tuple(
-            LabelledBox(
-                box_of(instance["BoundingBox"]),
-                label["Name"],
-                instance.get("Confidence", label.get("Confidence", 0.0)),
+        with understood(f"DetectLabels on {key}"):
+            boxes = tuple(
+                LabelledBox(
+                    box_of(instance["BoundingBox"]),
+                    str(label["Name"]),
+                    float(instance.get("Confidence", label.get("Confidence", 0.0))),
+                )
+                for label in answer.get("Labels", ())
+                for instance in label.get("Instances", ())
+                if instance.get("BoundingBox")
             )
-            for label in answer.get("Labels", ())
-            for instance in label.get("Instances", ())
-            if instance.get("BoundingBox")
-        )
-        return Labels(boxes, answer.get("LabelModelVersion", ""))
+            return Labels(boxes, str(answer.get("LabelModelVersion", "")))

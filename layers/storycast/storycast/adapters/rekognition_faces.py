@@ -6,8 +6,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from storycast.adapters.clients import client, client_without_retries, paid_client
-from storycast.adapters.faults import translated
+from storycast.adapters.faults import translated, understood
 from storycast.adapters.rekognition_images import REFUSED, box_of, in_bucket
+from storycast.boxes import percent
 from storycast.errors import DependencyUnavailableError, FaceCollectionMissingError, StorycastError
 from storycast.faces import FaceBox, IndexedFace, Indexing, SearchAnswer, face_box
 
@@ -36,11 +37,12 @@ class RekognitionFaces:
     def _detect(self, image: dict[str, Any], what: str) -> list[FaceBox]:
         with translated(f"DetectFaces on {what}", REFUSED):
             answer = self._rekognition.detect_faces(Image=image, Attributes=["DEFAULT"])
-        return [
-            face_box(box_of(face["BoundingBox"]), face.get("Confidence", 0.0))
-            for face in answer.get("FaceDetails", ())
-            if face.get("BoundingBox")
-        ]
+        with understood(f"DetectFaces on {what}"):
+            return [
+                face_box(box_of(face["BoundingBox"]), float(face.get("Confidence", 0.0)))
+                for face in answer.get("FaceDetails", ())
+                if face.get("BoundingBox")
+            ]
 
 
 class RekognitionCollections:
@@ -114,7 +116,9 @@ class RekognitionCollections:
                     return SearchAnswer(None, {})
                 raise
         similarities: dict[str, float] = {}
-        for match in answer.get("FaceMatches", ()):
-            external_id = match.get("Face", {}).get("ExternalImageId", "")
-            similarities[external_id] = max(match["Similarity"], similarities.get(external_id, 0.0))
-        return SearchAnswer(box_of(answer["SearchedFaceBoundingBox"]), similarities)
+        with understood(f"SearchFacesByImage in {name}"):
+            for match in answer.get("FaceMatches", ()):
+                external_id = str(match.get("Face", {}).get("ExternalImageId", ""))
+                similarity = percent(float(match["Similarity"]))
+                similarities[external_id] = max(similarity, similarities.get(external_id, 0.0))
+            return SearchAnswer(box_of(answer["SearchedFaceBoundingBox"]), similarities)
