@@ -28,11 +28,11 @@ CAPTION_GB_SECONDS = 5.0
 FRAME_EXPRESS_GB_SECONDS = 0.15
 """An express child is billed in 64 MB for as long as it lives."""
 RUN_OBJECTS = 60
-FRAME_OBJECTS = 3
+FRAME_OBJECTS = 6
 CROP_OBJECTS = 2
-CAPTION_OBJECTS = 5
-"""Objects written; about as many are read twice."""
-READS_PER_WRITE = 2
+CAPTION_OBJECTS = 6
+"""Writes of objects, with turns and records that are written again; counted in docs/load.md, as are the reads."""
+READS_PER_WRITE = 1.2
 FRAME_GB = 0.0003
 CROP_GB = 0.0001
 CAPTION_GB = 0.0006
