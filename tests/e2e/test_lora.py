@@ -19,7 +19,7 @@ from local.tools import REPOSITORY
 from storycast.estimate import job_hour_usd
 from storycast.settings import Settings
 from tests.e2e.film import write_film
-from tests.e2e.sessions import assert_rows_are_closed, by_hand, torn_down
+from tests.e2e.sessions import assert_rows_are_closed, by_hand, leave_rows, torn_down
 from tests.e2e.stack import Ended, Stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.training]
@@ -167,6 +167,13 @@ def test_what_it_cost_is_what_aws_bills_and_within_the_estimate(stack: Stack, wh
         low, high = estimated["usd"]
         assert low <= jobs[stage]["usd"] <= high
     assert record["cost"]["total_usd"] <= record["estimate"]["total_usd"][1] <= BUDGET_USD
+
+
+def test_a_drawing_that_nobody_closed_is_closed_by_the_teardown(stack: Stack, whole: Ended) -> None:
+    leave_rows(stack, "SET #state = :live", **{"#state": "state"})
+    ended = stack.tear_down(scope="run", run_id=RUN)
+    assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
+    assert_rows_are_closed(stack)
 
 
 def test_the_same_training_again_pays_nothing(stack: Stack, whole: Ended) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from storycast.adapters.lease_book import DynamoLeaseBook
 from tests.contract.ground_truth_manifests import whole
+from tests.e2e.invoking import invoke
 from tests.e2e.photographs import COLLINS, HOPPER, SHOTS, reference, write_people
 from tests.e2e.stack import Ended, Stack
 
@@ -107,6 +109,10 @@ def test_faces_alone(stack: Stack, people: Path) -> None:
     stack.run(people, "faces", "methods-faces-again", settings)
     paid = stack.paid_calls(begun)
     assert (paid["IndexFaces"], paid["DetectFaces"], paid["SearchFacesByImage"]) == (0, 0, 0)
+    # A face whose picture is taken out of the project leaves the collection.
+    stack.s3.delete_object(Bucket=stack.bucket, Key="projects/faces/cast/eileen/2.jpg")
+    invoke(stack, "BuildCast", {"run_id": "methods-faces-again"})
+    assert operations(stack, begun, "DeleteFaces") == ["DeleteFaces"]
 
 
 def test_labels_alone(stack: Stack, tmp_path: Path) -> None:
@@ -198,6 +204,21 @@ def test_custom_labels_alone(stack: Stack, model: str) -> None:
     begun = stack.calls_so_far()
     assert_good(stack.run(DEMO / "clip.mp4", "custom", "methods-custom-again", with_model(model)))
     assert "DetectCustomLabels" not in operations(stack, begun, "DetectCustomLabels")
+
+
+def test_a_model_that_a_crash_left_running_is_stopped_before_it_is_started_anew(stack: Stack, model: str) -> None:
+    """The lease's row says that it is being stopped, and whoever wrote that died before the call."""
+    rekognition = stack.aws.client("rekognition")
+    rekognition.start_project_version(ProjectVersionArn=model, MinInferenceUnits=1)
+    stack.wait_until("it runs", lambda: {one["status"] for one in stack.billed()} == {"RUNNING"}, 60)
+    leases = DynamoLeaseBook(stack.aws.outputs["TableName"], stack.aws.client("dynamodb"))
+    leases.put(leases.get(model).model_copy(update={"state": "stopping"}))
+    begun = stack.calls_so_far()
+    arn = stack.machine.replace(":stateMachine:", ":execution:") + ":a-second-one"
+    asked = {"run_id": "methods-custom", "execution_arn": arn}
+    assert invoke(stack, "StartDetector", asked)["status"] == "waiting"
+    assert operations(stack, begun, "StartProjectVersion", "StopProjectVersion") == ["StopProjectVersion"]
+    stack.wait_until("it is given up", lambda: invoke(stack, "ReleaseDetector", asked) and not stack.billed(), 60)
 
 
 def test_two_overlapping_runs_share_the_model_and_the_last_one_stops_it(stack: Stack, model: str) -> None:

@@ -47,7 +47,14 @@ def test_a_function_may_call_the_stand_ins_as_long_as_its_policy_says_so(stack: 
 def test_policies_are_decided_as_the_emulator_decides_them(stack: Stack) -> None:
     iam = stack.aws.client("iam")
     found = list(roles(stack))
-    everything = {action for _, statements in found for one in statements for action in one.actions}
+    everything = {
+        action
+        for _, statements in found
+        for one in statements
+        for action in one.actions
+        # Of these decide policies of AWS's own, too, which the stand-ins pass over.
+        if not action.startswith(("logs:", "xray:"))
+    }
     decided = set()
     for arn, statements in found:
         for statement in statements:

@@ -13,7 +13,7 @@ from storycast.adapters.review_log import DynamoReviewLog
 from storycast.decisions import Decision
 from tests.e2e.invoking import invoke, look_at_panels_again
 from tests.e2e.photographs import COLLINS, reference, write_people
-from tests.e2e.sessions import by_hand, torn_down
+from tests.e2e.sessions import by_hand, leave_rows, torn_down
 from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.e2e
@@ -53,17 +53,6 @@ def session_of(stack: Stack) -> dict[str, str]:
     """Return the run's only session so far, as events name it."""
     (parts,) = {tuple(key.split("/")[3:5]) for key in stack.keys(f"runs/{RUN}/training/") if key.count("/") > 4}
     return {"run_id": RUN, "training_id": parts[0], "session_id": parts[1]}
-
-
-def leave_rows(stack: Stack, change: str, **names: str) -> None:
-    """Leave the rows of what is billed as a crash between a call and its note leaves them."""
-    dynamodb, table = stack.aws.client("dynamodb"), stack.aws.outputs["TableName"]
-    said = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": {":live": {"S": "live"}}}
-    for item in dynamodb.scan(TableName=table)["Items"]:
-        if item["pk"]["S"].startswith("billing#"):
-            dynamodb.update_item(
-                TableName=table, Key={"pk": item["pk"]}, UpdateExpression=change, **(said if names else {})
-            )
 
 
 def test_a_training_whose_functions_crashed_is_found_again(trainable: Stack) -> None:

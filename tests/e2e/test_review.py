@@ -332,6 +332,7 @@ def test_the_reviewers_policy_is_enough_and_not_more(
     s3 = reviewer("s3")
     assert s3.list_objects_v2(Bucket=stack.bucket, Prefix="runs/")["KeyCount"] > 0
     assert s3.get_object(Bucket=stack.bucket, Key=f"runs/review-7/review/thumbs/{crop}.jpg")
+    assert reviewer("cloudformation").describe_stacks(StackName="storycast")["Stacks"]
     for call in (
         lambda: s3.put_object(Bucket=stack.bucket, Key="runs/review-7/review/review.json", Body=b"{}"),
         lambda: s3.get_object(Bucket=stack.bucket, Key="projects/theirs/project.yaml"),
