@@ -11,7 +11,7 @@ CFNLINT := .tools/lint/bin/cfn-lint
 CHECKOV := .tools/lint/bin/checkov
 
 PACKAGES := $(wildcard cli local review layers/storycast/storycast functions checks benchmarks \
-            tests/checks tests/cli tests/fakes tests/local tests/notebooks tests/pages tests/permissions tests/review tests/sam tests/unit tests/workflow)
+            tests/bad_input tests/checks tests/cli tests/fakes tests/local tests/notebooks tests/pages tests/permissions tests/review tests/sam tests/unit tests/workflow)
 LOCKS    := requirements/uv.txt requirements/cli.txt requirements/dev.txt requirements/ministack.txt \
             requirements/sam.txt requirements/lambda.txt requirements/lint.txt requirements/benchmarks.txt requirements/audit.txt \
             layers/storycast/requirements.txt layers/imaging/requirements.txt \

@@ -62,8 +62,8 @@ class BedrockEmbedder:
         if len(embedding) != EMBEDDING_LENGTH:
             # It would compare with no other of the run.
             raise DependencyUnavailableError(
-                f"InvokeModel {self._model_id} answered an embedding of {len(embedding)} components, "
-                f"not of {EMBEDDING_LENGTH}"
+                f"InvokeModel {self._model_id} answered no embedding: {len(embedding)} components, "
+                f"not {EMBEDDING_LENGTH}"
             )
         return embedding
 
