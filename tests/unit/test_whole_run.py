@@ -101,12 +101,17 @@ def assert_ledger_is_whole(of: World, run_id: str) -> None:
         assert entry.reason, entry
     plan = read_plan(of.store, run_id)
     in_ledger = {entry.id for entry in entries}
-    for key in of.store.keys("footage/"):
+    for key in kept(of):
         name = key.rsplit("/", 1)[-1]
         if f"crops-{plan.footage[0].crops}" in key and name.endswith(".json"):
             record = FrameCrops.model_validate_json(of.store.get(key))
             assert {crop.crop_id for crop in record.crops} <= in_ledger
             assert record.frame_id in in_ledger
+
+
+def kept(of: World) -> list[str]:
+    """Return the keys of what was learned of the footage, without the notes on whose turn it is."""
+    return [key for key in of.store.keys("footage/") if "/turns/" not in key]
 
 
 def outcomes(of: World, run_id: str, kind: str) -> Counter[str]:
@@ -336,7 +341,7 @@ def test_a_refused_crop_is_asked_about_once_though_the_next_is_throttled() -> No
     assert one.embedder.calls == 2 + 16 + 1
     records = [
         FrameCrops.model_validate_json(one.store.get(key))
-        for key in one.store.keys("footage/")
+        for key in kept(one)
         if "/crops-" in key and key.endswith(".json")
     ]
     assert [len(record.refused) for record in records if record.refused] == [1]
@@ -359,7 +364,7 @@ def test_a_lost_result_ends_as_lost_and_the_run_goes_on(kind: str) -> None:
     one = world(PROJECT + "max_lost_share: 0.1\n")
 
     def lose_one(plan: RunPlan) -> None:
-        results = (key for key in one.store.keys("footage/") if f"/{kind}-" in key and key.endswith(".json"))
+        results = (key for key in kept(one) if f"/{kind}-" in key and key.endswith(".json"))
         one.store.delete(next(results))
 
     one.before = {"name_characters": lose_one}
@@ -402,9 +407,10 @@ def test_a_frame_that_is_damaged_after_sampling_refuses_its_crops() -> None:
     end = one.run(REQUEST)
     plan = read_plan(one.store, end.run_id)
     footage = plan.footage[0]
-    for key in one.store.keys(keys.crops_folder(footage.source.footage_id, footage.crops)):
+    crops = keys.crops_folder(footage.source.footage_id, footage.crops)
+    for key in [*one.store.keys(crops), *one.store.keys(keys.turn(crops))]:
         one.store.delete(key)
-    frame_key = next(key for key in one.store.keys("footage/") if "/frames-" in key and key.endswith(".jpg"))
+    frame_key = next(key for key in kept(one) if "/frames-" in key and key.endswith(".jpg"))
     one.store.put(frame_key, b"damaged", "image/jpeg")
     second = one.run(REQUEST, number=2)
     assert second.name == "DatasetReady"
@@ -416,7 +422,7 @@ def test_a_lost_segment_is_counted_and_named() -> None:
     one = world(PROJECT + "max_lost_share: 1.0\n")
 
     def lose_list(plan: RunPlan) -> None:
-        one.store.delete(next(key for key in one.store.keys("footage/") if key.endswith(".jsonl")))
+        one.store.delete(next(key for key in kept(one) if key.endswith(".jsonl")))
 
     one.before = {"list_frames": lose_list}
     end = one.run(REQUEST)
