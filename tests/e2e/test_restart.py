@@ -53,6 +53,8 @@ SEEN_LATER = {
     "CaptionOneImage": ("WriteDataset", "TooManyLostError"),
 }
 """Where, and as what, the failure of an item's state ends the execution; all others end it themselves."""
+HOSTING = {"CreateProvisionedModelThroughput"}
+"""Billed by the hour: it is ended with the session that fails, and made anew until everything is drawn."""
 POLICIES_S = 1.2
 """How long the stand-ins go by a policy that was changed meanwhile."""
 UNHEARD = {"OpenReview", "StartOneReview"}
@@ -170,7 +172,8 @@ def said(run_id: str) -> str:
 
 def assert_paid_once(stack: Stack, since: int) -> None:
     """Check that nothing was answered twice for money: each operation once for each picture."""
-    paid = Counter((one["operation"], one["model"], one["item"]) for one in stack.calls(since) if one["paid"])
+    calls = [one for one in stack.calls(since) if one["paid"] and one["operation"] not in HOSTING]
+    paid = Counter((one["operation"], one["model"], one["item"]) for one in calls)
     assert paid
     assert {what: times for what, times in paid.items() if times > 1} == {}
 
@@ -235,6 +238,8 @@ def test_a_training_goes_on_after_a_failure_in_each_state(stack: Stack, project:
     assert_rows_are_closed(stack)
     made = Counter(one["operation"] for one in stack.calls(mark) if not one["error"])
     assert made["CreateModelCustomizationJob"] == 1
+    # Of the sessions that failed after it was made and before its panels were there, and of the first that drew.
+    assert made["CreateProvisionedModelThroughput"] == 3
     assert_paid_once(stack, mark)
 
 
