@@ -530,8 +530,8 @@ CASES = [
         lambda: b'{"embedding": [1, 2, 3]}',
         code=1,
         told=(
-            "DependencyUnavailableError: InvokeModel amazon.titan-embed-image-v1 answered an "
-            "embedding of 3 components, not of 1024"
+            "DependencyUnavailableError: InvokeModel amazon.titan-embed-image-v1 answered no "
+            "embedding: 3 components, not 1024"
         ),
     ),
     Case(
