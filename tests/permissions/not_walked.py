@@ -27,3 +27,13 @@ same roles do in the stack's own bucket, which the tests walk."""
 
 OF_TRAINING = "HasSageMakerTraining"
 """The condition of what only `make test-training` walks, as `TrainingRole` itself."""
+
+WHOLE_IN_TRAINING = {
+    ("CheckProvisioningFunctionRole", "Write"),
+    ("CheckProvisioningFunctionRole", "KeepTheBook"),
+    ("CheckProvisioningFunctionRole", "ReadTheBook"),
+    ("EndBilledFunctionRole", "Read"),
+    ("DeleteModelFunctionRole", "ForgetModels"),
+}
+"""Statements of which `make test-training` alone walks all: what ends by itself, and what is kept of it, are
+SageMaker's jobs and their adapters."""

@@ -15,18 +15,25 @@ from storycast.container_jobs import LOG_GROUP
 from tests.permissions.compared import needless_resources, unused_actions
 from tests.permissions.defined import needs_of_machines, needs_of_rules
 from tests.permissions.granted import Grant, grants, is_allowed
-from tests.permissions.not_walked import OF_ANOTHER_BUCKET, OF_TRAINING, ONLY_ON_AWS
+from tests.permissions.not_walked import OF_ANOTHER_BUCKET, OF_TRAINING, ONLY_ON_AWS, WHOLE_IN_TRAINING
 from tests.permissions.used import Use, records, uses
 from tests.workflow.files import ROOT, resources
 
 SUITES = tuple(os.environ.get("STORYCAST_CALLS_OF", "e2e training").split())
 DEFINED = tuple(Use(who, need.action, need.resource) for who, need in (*needs_of_machines(), *needs_of_rules()))
+
+
+def _is_of_training(grant: Grant) -> bool:
+    is_whole_there = (grant.who, grant.statement.sid) in WHOLE_IN_TRAINING
+    return is_whole_there or grant.condition == OF_TRAINING or grant.who == "TrainingRole"
+
+
 WALKED = [
     grant
     for grant in grants()
     if (grant.who, grant.statement.sid) not in ONLY_ON_AWS
     and grant.condition != OF_ANOTHER_BUCKET
-    and ("training" in SUITES or not (grant.condition == OF_TRAINING or grant.who == "TrainingRole"))
+    and ("training" in SUITES or not _is_of_training(grant))
 ]
 pytestmark = pytest.mark.permissions
 
@@ -78,7 +85,7 @@ def test_callers_are_roles_of_the_template_and_reviewers() -> None:
 
 def test_what_only_aws_uses_is_still_there() -> None:
     there = {(grant.who, grant.statement.sid) for grant in grants()}
-    assert set(ONLY_ON_AWS) <= there
+    assert {*ONLY_ON_AWS, *WHOLE_IN_TRAINING} <= there
     assert all(len(reason) > 30 for reason in ONLY_ON_AWS.values())
 
 
