@@ -4,8 +4,8 @@ import base64
 import io
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -171,11 +171,19 @@ def to_json_lines(records: Iterable[Record]) -> bytes:
     return b"".join(record.model_dump_json().encode() + b"\n" for record in records)
 
 
-def from_json_lines[R: Record](content: bytes, kind: type[R]) -> list[R]:
+def from_json_lines[R: Record](
+    content: bytes, kind: type[R], is_wanted: Callable[[Mapping[str, Any]], bool] | None = None
+) -> list[R]:
     """Read what :func:`to_json_lines` wrote.
+
+    Args:
+        content: The lines.
+        kind: What each of them is.
+        is_wanted: Tells by a line's values whether it is read; a film's length of records takes a gigabyte.
 
     Raises:
         ValueError: A line is not JSON, or no such record.
     """
     # Line by line, not split: a film's length of lines is 100 MB.
-    return [kind.model_validate(json.loads(line)) for line in io.BytesIO(content) if line.strip()]
+    rows = (json.loads(line) for line in io.BytesIO(content) if line.strip())
+    return [kind.model_validate(row) for row in rows if is_wanted is None or is_wanted(row)]

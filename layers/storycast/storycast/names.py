@@ -92,6 +92,11 @@ def crop_id(frame: str, number: int) -> str:
     return f"{frame}-{number:02d}"
 
 
+def frame_of(crop: str) -> str:
+    """Return the id of the frame that a crop is of."""
+    return crop.rpartition("-")[0]
+
+
 def working_name(number: int) -> str:
     """Return what a discovered character is called until a person names it; ``number`` starts at 1."""
     return f"Character {number}"

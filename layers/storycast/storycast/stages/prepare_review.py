@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,11 +24,13 @@ from storycast.estimate import (
     training_most_usd,
     training_usd,
 )
+from storycast.footage import Record
 from storycast.frames import KeptFrame, from_json_lines
 from storycast.human_loops import open_batches
 from storycast.ledger import Entry
 from storycast.licences import licence_of
 from storycast.manifest import MIN_ADAPTER_RECORDS
+from storycast.names import frame_of
 from storycast.plan import RunPlan
 from storycast.ports import ObjectStore, ReviewLog
 from storycast.prices import price_table
@@ -111,18 +113,23 @@ def prepare_review(plan: RunPlan, *, store: ObjectStore, log: ReviewLog, now: da
 
 
 def _pictures(plan: RunPlan, run: Run, store: ObjectStore) -> list[ReviewPicture]:
-    ledger = from_json_lines(store.get(keys.run_file(plan.run_id, "ledger.jsonl")), Entry)
-    reasons = {entry.id: entry.reason for entry in ledger if entry.kind == "crop"}
-    in_dataset = {entry.id for entry in ledger if entry.kind == "crop" and entry.outcome == "in_dataset"}
-    images = [
-        image
-        for image in from_json_lines(store.get(keys.run_file(plan.run_id, "curated.jsonl")), CuratedImage)
-        if image.crop_id in in_dataset
-    ]
-    sightings = from_json_lines(store.get(keys.run_file(plan.run_id, "sightings.jsonl")), Sighting)
+    def lines[R: Record](name: str, kind: type[R], of: str, wanted: Container[str]) -> list[R]:
+        content = store.get(keys.run_file(plan.run_id, name))
+        return from_json_lines(content, kind, lambda row: row[of] in wanted)
+
+    curated = from_json_lines(store.get(keys.run_file(plan.run_id, "curated.jsonl")), CuratedImage)
+    # Of a film's length of crops these alone are looked at.
+    twins_of_all = {twin for image in curated for twin in image.duplicates}
+    twin_frames = {frame_of(twin) for twin in twins_of_all}
+    crop_ids = twins_of_all | {image.crop_id for image in curated}
+    ledger = [entry for entry in lines("ledger.jsonl", Entry, "id", crop_ids) if entry.kind == "crop"]
+    reasons = {entry.id: entry.reason for entry in ledger}
+    in_dataset = {entry.id for entry in ledger if entry.outcome == "in_dataset"}
+    images = [image for image in curated if image.crop_id in in_dataset]
+    sightings = lines("sightings.jsonl", Sighting, "frame_id", twin_frames)
     by_crop = {one.crop_id: one for one in sightings}
     by_frame = named_by_frame(sightings)
-    frames = from_json_lines(store.get(keys.run_file(plan.run_id, "frames.jsonl")), KeptFrame)
+    frames = lines("frames.jsonl", KeptFrame, "frame_id", twin_frames)
     texts = {frame.frame_id: frame.texts for frame in frames}
     names = {footage.source.footage_id: footage.source.name for footage in plan.footage}
     captions = read_records(
