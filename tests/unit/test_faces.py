@@ -495,6 +495,7 @@ class Searches:
             open_picture(content),
             cast or self.cast,
             store=Stepped(self.project.store, gate),
+            turns=turns_of(run_id, self.project.store),
             collections=Stepped(self.project.collections, gate),
         )
 
