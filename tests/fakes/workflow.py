@@ -136,7 +136,7 @@ class World:
             return End("NoFrames", run_id, listed["message"])
         _retried(self._build_cast, plan)
         cast = Cast.model_validate_json(self.store.get(run_file(run_id, "cast.json")))
-        mine = turns_of(run_id, self.store)
+        mine = turns_of(run_id, self.store, lambda: self.now)
         finds = {
             "turns": mine,
             "detector": self.detector,
@@ -165,7 +165,7 @@ class World:
 
     def _build_cast(self, plan: RunPlan) -> dict[str, Any]:
         faces = FaceService("storycast", self.faces, self.collections, self.now)
-        mine = turns_of(plan.run_id, self.store)
+        mine = turns_of(plan.run_id, self.store, lambda: self.now)
         return build_cast(plan, store=self.store, turns=mine, embedder=self.embedder, faces=faces)
 
     def _review(self, plan: RunPlan) -> End:
