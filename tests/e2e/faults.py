@@ -85,7 +85,7 @@ def _lasting(stack: Stack, told: Scene, kind: Kind, wanted: list[Operation], cel
         with faults(stack, kind.rules(operation, None)):
             ended = told.run(attempt)
         word = "ends well" if ended.status == "SUCCEEDED" else ended.error
-        if stack.billed():
+        if not told.swept():
             word = f"WRONG: {word}, and bills"
         if "Traceback" in ended.cause or not (ended.status == "SUCCEEDED" or _is_ours(ended.error)):
             word = f"WRONG: {word or 'no name'}"

@@ -17,7 +17,6 @@ from local.servers import STOOD_IN
 from storycast.ledger import FINAL_OUTCOMES
 from tests.e2e.fault_kinds import TIMEOUT_SCALE, Kind, Operation
 from tests.e2e.photographs import COLLINS, HOPPER, reference, write_people
-from tests.e2e.sessions import torn_down
 from tests.e2e.stack import UNREVIEWED, Ended, Stack
 
 CANVAS = "amazon.nova-canvas-v1:0"
@@ -47,12 +46,24 @@ class Scene:
     film: Path
 
     def run(self, attempt: int = 1) -> Ended:
-        """Run the workflow to its end, its training and its teardown included."""
+        """Run the workflow to its end, its training and its teardown included, however that ends."""
         run_id = self.run_id(attempt)
         key = f"incoming/{run_id}/{self.film.name}"
         self.stack.put(key, self.film)
-        arn = self.stack.start(project=self.name, footage=[key], run_id=run_id)
-        return torn_down(self.stack, arn)
+        before = self.stack.executions(self.stack.tear_down_machine)
+        ended = self.stack.wait(self.stack.start(project=self.name, footage=[key], run_id=run_id))
+        if ended.status != "SUCCEEDED":
+            self.stack.wait_until(
+                "a teardown", lambda: self.stack.executions(self.stack.tear_down_machine) != before
+            )
+        self.stack.wait_until("its end", lambda: not self.stack.is_at_work(self.stack.tear_down_machine))
+        return ended
+
+    def swept(self) -> bool:
+        """Whether nothing bills once the sweep has come, as it does each 15 minutes: faults may hit teardowns."""
+        if self.stack.billed():
+            self.stack.tear_down(scope="expired")
+        return not self.stack.billed()
 
     def run_id(self, attempt: int = 1) -> str:
         return f"{self.name}-{attempt}"
