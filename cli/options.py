@@ -62,7 +62,6 @@ Budget = Annotated[
     typer.Option(
         "--budget",
         metavar="USD",
-        min=0.0,
         callback=_refuse_endless,
         help="What the run may cost at most; else the project's budget_usd.",
     ),

@@ -193,7 +193,7 @@ CASES = [
         told=(
             "Usage: storycast train [OPTIONS] {RUN}\n"
             "Try 'storycast train --help' for help.\n"
-            "Error: Invalid value for '--budget': Input should be greater than or equal to 0"
+            "Error: Invalid value for '--budget': nan is no amount of money"
         ),
     ),
     Case(
