@@ -39,7 +39,7 @@ from storycast.footage import FootageSource
 from storycast.frames import KeptFrame, from_json_lines
 from storycast.images import open_picture
 from storycast.plan import RunPlan, make_plan, read_plan
-from storycast.runs import Run, create_run, read_run
+from storycast.runs import Run, change_run, create_run, read_run
 from storycast.settings import Settings
 from storycast.sightings import Sighting
 from storycast.stages.build_cast import build_cast
@@ -396,6 +396,15 @@ def test_a_run_that_died_before_its_call_holds_the_next_one_up_for_a_moment_only
         project.build("one", _dies_before("index"))
     with pytest.raises(DependencyUnavailableError):
         project.build("two")
+    change_run(project.store, "one", lambda run: run.model_copy(update={"status": "failed"}))
+    project.build("two")
+
+
+def test_a_run_that_died_without_a_word_holds_the_next_one_up_no_longer_than_a_call_takes() -> None:
+    project = Project()
+    project.has("Mara", picture(10))
+    with pytest.raises(DiedError):
+        project.build("one", _dies_before("index"))
     project.clock.now += GRACE
     project.build("two")
     assert project.paid == (1, 1)

@@ -25,6 +25,7 @@ from storycast.footage import FootageSource
 from storycast.frames import KeptFrame
 from storycast.plan import make_plan
 from storycast.ports import LabelledBox, Labels
+from storycast.runs import Run, change_run, create_run
 from storycast.settings import Settings
 from storycast.stages.crop_characters import crop_characters
 from storycast.stages.detect_characters import detect_characters
@@ -100,6 +101,19 @@ def test_a_turn_that_led_to_nothing_lapses(store: MemoryStore) -> None:
     assert turns_of("two", store, clock).known_or_mine(KEY, lambda: known(store)) is None
     with pytest.raises(DependencyUnavailableError, match="the run two"):
         turns_of("three", store, clock).known_or_mine(KEY, lambda: known(store))
+
+
+def test_a_run_that_failed_keeps_nobody_off(store: MemoryStore) -> None:
+    clock = Clock()
+    one = Run(run_id="one", project="p", status="running", execution_arn="e", started_at=START.isoformat())
+    create_run(store, one)
+    turns_of("one", store, clock).known_or_mine(KEY, lambda: known(store))
+    with pytest.raises(DependencyUnavailableError, match="the run one"):
+        turns_of("two", store, clock, clock.pause).known_or_mine(KEY, lambda: known(store))
+    clock.now = START
+    change_run(store, "one", lambda run: run.model_copy(update={"status": "failed"}))
+    assert turns_of("two", store, clock).known_or_mine(KEY, lambda: known(store)) is None
+    assert clock.now == START
 
 
 def test_a_result_that_came_just_before_its_turn_lapsed_is_taken(store: MemoryStore) -> None:

@@ -88,6 +88,14 @@ def read_run(store: ObjectStore, run_id: str) -> Run:
     return Run.model_validate_json(store.get(keys.run_file(run_id, "run.json")))
 
 
+def has_failed(store: ObjectStore, run_id: str) -> bool:
+    """Whether a run's execution has ended without success, so that it has nothing under way."""
+    try:
+        return read_run(store, run_id).status == "failed"
+    except (KeyError, ValueError):
+        return False
+
+
 def create_run(store: ObjectStore, run: Run) -> Run:
     """Write the record of a new run and return it; where there is a record already, return that one as it is."""
     try:

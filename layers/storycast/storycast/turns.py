@@ -12,6 +12,7 @@ from storycast import keys
 from storycast.errors import DependencyUnavailableError
 from storycast.footage import Record
 from storycast.ports import ObjectChangedError, ObjectStore
+from storycast.runs import has_failed
 
 PAUSE_S = 0.25
 """Between two looks for a result that another run is paying for; most take less than a second."""
@@ -27,7 +28,8 @@ class Turn(Record):
 class Turns:
     """One run's turns.
 
-    A turn ends with the result, and needs no end of its own: one that led to none lapses. A run's own attempts are
+    A turn ends with the result, and needs no end of its own: one that led to none lapses, at once where its run
+    has failed. A run's own attempts are
     not kept from each other, so that a retry goes on at once.
 
     Args:
@@ -92,7 +94,9 @@ class Turns:
             held = Turn.model_validate_json(content)
         except KeyError:
             return "another"  # It was deleted meanwhile: look again.
-        if held.run_id != self._run_id and self._now() < held.taken_at + self._lapse:
+        is_anothers = held.run_id != self._run_id and self._now() < held.taken_at + self._lapse
+        # Whoever starts again after a failure need not wait for the turn that failed.
+        if is_anothers and not has_failed(self._store, held.run_id):
             return held.run_id
         try:
             self._store.put_if(place, _to_json(mine), "application/json", etag)

@@ -23,6 +23,7 @@ from storycast.fingerprint import fingerprint
 from storycast.footage import Record
 from storycast.images import Picture, cut_out, fitted, open_picture, to_jpeg
 from storycast.ports import ObjectChangedError, ObjectStore
+from storycast.runs import has_failed
 
 VERSION = 1
 GRACE = timedelta(seconds=30)
@@ -142,6 +143,8 @@ class FaceIndex:
     def _refuse_haste(self, key: str, asked: FaceReference) -> None:
         is_anothers = asked.indexed_by != self._run_id
         if is_anothers and asked.asked_at is not None and self._now < asked.asked_at + GRACE:
+            if has_failed(self._store, asked.indexed_by):
+                return
             raise DependencyUnavailableError(f"{key} is being indexed by the run {asked.indexed_by}: try again")
 
     def _detected(self, key: str, picture: Picture) -> FaceReference:
