@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from local.callers import Callers
+from local.servers import ROOT_KEY
 from local.standins.catalogue import play_as_the_environment_says
 from local.standins.emulator import emulator_client
 from local.standins.permissions import Permissions
@@ -41,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
             f"The stand-ins cannot listen on {HOST}:{options.port}: {error}. Choose another --port.\n"
         )
         return 2
-    if os.environ.get("AWS_ENDPOINT_URL"):
+    # As the emulator's root they may ask its IAM what others may do.
+    if os.environ.get("AWS_ENDPOINT_URL") and os.environ.get("AWS_ACCESS_KEY_ID") == ROOT_KEY:
         server.world.denial = Permissions(server.world, Callers(emulator_client), options.state).denial
     for number in (signal.SIGTERM, signal.SIGINT):
         # uvicorn raises the signal that ended it once more, for whoever handled it before: that is us.
