@@ -113,7 +113,7 @@ def test_no_lock_file_names_a_host() -> None:
     root = Tools().repository
     locks = [*root.glob("requirements/*.txt"), *root.glob("layers/*/requirements.txt")]
     locks.append(root / "functions/sample_frames/requirements.txt")
-    assert len(locks) == 11
+    assert len(locks) == 12
     for lock in locks:
         text = lock.read_text()
         assert "://" not in text
