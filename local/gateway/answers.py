@@ -37,17 +37,18 @@ def error(service: str, operation: str, code: str, request_id: str, method: str)
     protocol = model.metadata["protocol"] if model else "json"
     message = f"{code}, as a fault rule asked for."
     status = _status(model, operation, code)
+    ids = {"x-amzn-requestid": request_id, "x-amz-request-id": request_id}
     if method == "HEAD":  # the status is all that can be told
-        return answer(status, "application/xml", b"")
+        return answer(status, "application/xml", b"", ids)
     if protocol == "rest-xml":
         text = f"<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{request_id}</RequestId></Error>"
-        return answer(status, "application/xml", f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode())
+        return answer(status, "application/xml", f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode(), ids)
     if protocol == "query":
         told = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
         text = f"<ErrorResponse>{told}<RequestId>{request_id}</RequestId></ErrorResponse>"
-        return answer(status, "text/xml", text.encode())
+        return answer(status, "text/xml", text.encode(), ids)
     body = json.dumps({"__type": code, "message": message}).encode()
-    return answer(status, "application/x-amz-json-1.0", body, {"x-amzn-errortype": code})
+    return answer(status, "application/x-amz-json-1.0", body, {"x-amzn-errortype": code, **ids})
 
 
 def answer(status: int, kind: str, body: bytes, headers: dict[str, str] | None = None) -> bytes:

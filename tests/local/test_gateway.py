@@ -273,6 +273,7 @@ def test_a_services_own_errors(client: Callable[..., Any], gateway: Gateway, ups
             ask()
         assert caught.value.response["Error"]["Code"] == rule["error"]
         assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+        assert caught.value.response["ResponseMetadata"]["RequestId"], "as every service tells it"
     assert upstream.came == []
 
 
