@@ -18,7 +18,7 @@ from tests.cli.lora import put_dataset
 
 pytestmark = pytest.mark.training
 PYTHON = Path(os.environ.get("STORYCAST_TRAINING_PYTHON", DEFAULT_PYTHON))
-CAPTIONS = ("Bunny sagt „grün“, wartet", "Frank and Ольга 🐇 wait\nby the door", 'Bunny \\ "quoted" {x}')
+CAPTIONS = ("Bunny sagt „grün“, wartet", "Frank and Ольга 🐇 wait\u2028by the door", 'Bunny \\ "quoted" {x}')
 
 READ = """
 import hashlib, json, sys
@@ -80,7 +80,7 @@ def test_datasets_loads_the_image_folder(exported: Path, tmp_path: Path, way: st
     source = exported.parent / "Фильм/dataset"
     captions = {
         line["image-ref"].rpartition("/")[2]: line["caption"]
-        for line in map(json.loads, (source / "approved.jsonl").read_text().splitlines())
+        for line in map(json.loads, (source / "approved.jsonl").read_text().split("\n")[:-1])
     }
     pixels = {}
     for name in captions:
