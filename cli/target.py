@@ -118,8 +118,10 @@ def opened(choice: TargetChoice, screen: Screen) -> Iterator[Target]:
             if not before.up:
                 screen.say("Starting the embedded AWS on this machine ...")
             if before.up or choice.keep_up:
-                # One that another command started ends with that, once all that use it have ended.
-                yield _local(aws.up(), choice, stays_up=not before.tied)
+                aws.up()
+                # One that another command started ends with that, once all that use it have ended. Asked now: it
+                # may have been started meanwhile.
+                yield _local(aws, choice, stays_up=not aws.status().tied)
                 return
             with aws:
                 try:

@@ -21,8 +21,9 @@ class Machine:
 
     def __init__(self) -> None:
         self.guard = threading.Lock()
-        self.up = False
+        self.up = self.tied = False
         self.downs = 0
+        self.aws: Any = None
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
             self.started_here = False
 
         def status(self) -> Status:
-            return Status(up=made.up, tied=made.up)
+            return Status(up=made.up, tied=made.tied)
 
         def up(self) -> Self:
             with made.guard:
@@ -44,13 +45,16 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
             return self
 
         def __enter__(self) -> Self:
-            return self.up()
+            self.up()
+            made.tied = made.tied or self.started_here
+            return self
 
         def __exit__(self, *_: Any) -> None:
             if self.started_here:
-                made.up = False
+                made.up = made.tied = False
                 made.downs += 1
 
+    made.aws = FakeAws
     monkeypatch.setattr(cli.target, "EmbeddedAws", FakeAws)
     monkeypatch.setattr(cli.target, "_local", lambda aws, _choice, *, stays_up: (aws, stays_up))
     return made
@@ -99,6 +103,23 @@ def test_who_uses_what_somebody_else_brought_up_ends_at_once(machine: Machine, t
             pass
         assert (machine.up, machine.downs) == (True, 0)
     assert machine.downs == 1
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_whether_it_stays_is_asked_once_it_is_up(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tied: bool
+) -> None:
+    """Another command starts it between the look at it and the start."""
+    up = machine.aws.up
+
+    def started_by_another(self: Any) -> Any:
+        machine.up, machine.tied = True, tied
+        return up(self)
+
+    monkeypatch.setattr(machine.aws, "up", started_by_another)
+    with opened(TargetChoice(state_dir=tmp_path / "aws", keep_up=True), Screen()) as target:
+        told: Any = target
+        assert told[1] is not tied
 
 
 def test_a_command_that_fails_leaves_the_others_what_they_use(machine: Machine, tmp_path: Path) -> None:
