@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from local.embedded_aws import EmbeddedAws
 from local.instance import Instance, InstanceError, Server
+from local.servers import Endpoints
 from local.tools import Tools
 from tests.local.conftest import eventually
 
@@ -85,6 +87,19 @@ def test_another_process_finds_it_and_ends_it(instance: Instance, tmp_path: Path
     assert other.record()["port"] == 1
     other.stop()
     assert not instance.is_up
+
+
+def test_what_an_older_release_started_is_found_and_ended(instance: Instance) -> None:
+    """Its record knows no gateway."""
+    ports = {"emulator_port": 9, "standins_port": 9}
+    instance.start([family(instance.state_dir)], ports, tied=False)
+    worker = child(instance.state_dir)
+    newer = EmbeddedAws(instance.state_dir)
+    status = newer.status()
+    assert (status.up, status.outputs) == (True, {})
+    assert status.endpoints == Endpoints(9, 9, 0)
+    newer.down()
+    eventually(lambda: not alive(worker))
 
 
 def test_a_pid_that_went_to_another_program_is_not_touched(instance: Instance) -> None:
