@@ -72,7 +72,7 @@ def _check(path: Path) -> FootageFile:
             return FootageFile(path, name, size_bytes, read_header(file, shown))
     except OSError as error:
         raise FootageUnreadableError(
-            f"{shown} can't be opened ({error.strerror}). Check its permissions."
+            f"{shown} can't be opened ({error.strerror}). Check its name and permissions."
         ) from None
 
 

@@ -151,7 +151,9 @@ def _content(path: Path) -> bytes:
             f"{path} does not exist. Check the name and the folder of the project file."
         ) from None
     except OSError as error:
-        raise SettingsInvalidError(f"{path} can't be opened ({error.strerror}). Check its permissions.") from None
+        raise SettingsInvalidError(
+            f"{path} can't be opened ({error.strerror}). Check its name and permissions."
+        ) from None
 
 
 def _caption_prompt(path: Path, name: str | None) -> str | None:
