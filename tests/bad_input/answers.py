@@ -139,20 +139,21 @@ def _embedded(content: bytes) -> Outcome:
     return told_by(work)
 
 
-def _drawn(content: bytes) -> Outcome:
-    asked = PanelRequest(
-        prompt="Bunny",
-        negative_prompt="",
-        image_count=1,
-        quality="standard",
-        width_px=512,
-        height_px=512,
-        cfg_scale=8.0,
-        seed=1,
-    )
+PANEL_REQUEST = PanelRequest(
+    prompt="Bunny",
+    negative_prompt="",
+    image_count=1,
+    quality="standard",
+    width_px=512,
+    height_px=512,
+    cfg_scale=8.0,
+    seed=1,
+)
 
+
+def _drawn(content: bytes) -> Outcome:
     def work() -> str:
-        drawn = BedrockImages(_invoked(content)).draw("amazon.nova-canvas-v1:0", asked)
+        drawn = BedrockImages(_invoked(content)).draw("amazon.nova-canvas-v1:0", PANEL_REQUEST)
         for picture in drawn.pictures:
             try:
                 open_picture(picture)

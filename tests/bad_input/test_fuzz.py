@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import storycast.errors
+from checks.raised_by import leaves
 from review.drafts import DraftInvalidError, parsed
 from review.intake import DecisionsFile
 from storycast.adapters.bedrock_images import BedrockImages
@@ -28,14 +29,13 @@ from storycast.manifest import MAX_CAPTION, read_manifest
 from storycast.ports import LabelledBox
 from storycast.requests import read_request
 from storycast.settings import Settings, read_settings
-from storycast.storyboard import PanelRequest
 from storycast.training import TrainingRequest
-from tests.bad_input.answers import Answering
+from tests.bad_input.answers import PANEL_REQUEST, Answering
 from tests.bad_input.object_keys import created
 
 SLOWEST_MS = 5000
 """Of one input, on a busy machine."""
-ERRORS = {one for one in vars(storycast.errors).values() if isinstance(one, type)}
+ERRORS = {getattr(storycast.errors, name) for name in leaves()}
 often = settings(max_examples=150, deadline=SLOWEST_MS, derandomize=True)
 
 _SCALARS = (
@@ -344,19 +344,9 @@ def test_any_body_is_an_embedding_or_a_named_error(body: bytes) -> None:
 @often
 @given(st.binary(max_size=80) | _JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_body_is_panels_or_a_named_error(body: bytes) -> None:
-    asked = PanelRequest(
-        prompt="Bunny",
-        negative_prompt="",
-        image_count=1,
-        quality="standard",
-        width_px=512,
-        height_px=512,
-        cfg_scale=8.0,
-        seed=1,
-    )
     for content in (body, b'{"images": ' + body + b"}"):
         try:
-            drawn = BedrockImages(Answering({"body": io.BytesIO(content)})).draw("m", asked)
+            drawn = BedrockImages(Answering({"body": io.BytesIO(content)})).draw("m", PANEL_REQUEST)
         except StorycastError as error:
             told_of(error)
         else:
