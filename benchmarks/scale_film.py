@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks.scale_quotas import QUOTAS
 from storycast.caption_template import MAX_TOKENS
-from storycast.estimate import INPUT_TOKENS, REPAIRED_SHARE, Estimate, estimate, training_hours
+from storycast.estimate import INPUT_TOKENS, REPAIR_TOKENS, REPAIRED_SHARE, Estimate, estimate, training_hours
 from storycast.prices import price_table
 from storycast.settings import Character, Settings, Training
 from storycast.workflow_cost import (
@@ -75,7 +75,7 @@ def film(name: str, settings: Settings) -> Film:
         segments=math.ceil(FILM_MS / 60_000),
         frames=counts["label detection"],
         crops=counts["embeddings"],
-        captions=counts["input tokens"] / (answer_tokens + REPAIRED_SHARE * 150),
+        captions=counts["input tokens"] / (answer_tokens + REPAIRED_SHARE * REPAIR_TOKENS),
     )
 
 
@@ -93,7 +93,6 @@ class Stage:
     items: float
     item_s: float
     default_at_once: int
-    setting: str
 
     def minutes(self, at_once: float) -> float:
         """Return how long it takes with so many at once."""
@@ -104,9 +103,9 @@ def stages(one: Film) -> list[Stage]:
     """Return the stages whose time grows with the film."""
     at_once = one.settings.concurrency
     return [
-        Stage("SampleFrames", one.segments, SEGMENT_S, at_once.segments, "segments"),
-        Stage("ExtractCharacters", one.frames, FRAME_S, at_once.frames, "frames"),
-        Stage("CaptionImages", one.captions, CAPTION_S, at_once.captions, "captions"),
+        Stage("SampleFrames", one.segments, SEGMENT_S, at_once.segments),
+        Stage("ExtractCharacters", one.frames, FRAME_S, at_once.frames),
+        Stage("CaptionImages", one.captions, CAPTION_S, at_once.captions),
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 from benchmarks import scale_film, scale_on_paper
 from benchmarks.scale_film import DAY_S, DEFAULTS, FILM_MS, WEEK_S, asked_for, costs, films, most_at_once, needs
 from benchmarks.scale_quotas import QUOTAS
-from storycast.estimate import estimate
+from storycast.estimate import WORKFLOW_SPREAD, estimate
 from storycast.settings import Concurrency
 
 
@@ -59,7 +59,7 @@ def test_counts_and_costs_are_the_estimates(one: scale_film.Film) -> None:
     expected = estimate(one.settings, [FILM_MS], reference_count=0)
     paid = sum(line.usd.high for line in expected.lines if line.stage != "workflow")
     workflow = next(line for line in expected.lines if line.stage == "workflow")
-    assert sum(costs(one).values()) == pytest.approx(paid + workflow.usd.high / 1.6)
+    assert sum(costs(one).values()) == pytest.approx(paid + workflow.usd.high / WORKFLOW_SPREAD[1])
     wanted = len(one.settings.characters) * one.settings.selection.images_per_character
     assert one.captions == pytest.approx(wanted or 0.7 * FILM_MS / 1000)
 
