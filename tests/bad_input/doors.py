@@ -1,6 +1,5 @@
 """The doors: how input gets into Storycast, each with the limits of what is behind it."""
 
-import importlib.util
 import os
 import resource
 import sys
@@ -8,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import typer
@@ -33,6 +31,7 @@ from storycast.stages.probe_footage import probe_footage
 from storycast.stages.sample_frames import sample_frames
 from storycast.stages.training_dataset import dataset_pictures
 from tests.bad_input.corpus import Door, Outcome
+from tests.fakes.functions import CONTEXT, imported
 from tests.fakes.services import ColourEmbedder, MemoryClaims
 from tests.fakes.store import MemoryStore
 from tests.fakes.turns import turns_of
@@ -45,13 +44,6 @@ PROBE_MB, SAMPLE_MB, CAST_MB, PLAN_MB = 1024, 3008, 1024, 1024
 MOST_SEGMENTS = 3
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:storycast-build-dataset:1"
-CONTEXT = SimpleNamespace(
-    get_remaining_time_in_millis=lambda: 20_000,
-    function_name="function",
-    memory_limit_in_mb=512,
-    invoked_function_arn="arn:aws:lambda:us-east-1:123456789012:function:function",
-    aws_request_id="52fdfc07-2182-154f-163f-5f0f9a621d72",
-)
 
 
 def stay_below(megabytes: int) -> None:
@@ -105,16 +97,6 @@ def told_by(work: Callable[[], str]) -> Outcome:
         return Outcome(exit_code_of_run(name), f"{name}: {error}")
 
 
-def function(name: str) -> ModuleType:
-    """Import a function's handler by its path."""
-    spec = importlib.util.spec_from_file_location(f"{name}_app", ROOT / "functions" / name / "app.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def _event(
     event: Any, store: MemoryStore | None = None, book: MemoryClaims | None = None, execution: str = EXECUTION
 ) -> Outcome:
@@ -126,7 +108,7 @@ def _event(
     given = {"execution_arn": execution, "started_at": "2026-01-02T03:04:05Z", "request": event}
 
     def work() -> str:
-        prepared = function("prepare_run").handler(given, CONTEXT)
+        prepared = imported("prepare_run").handler(given, CONTEXT)
         return f"a run begins: {prepared['run_id']}" if prepared["claimed"] else "claimed by another execution"
 
     return told_by(work)

@@ -1,13 +1,11 @@
 """The events in ``events/``: each valid one passes its function, each invalid one is refused by name."""
 
-import importlib.util
 import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,6 +43,7 @@ from tests.fakes.aws_training import (
 from tests.fakes.container_jobs import FakeJobs, FakeSageMaker
 from tests.fakes.custom_labels import FakeVersions, MemoryLeaseBook
 from tests.fakes.film import encoded, film
+from tests.fakes.functions import CONTEXT, imported
 from tests.fakes.humans import FakeHumans, MemoryLoopBook, answer
 from tests.fakes.store import MemoryStore
 from tests.fakes.trainings import SITE
@@ -337,7 +336,7 @@ def handler_of(
     }
 
     def load(name: str) -> Callable[[Any, Any], Any]:
-        module = _imported(name)
+        module = imported(name)
         for service, fake in services.items():
             if hasattr(module, service):
                 monkeypatch.setattr(module, service, fake)
@@ -345,24 +344,6 @@ def handler_of(
         return handler
 
     return load
-
-
-def _imported(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"{name}_app", ROOT / "functions" / name / "app.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-CONTEXT = SimpleNamespace(
-    get_remaining_time_in_millis=lambda: 20_000,
-    function_name="function",
-    memory_limit_in_mb=512,
-    invoked_function_arn="arn:aws:lambda:eu-central-1:111122223333:function:function",
-    aws_request_id="52fdfc07-2182-154f-163f-5f0f9a621d72",
-)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
