@@ -209,6 +209,8 @@ def compare(folder: Path, asked: argparse.Namespace) -> None:
         try:
             run_step(*trained, batch_size=batch_size, as_if_gb=as_if_gb)
         except SystemExit as failed:
+            if not as_if_gb:
+                raise  # All else is compared with it.
             print(failed)
             continue
         found[name] = show(name, report)
