@@ -60,9 +60,16 @@ def kill_workers_at_work(stack: Stack, function: str) -> int:
     """
     connected = _sockets_to(stack.aws.endpoints.gateway_port)
     found = [pid for pid in workers(stack, function) if _sockets_of(pid) & connected][:2]
-    for pid in found:
+    return sum(_kill(pid) for pid in found)
+
+
+def _kill(pid: int) -> bool:
+    """Kill a process; return whether it still was there."""
+    try:
         os.kill(pid, signal.SIGKILL)
-    return len(found)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def ended_in_the_middle(stack: Stack) -> Counter[str]:

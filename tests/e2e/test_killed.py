@@ -106,6 +106,7 @@ def killing(stack: Stack) -> Iterator[Killer]:
         killer.join()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_run_in_which_every_function_is_killed_once_ends_well(stack: Stack, tmp_path: Path) -> None:
     """A killed worker is tried again; only what had been answered to it and was not written is paid twice."""
     stack.standins("catalogue", {"play_as_active": [CANVAS]})
@@ -198,6 +199,6 @@ def test_the_command_is_killed_and_then_two_do_the_same_at_once(tmp_path: Path) 
     )
     assert max(paid.values()) <= 2
     assert again <= set(before), "what the killed one had asked for and not written"
-    assert len(again) <= 4, "no more than its workers had in hand"
+    assert len(again) <= 2 * (os.cpu_count() or 1), "no more than its workers had in hand, two for each core"
     ledgers = [next((tmp_path / f"out-{number}").glob("*/ledger.jsonl")).read_text() for number in range(2)]
     assert sorted(ledgers[0].splitlines()) == sorted(ledgers[1].splitlines())
