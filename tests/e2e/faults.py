@@ -71,7 +71,7 @@ def _passing(stack: Stack, told: Scene, kind: Kind, cells: dict[str, str]) -> No
     with faults(stack, one_after_the_other([kind])):
         ended = told.run()
     found = hit(stack, mark, begun, [kind])
-    word = _judged(told, 1, ended.error) if ended.status == "SUCCEEDED" else f"WRONG: {ended.error}"
+    word = _judged(told, 1) if ended.status == "SUCCEEDED" else f"WRONG: {ended.error}"
     if again := paid_again(stack, mark):
         word = f"WRONG: paid again: {sorted({operation for operation, _, _ in again})}"
     for operation in OPERATIONS:
@@ -92,7 +92,7 @@ def _lasting(stack: Stack, told: Scene, kind: Kind, wanted: list[Operation], cel
         print(f"{kind.name} {':'.join(operation)}: {word} in {time.monotonic() - begun:.0f} s", flush=True)
         _keep(cells, operation, kind, "lasts", word)
     last = told.run(len(wanted) + 1)
-    word = _judged(told, len(wanted) + 1, last.error) if last.status == "SUCCEEDED" else f"WRONG: {last.error}"
+    word = _judged(told, len(wanted) + 1) if last.status == "SUCCEEDED" else f"WRONG: {last.error}"
     again = sorted({operation for operation, _, _ in paid_again(stack, mark)})
     print(f"{kind.name}, and then a whole run: {word}; paid again: {again or 'nothing'}", flush=True)
     cells[f"{kind.name} | afterwards"] = word if not again else f"WRONG: paid again: {', '.join(again)}"
@@ -103,11 +103,11 @@ def _is_ours(error: str) -> bool:
     return hasattr(storycast.errors, error)
 
 
-def _judged(told: Scene, attempt: int, error: str) -> str:
+def _judged(told: Scene, attempt: int) -> str:
     try:
         assert_whole(told, attempt)
     except AssertionError as problem:
-        return f"WRONG: {error or str(problem)[:80]}"
+        return f"WRONG: {str(problem)[:80]}"
     return "ok"
 
 
