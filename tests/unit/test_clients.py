@@ -14,6 +14,8 @@ from storycast.adapters.answers import refuse_before_reading, refuse_what_is_non
 from storycast.adapters.clients import ATTEMPTS, CAPTION_S, CONNECT_S, MODEL_S, STORAGE_S
 from storycast.errors import DependencyUnavailableError
 
+DENIED = b"<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code></Error></ErrorResponse>"
+
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -69,6 +71,11 @@ def test_a_page_in_place_of_a_query_services_answer_is_not_read() -> None:
         refuse_before_reading(_operation("iam", "GetRole"), page)
     refuse_before_reading(_operation("iam", "GetRole"), {**page, "headers": {"x-amzn-requestid": "1"}})
     refuse_before_reading(_operation("iam", "GetRole"), {**page, "status_code": 503})
+    refuse_before_reading(_operation("iam", "GetRole"), {**page, "status_code": 403, "body": DENIED})
+    with pytest.raises(DependencyUnavailableError):
+        refuse_before_reading(_operation("iam", "GetRole"), {**page, "status_code": 403})
+    with pytest.raises(DependencyUnavailableError):
+        refuse_before_reading(_operation("iam", "GetRole"), {**page, "body": DENIED})
     refuse_before_reading(_operation("s3", "GetObject"), page)
 
 
@@ -111,6 +118,9 @@ def _answer(content: bytes, status: int = 200, **headers: str) -> Any:
         (("bedrock-runtime", "InvokeModel"), _answer(b'{"mess', 429, x_amzn_requestid="1"), "ends in the middle"),
         (("s3", "GetObject"), _answer(b"<html>", 403, content_type="text/html"), "is not AWS"),
         (("bedrock-runtime", "Converse"), _answer(b'"', x_amzn_requestid="1"), "ends in the middle"),
+        (("s3", "HeadObject"), _answer(b"", 404), "is not AWS"),
+        (("dynamodb", "GetItem"), _answer(b"{", 403, x_amzn_errortype="X"), "ends in the middle"),
+        (("s3", "PutObject"), _answer(b"<Error><Code>AccessDenied</Code></Error>"), "is not AWS"),
     ],
 )
 def test_what_no_service_answers_is_refused(operation: tuple[str, str], answer: Any, says: str) -> None:
@@ -128,6 +138,11 @@ def test_what_no_service_answers_is_refused(operation: tuple[str, str], answer: 
         (("bedrock", "DeleteProvisionedModelThroughput"), _answer(b"", x_amzn_requestid="1")),
         (("bedrock-runtime", "InvokeModel"), _answer(b"{", x_amzn_requestid="1")),
         (("s3", "GetObject"), _answer(b"no answer", status=503)),
+        # Refusals before a request has its id: of the emulator, and in front of a service.
+        (("s3", "GetObject"), _answer(b"<Error><Code>AccessDenied</Code><Message>No</Message></Error>", 403)),
+        (("iam", "GetRole"), _answer(DENIED, 403)),
+        (("dynamodb", "GetItem"), _answer(b"{}", 403, x_amzn_errortype="AccessDeniedException")),
+        (("s3", "HeadObject"), _answer(b"", 403)),
     ],
 )
 def test_what_a_service_answers_is_taken(operation: tuple[str, str], answer: Any) -> None:

@@ -1,6 +1,7 @@
 """Answers that are none: a proxy's page, half a document. botocore takes many of them for an empty answer."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,10 @@ from botocore.model import OperationModel
 
 from storycast.errors import DependencyUnavailableError
 
-_REQUEST_IDS = ("x-amzn-requestid", "x-amz-request-id", "x-amz-id-2")
+_MARKS = ("x-amzn-requestid", "x-amz-request-id", "x-amz-id-2", "x-amzn-errortype")
+"""Headers that AWS's answers alone have: a request's id, and an error's name."""
+_NAMED_ERROR = re.compile(rb"<Error>.*?<Code>[\w.]+</Code>", re.DOTALL)
+"""A refusal as S3, SNS and IAM write it. One that comes before a request has its id has no header of AWS's."""
 
 
 def refuse_what_is_none(http_response: Any, model: OperationModel, **_: Any) -> None:
@@ -34,20 +38,22 @@ def refuse_before_reading(operation_model: OperationModel, response_dict: dict[s
     Raises:
         DependencyUnavailableError: It is no answer.
     """
-    is_query = operation_model.service_model.metadata.get("protocol") == "query"
-    if is_query and response_dict["status_code"] < 500 and not _has_id(response_dict["headers"]):
+    status, headers = response_dict["status_code"], response_dict["headers"]
+    if operation_model.service_model.metadata.get("protocol") != "query" or status >= 500 or _is_marked(headers):
+        return
+    if status < 300 or not _NAMED_ERROR.search(response_dict["body"]):
         what = f"{operation_model.service_model.service_id} {operation_model.name}"
-        raise DependencyUnavailableError(f"{what}: {_not_aws(response_dict['headers'])}. Try again later.")
+        raise DependencyUnavailableError(f"{what}: {_not_aws(headers)}. Try again later.")
 
 
 def what_is_wrong(http_response: Any, model: OperationModel) -> str:
     """Say why an answer is none; empty where it is one, and where a server says that it failed.
 
-    Every AWS service tells the id of a request, and JSON is whole or it is none.
+    Every AWS service marks its answers, and JSON is whole or it is none.
     """
     if http_response.status_code >= 500:
         return ""
-    if not _has_id(http_response.headers):
+    if not _is_marked(http_response.headers) and not _is_bare_refusal(http_response, model):
         return _not_aws(http_response.headers)
     protocol = model.service_model.metadata.get("protocol")
     is_streamed = model.has_streaming_output and http_response.status_code < 300
@@ -61,8 +67,21 @@ def what_is_wrong(http_response: Any, model: OperationModel) -> str:
     return "" if whole else "the answer ends in the middle or is no JSON"
 
 
-def _has_id(headers: Mapping[str, str]) -> bool:
-    return any(name in headers for name in _REQUEST_IDS)
+def _is_marked(headers: Mapping[str, str]) -> bool:
+    return any(name in headers for name in _MARKS)
+
+
+def _is_bare_refusal(http_response: Any, model: OperationModel) -> bool:
+    """Whether AWS refuses without a header of its own; to HEAD with no more than the status.
+
+    "Forbidden" is taken at its word there, since whoever says it says so again; "not found" is not, since it would
+    be taken for "there is none".
+    """
+    if http_response.status_code < 300:
+        return False
+    if model.http.get("method") == "HEAD":
+        return bool(http_response.status_code == 403)
+    return _NAMED_ERROR.search(http_response.content) is not None
 
 
 def _not_aws(headers: Mapping[str, str]) -> str:
