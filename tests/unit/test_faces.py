@@ -537,6 +537,8 @@ def test_what_was_searched_is_not_searched_again_by_anyone() -> None:
     searches = Searches()
     frame = to_png(face_picture(12, 101, size=(240, 400)))
     first = searches.search(frame, "one")
+    writes = [times for key, times in searches.project.store.writes.items() if "/face-searches-" in key]
+    assert sorted(writes) == [1, 2], "whose turn it is, and the record with each search"
     assert searches.search(frame, "two") == first
     assert searches.paid == 2
 

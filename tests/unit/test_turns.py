@@ -300,6 +300,19 @@ class AtOnce(RuleBasedStateMachine):
             assert isinstance(error, (DiedError, DependencyUnavailableError)), repr(error)
 
 
+def test_a_frame_takes_no_more_writes_than_it_must(store: MemoryStore) -> None:
+    """Each is billed: a turn and a result for the look, the detections; a turn, and two for each of two crops."""
+    content = cv2.imencode(".jpg", np.arange(240 * 320 * 3, dtype=np.uint8).reshape(240, 320, 3))[1].tobytes()
+    store.put(FRAME.key, content, "image/jpeg")
+    before = store.writes.total()
+    mine = turns_of("one", store)
+    detect_characters(PLANS["one"], FRAME, store=store, turns=mine, detector=PaidOnes())
+    assert store.writes.total() - before == 3
+    crop_characters(PLANS["one"], FRAME, store=store, turns=mine, embedder=PaidOnes())
+    assert store.writes.total() - before == 3 + 1 + 2 * 2
+    assert _complete(store)
+
+
 def _complete(store: MemoryStore) -> bool:
     (footage,) = PLANS["one"].footage
     key = keys.crops("f", footage.crops, FRAME.frame_id)

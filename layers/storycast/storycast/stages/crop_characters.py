@@ -105,10 +105,12 @@ def _cropped(
     record = read_own(store, key, FrameCrops, mark)
     record = record or FrameCrops(frame_id=frame.frame_id, fingerprint=mark, complete=False, crops=())
     done = {crop.crop_id for crop in record.crops} | {crop_id for crop_id, _ in record.refused}
-    for number, detection in enumerate(found.detections):
-        crop_id = names.crop_id(frame.frame_id, number)
-        if crop_id not in done:
-            record = _with_crop(record, crop_id, detection, picture, plan, frame, store, embedder)
+    numbered = ((names.crop_id(frame.frame_id, number), one) for number, one in enumerate(found.detections))
+    left = [(crop_id, detection) for crop_id, detection in numbered if crop_id not in done]
+    for crop_id, detection in left:
+        record = _with_crop(record, crop_id, detection, picture, plan, frame, store, embedder)
+        # The last one is written with the whole.
+        if crop_id != left[-1][0]:
             write_record(store, key, record)
     record = record.model_copy(update={"complete": True})
     write_record(store, key, record)

@@ -89,10 +89,12 @@ def search_faces(
         if one.face is not None
     ]
     faces.sort(key=lambda one: (-one[1].box.area, one[0]))
-    for crop_id, face in faces[:MOST_SEARCHES]:
-        if crop_id not in done:
-            search = _searched(crop_id, face, picture, plan, cast, collections)
-            record = record.model_copy(update={"searches": (*record.searches, search)})
+    left = [(crop_id, face) for crop_id, face in faces[:MOST_SEARCHES] if crop_id not in done]
+    for crop_id, face in left:
+        search = _searched(crop_id, face, picture, plan, cast, collections)
+        record = record.model_copy(update={"searches": (*record.searches, search)})
+        # The last one is written with the whole.
+        if crop_id != left[-1][0]:
             write_record(store, key, record)
     record = record.model_copy(update={"complete": True})
     write_record(store, key, record)
