@@ -1,6 +1,7 @@
 """Who calls, by an access key, and what the emulator's IAM says that they may do."""
 
 import hashlib
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from botocore.exceptions import ClientError
 from local.policies import Statement, read_statements
 from local.servers import ACCOUNT_ID, ROOT_KEY
 
-#: How long policies are taken for what they were, in seconds: a test that changes one sees it at once.
+#: How long policies are taken for what they were, in seconds; each call would ask IAM several times otherwise.
 _KEPT_SECONDS = 1.0
 #: Policies that AWS manages: those that SAM attaches let functions write logs and traces, of which nothing is
 #: asked here, and the emulator does not have all of them.
@@ -73,7 +74,7 @@ class Callers:
             UnreadPolicyError: A policy says what `local.policies` does not read.
         """
         with self._guard:
-            asked_at, known = self._policies.get(caller, (0.0, []))
+            asked_at, known = self._policies.get(caller, (-math.inf, []))
             if time.monotonic() - asked_at > _KEPT_SECONDS:
                 known = [one for document in self._documents(caller) for one in read_statements(document)]
                 self._policies[caller] = time.monotonic(), known

@@ -1,8 +1,8 @@
 """IAM policies: what they say, and whether they let a call through.
 
 Of the language this reads what the template's policies are written in, and refuses the rest rather than guess:
-`Allow` and `Deny`, `Action` and `Resource` with wildcards, and the condition operators below. Evaluated are the
-policies of one identity in one account; no boundary, no session policy, no policy of an organisation.
+`Allow` and `Deny`, `Action` and `Resource` with wildcards, and the condition operators below; no policy variables.
+Evaluated are the policies of one identity in one account; no boundary, no session policy, no policy of an organisation.
 """
 
 import json
@@ -107,11 +107,15 @@ def _statement(one: Mapping[str, Any]) -> Statement:
     for operator in conditions:
         if operator.rpartition(":")[2] not in _COMPARED or operator.rpartition(":")[0] not in _SETS:
             raise UnreadPolicyError(f"Not read in a condition of a policy: {operator}")
+    resources = tuple(listed(one["Resource"]))
+    texts = (*resources, *(value for keys in conditions.values() for values in keys.values() for value in values))
+    if variable := next((text for text in texts if "${" in text), None):
+        raise UnreadPolicyError(f"Not read in a policy: a variable, in {variable}")
     return Statement(
         sid=one.get("Sid", ""),
         effect=one["Effect"],
         actions=tuple(listed(one["Action"])),
-        resources=tuple(listed(one["Resource"])),
+        resources=resources,
         conditions=conditions,
     )
 

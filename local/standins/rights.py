@@ -144,8 +144,9 @@ def _tagging(asked: _Asked) -> Iterator[Need]:
     if asked.params.get("tags"):
         yield Need("bedrock:TagResource", asked.arn("bedrock", "provisioned-model", _NEW))
     if asked.params.get("Tags"):
-        kind = "training-job" if asked.call.operation == "CreateTrainingJob" else "flow-definition"
-        yield Need("sagemaker:AddTags", _MAKERS[kind](asked))
+        action = "sagemaker:AddTags" if asked.call.service == "sagemaker" else f"{asked.call.service}:TagResource"
+        for kind in RESOURCE_TYPES[asked.call.service][asked.call.operation]:
+            yield Need(action, _MAKERS[kind](asked))
 
 
 def _invoked(asked: _Asked) -> Iterator[str]:

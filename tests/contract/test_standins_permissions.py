@@ -162,6 +162,22 @@ def test_a_job_needs_the_right_to_hand_its_role_to_bedrock_and_to_tag(iam, clien
     assert not _is_denied(bedrock.create_model_customization_job, **tagged)
 
 
+TAGS = [{"Key": "film", "Value": "1"}]
+TAGGED = [
+    ("sagemaker", "create_human_task_ui", {"HumanTaskUiName": "ui", "UiTemplate": {"Content": "x"}, "Tags": TAGS}),
+    ("rekognition", "create_collection", {"CollectionId": "tagged.cast", "Tags": {"film": "1"}}),
+]
+
+
+@pytest.mark.parametrize(("service", "method", "params"), TAGGED)
+def test_what_is_made_with_tags_needs_the_right_to_tag(iam, client, service, method, params):
+    made = client(service)
+    iam.allow(f"{service}:{made.meta.method_to_api_mapping[method]}")
+    code, message = _refusal(getattr(made, method), **params)
+    assert code == "AccessDeniedException"
+    assert ("sagemaker:AddTags" if service == "sagemaker" else "rekognition:TagResource") in message
+
+
 def test_only_a_tagged_job_may_be_stopped(iam, client):
     sagemaker = client("sagemaker")
     of_ours = {"aws:ResourceTag/storycast:run": "false"}

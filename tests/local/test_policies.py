@@ -96,6 +96,8 @@ def test_conditions(condition: dict[str, Any], context: dict[str, tuple[str, ...
         _allow("s3:*", Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
         _allow("s3:*", Condition={"ForAnyValue:StringLike": {"a": "b"}}),
         _allow("s3:*", Condition={"StringEqualsIfExists": {"a": "b"}}),
+        _allow("s3:*", f"{BUCKET}/${{aws:username}}/*"),
+        _allow("s3:*", Condition={"StringEquals": {"aws:ResourceTag/owner": "${aws:username}"}}),
     ],
 )
 def test_what_is_not_read_is_refused_not_guessed(statement: dict[str, Any]) -> None:

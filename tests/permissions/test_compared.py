@@ -6,8 +6,8 @@ import pytest
 
 from local.policies import Need, read_statements
 from tests.permissions.compared import needless_resources, unused_actions
-from tests.permissions.granted import Grant, is_allowed, logical
-from tests.permissions.used import Use, needed
+from tests.permissions.granted import REVIEWERS, Grant, is_allowed, logical
+from tests.permissions.used import STRANGER, Use, caller, needed
 
 MEDIA = "arn:aws:s3:::<MediaBucket>"
 (STATEMENT,) = read_statements(
@@ -91,6 +91,13 @@ CALLS: list[tuple[dict[str, Any], list[tuple[str, str | None]]]] = [
 def test_what_a_call_needs(call: dict[str, Any], expected: list[tuple[str, str | None]]) -> None:
     found = [(action, resource and logical(resource)) for action, resource in needed({"status": 200, **call})]
     assert found == expected
+
+
+def test_a_session_of_an_unknown_role_is_not_taken_for_a_reviewers() -> None:
+    role = "storycast-TrainingRole-EF2385DA479E0"
+    assert caller({"role": role, "access_key_id": "ASIA1"}) == "TrainingRole"
+    assert caller({"role": None, "access_key_id": "AKIA1"}) == REVIEWERS
+    assert caller({"role": None, "access_key_id": "ASIA1"}) == STRANGER
 
 
 def test_names_that_are_no_deployments_stay() -> None:

