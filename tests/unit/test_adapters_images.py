@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from storycast.adapters import bedrock_images
 from storycast.adapters.bedrock_images import BedrockImages
+from storycast.adapters.clients import client_without_retries
 from storycast.errors import (
     DependencyUnavailableError,
     ModelNotAvailableError,
@@ -186,8 +186,8 @@ def test_an_answer_that_never_comes_is_a_dependency() -> None:
 
 def test_its_own_client_waits_for_premium_pictures_and_never_asks_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    bedrock_images._client.cache_clear()
-    config = bedrock_images._client().meta.config
-    bedrock_images._client.cache_clear()
+    client_without_retries.cache_clear()
+    config = BedrockImages()._runtime.meta.config
+    client_without_retries.cache_clear()
     assert config.read_timeout == 300
     assert config.retries["total_max_attempts"] == 1

@@ -3,12 +3,9 @@
 import base64
 import binascii
 import json
-from functools import cache
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
+from storycast.adapters.clients import client_without_retries
 from storycast.adapters.faults import translated
 from storycast.errors import (
     DependencyUnavailableError,
@@ -31,23 +28,13 @@ _NOT_THE_PROMPT = ("model identifier", "on-demand throughput")
 """Words of the ValidationException that is about the model, not about what it was asked for."""
 
 
-@cache
-def _client() -> Any:
-    # One attempt: after a broken connection another one would pay for the same pictures again, and two of five
-    # minutes fill the function's time. The state machine repeats, and finds what was paid.
-    config = Config(
-        connect_timeout=5,
-        read_timeout=READ_TIMEOUT_S,
-        retries={"mode": "standard", "total_max_attempts": 1},
-    )
-    return boto3.client("bedrock-runtime", config=config)
-
-
 class BedrockImages:
     """An :class:`~storycast.ports.ImageModel` over InvokeModel; each picture is paid for, a refusal is not."""
 
     def __init__(self, runtime: Any = None) -> None:
-        self._runtime = runtime or _client()
+        # One attempt: after a broken connection another one would pay for the same pictures again, and two of five
+        # minutes fill the function's time. The state machine repeats, and finds what was paid.
+        self._runtime = runtime or client_without_retries("bedrock-runtime", READ_TIMEOUT_S)
 
     def draw(self, model_id: str, request: PanelRequest) -> Drawn:
         """Return the pictures that a model drew; see :meth:`ImageModel.draw`.

@@ -36,14 +36,19 @@ def client(service: Any) -> Any:
 
 
 @cache
-def client_without_retries(service: Any) -> Any:
-    """Return a client that makes each call once: for what must not be made twice."""
-    return _made(service, MODEL_S, 1)
+def client_without_retries(service: Any, answer_s: float = MODEL_S) -> Any:
+    """Return a client that makes each call once: for what must not be made twice.
+
+    Args:
+        service: The service.
+        answer_s: How long its answers may take.
+    """
+    return _made(service, answer_s, 1)
 
 
 @cache
 def paid_client(service: Any, answer_s: float = MODEL_S) -> Any:
-    """Return a client for calls that are paid when they are done.
+    """Return a client for calls that are paid when they are done, or whose function has time for one alone.
 
     What the service refuses is not done, and asked for again at once. Where no answer came, the work may be done
     and paid: that is for the state machine, which looks for the result first. botocore's own retries know no such
