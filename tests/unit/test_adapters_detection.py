@@ -1,6 +1,7 @@
 """Adapters of faces and Custom Labels: each modelled error has its meaning, and calls are what they should be."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -9,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from storycast.adapters.clients import client_without_retries
+from storycast.adapters.clients import client_without_retries, paid_client
 from storycast.adapters.custom_labels import RekognitionCustomLabels, RekognitionVersions
 from storycast.adapters.rekognition_faces import RekognitionCollections, RekognitionFaces
 from storycast.boxes import Box
@@ -290,3 +291,27 @@ def test_custom_labels_with_boxes_are_kept_under_their_method() -> None:
         assert detector.detect("a.jpg", min_confidence=40.0).boxes == ()
     assert [(one.label, one.confidence, one.method) for one in found.boxes] == [("Zoë 🐰", 88.5, "custom_labels")]
     assert found.model_version == ARN
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        {"Confidence": 88.5, "Geometry": {"BoundingBox": BOX}},
+        {"Name": "Mara", "Confidence": "much", "Geometry": {"BoundingBox": BOX}},
+        {"Name": "Mara", "Confidence": 88.5, "Geometry": {"BoundingBox": {"Left": 0.1}}},
+        "Mara",
+    ],
+)
+def test_custom_labels_of_another_form_are_asked_for_again(label: Any) -> None:
+    odd = SimpleNamespace(detect_custom_labels=lambda **_: {"CustomLabels": [label]})
+    with pytest.raises(DependencyUnavailableError):
+        RekognitionCustomLabels("media", ARN, odd).detect("a.jpg", min_confidence=None)
+
+
+def test_custom_labels_are_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its function has 20 s, and a hanging call takes 15 of them."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    paid_client.cache_clear()
+    config = RekognitionCustomLabels("media", ARN)._rekognition.meta.config
+    paid_client.cache_clear()
+    assert config.retries["total_max_attempts"] == 1

@@ -4,8 +4,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from storycast.adapters.clients import client, client_without_retries
-from storycast.adapters.faults import translated
+from storycast.adapters.clients import client, client_without_retries, paid_client
+from storycast.adapters.faults import translated, understood
 from storycast.adapters.rekognition_images import REFUSED, box_of, in_bucket
 from storycast.custom_labels import VersionFacts
 from storycast.errors import DependencyUnavailableError, DetectorFailedError, StorycastError
@@ -91,11 +91,12 @@ class RekognitionVersions:
 
 
 class RekognitionCustomLabels:
-    """A :class:`~storycast.custom_labels.CustomLabelDetector` over DetectCustomLabels, paid by the picture."""
+    """A :class:`~storycast.custom_labels.CustomLabelDetector` over DetectCustomLabels, paid by the hour."""
 
     def __init__(self, bucket: str, arn: str, rekognition: Any = None) -> None:
         self._bucket, self._arn = bucket, arn
-        self._rekognition = rekognition or client("rekognition")
+        # A second wait for an answer would outlive the function.
+        self._rekognition = rekognition or paid_client("rekognition")
 
     def detect(self, key: str, *, min_confidence: float | None) -> Labels:
         """Return the model's labels that have boxes; see :meth:`CustomLabelDetector.detect`."""
@@ -104,12 +105,16 @@ class RekognitionCustomLabels:
             answer = self._rekognition.detect_custom_labels(
                 ProjectVersionArn=self._arn, Image=in_bucket(self._bucket, key), **least
             )
-        boxes = tuple(
-            LabelledBox(
-                box_of(label["Geometry"]["BoundingBox"]), label["Name"], label["Confidence"], "custom_labels"
+        with understood(f"DetectCustomLabels on {key}"):
+            boxes = tuple(
+                LabelledBox(
+                    box_of(label["Geometry"]["BoundingBox"]),
+                    str(label["Name"]),
+                    float(label["Confidence"]),
+                    "custom_labels",
+                )
+                for label in answer.get("CustomLabels", ())
+                # A model for whole pictures gives labels without boxes: they say nothing of anybody in it.
+                if label.get("Geometry", {}).get("BoundingBox")
             )
-            for label in answer.get("CustomLabels", ())
-            # A model for whole pictures gives labels without boxes: they say nothing of anybody in it.
-            if label.get("Geometry", {}).get("BoundingBox")
-        )
-        return Labels(boxes, self._arn)
+            return Labels(boxes, self._arn)
