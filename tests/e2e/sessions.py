@@ -42,12 +42,12 @@ def by_hand(stack: Stack, run_id: str) -> dict[str, Any]:
     return {"manifest_key": f"{folder}manifest.jsonl", "acknowledge": list(RULES)}
 
 
-def leave_rows(stack: Stack, change: str, **names: str) -> None:
-    """Leave the rows of what is billed as a crash between a call and its note leaves them."""
+def leave_rows(stack: Stack, run_id: str, change: str, **names: str) -> None:
+    """Leave the rows of what is billed for a run as a crash between a call and its note leaves them."""
     dynamodb, table = stack.aws.client("dynamodb"), stack.aws.outputs["TableName"]
     said = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": {":live": {"S": "live"}}}
     for item in dynamodb.scan(TableName=table)["Items"]:
-        if item["pk"]["S"].startswith("billing#"):
+        if item["pk"]["S"].startswith("billing#") and item["run_id"]["S"] == run_id:
             dynamodb.update_item(
                 TableName=table, Key={"pk": item["pk"]}, UpdateExpression=change, **(said if names else {})
             )

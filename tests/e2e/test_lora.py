@@ -170,7 +170,7 @@ def test_what_it_cost_is_what_aws_bills_and_within_the_estimate(stack: Stack, wh
 
 
 def test_a_drawing_that_nobody_closed_is_closed_by_the_teardown(stack: Stack, whole: Ended) -> None:
-    leave_rows(stack, "SET #state = :live", **{"#state": "state"})
+    leave_rows(stack, RUN, "SET #state = :live", **{"#state": "state"})
     ended = stack.tear_down(scope="run", run_id=RUN)
     assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
     assert_rows_are_closed(stack)

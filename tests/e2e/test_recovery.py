@@ -74,11 +74,11 @@ def test_a_training_whose_functions_crashed_is_found_again(trainable: Stack) -> 
     # Nobody wrote the model down before the execution died: the teardown does.
     (model,) = [key for key in trainable.keys(f"projects/{PROJECT}/models/") if key.endswith("/model.json")]
     trainable.s3.delete_object(Bucket=trainable.bucket, Key=model)
-    leave_rows(trainable, "SET #state = :live", **{"#state": "state"})
+    leave_rows(trainable, RUN, "SET #state = :live", **{"#state": "state"})
     assert invoke(trainable, "EndBilled", teardown)["status"] == "ended"
     assert trainable.keys(model)
 
-    leave_rows(trainable, "REMOVE arn")
+    leave_rows(trainable, RUN, "REMOVE arn")
     mark = trainable.calls_so_far()
     assert invoke(trainable, "CheckTraining", session)["status"] == "Completed"
     assert invoke(trainable, "CheckProvisioning", session)["status"] == "InService"
