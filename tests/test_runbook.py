@@ -2,8 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -71,6 +73,27 @@ def test_the_names_of_aws_are_those_of_the_definitions() -> None:
     assert caught - set(raised_by.leaves()) - {"States.ALL"} <= set(listed)
     assert set(HELD_UP) <= set(listed)
     assert len(listed) == len(set(listed))
+
+
+def retriers(state: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the retriers of a state and of what it maps."""
+    yield from state.get("Retry", ())
+    for inner in state.get("ItemProcessor", {}).get("States", {}).values():
+        yield from retriers(inner)
+
+
+def test_what_is_throttled_is_tried_as_often_as_the_page_says() -> None:
+    by_tries: dict[int, set[str]] = {}
+    for path in (ROOT / "statemachine").glob("*.asl.json"):
+        for name, state in json.loads(path.read_text())["States"].items():
+            for retrier in retriers(state):
+                if "ThrottledError" in retrier["ErrorEquals"]:
+                    by_tries.setdefault(retrier["MaxAttempts"] + 1, set()).add(name)
+    assert by_tries.pop(4) == {"ExtractCharacters"}
+    assert set(by_tries) == {6}
+    said = " ".join(section("What always holds").split())
+    assert "tried up to six times within about a minute" in said
+    assert "in `ExtractCharacters` up to four times" in said
 
 
 def test_the_trainers_names_are_the_trainers() -> None:
