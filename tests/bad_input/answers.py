@@ -1,7 +1,6 @@
-"""Answers of models that are no answers; 80 more of captioners are in ``tests/unit/bad_answers``."""
+"""Answers of models that are no answers; more of captioners are in ``tests/unit/bad_answers``."""
 
 import base64
-import inspect
 import io
 import json
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from storycast.adapters.rekognition import RekognitionLabels
 from storycast.adapters.rekognition_faces import RekognitionFaces
 from storycast.captions import Caption
 from storycast.detections import FrameDetections
+from storycast.footage import FootageSource
 from storycast.frames import KeptFrame
 from storycast.images import PictureUnreadableError, open_picture
 from storycast.plan import make_plan
@@ -67,7 +67,7 @@ def _caption(text: str, stop_reason: str = "end_turn") -> Outcome:
             model=MODEL,
             store=desk.store,
             captioner=captioner,
-            **_turns(desk.store, caption_images),
+            turns=turns_of("run-1", desk.store),
         )
         content = desk.store.get(keys.run_file(plan.run_id, f"captions/{desk.image.crop_id}.json"))
         made = Caption.model_validate_json(content)
@@ -78,11 +78,6 @@ def _caption(text: str, stop_reason: str = "end_turn") -> Outcome:
     told = told_by(work)
     stay_below(CAPTIONER_MB)
     return told
-
-
-def _turns(store: MemoryStore, stage: Callable[..., Any]) -> dict[str, Any]:
-    """Return a stage's turns, where it takes some."""
-    return {"turns": turns_of("run-1", store)} if "turns" in inspect.signature(stage).parameters else {}
 
 
 def _frame(store: MemoryStore) -> KeptFrame:
@@ -101,8 +96,6 @@ def _frame(store: MemoryStore) -> KeptFrame:
 
 
 def _detected(methods: list[str], answer: Any) -> Outcome:
-    from storycast.footage import FootageSource
-
     store = MemoryStore()
     frame = _frame(store)
     source = FootageSource(footage_id="f", name="film", key="k", size_bytes=1, etag="e", version_id=None)
@@ -115,7 +108,7 @@ def _detected(methods: list[str], answer: Any) -> Outcome:
             store=store,
             detector=RekognitionLabels("media", Answering(answer)),
             faces=RekognitionFaces("media", Answering(answer)),
-            **_turns(store, detect_characters),
+            turns=turns_of("run-1", store),
         )
         key = keys.detections("f", plan.of("f").detections, frame.frame_id)
         found = FrameDetections.model_validate_json(store.get(key)).detections
