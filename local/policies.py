@@ -2,7 +2,8 @@
 
 Of the language this reads what the template's policies are written in, and refuses the rest rather than guess:
 `Allow` and `Deny`, `Action` and `Resource` with wildcards, and the condition operators below; no policy variables.
-Evaluated are the policies of one identity in one account; no boundary, no session policy, no policy of an organisation.
+Evaluated are the policies of one identity in one account; no boundary, no session policy, no policy of an
+organisation.
 """
 
 import json

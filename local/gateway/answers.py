@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from http import HTTPStatus
 from typing import Any
 
-import botocore.session
-from botocore.exceptions import UnknownServiceError
 from botocore.model import ServiceModel
 
 from local.faults import GARBAGE_PAGE, FaultRule
+from local.service_models import service_model
 
 _UNAVAILABLE = {"SlowDown": 503, "ServiceUnavailable": 503, "Throttled": 429}
 
 
 def check_rule(rule: FaultRule) -> str | None:
     """Say why a fault rule cannot be, or None if it can. Any error code may be asked for."""
-    model = _model(rule.service)
+    model = service_model(rule.service)
     if model is None:
         return f"no such service: {rule.service} (it is botocore's name that counts)"
     if rule.operation not in model.operation_names:
@@ -26,14 +24,14 @@ def check_rule(rule: FaultRule) -> str | None:
     return None
 
 
-def garbage() -> bytes:
-    """Return a web page as an answer with status 200."""
-    return answer(200, "text/html", GARBAGE_PAGE)
+def garbage(method: str) -> bytes:
+    """Return a web page as an answer with status 200; to HEAD, whose answers have no body, an empty one."""
+    return answer(200, "text/html", b"" if method == "HEAD" else GARBAGE_PAGE)
 
 
 def error(service: str, operation: str, code: str, request_id: str, method: str) -> bytes:
     """Return an error of a service as an answer."""
-    model = _model(service)
+    model = service_model(service)
     protocol = model.metadata["protocol"] if model else "json"
     message = f"{code}, as a fault rule asked for."
     status = _status(model, operation, code)
@@ -71,11 +69,3 @@ def _status(model: ServiceModel | None, operation: str, code: str) -> int:
     if code in _UNAVAILABLE:
         return _UNAVAILABLE[code]
     return 500 if code.startswith(("Internal", "Server")) or code.endswith("Failure") else 400
-
-
-@cache
-def _model(service: str) -> ServiceModel | None:
-    try:
-        return botocore.session.get_session().get_service_model(service)
-    except UnknownServiceError:
-        return None

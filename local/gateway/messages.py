@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-#: Above what any AWS SDK sends: a task token alone may have 2 KB, a signed session another few.
-HEAD_LIMIT = 128 * 1024
+#: The longest head, far above what an AWS SDK sends: a task token may have 2 KB, a signed session another few.
+HEAD_LIMIT = 512 * 1024
 _PIECE_BYTES = 256 * 1024
 
 
@@ -47,7 +47,13 @@ class Head:
 
     @property
     def status(self) -> int:
-        """An answer's status."""
+        """An answer's status.
+
+        Raises:
+            MessageError: It has none.
+        """
+        if not self.first[1].isdecimal():
+            raise MessageError(f"no status: {self.first[1][:80]!r}")
         return int(self.first[1])
 
     @property

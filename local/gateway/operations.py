@@ -10,11 +10,10 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote, unquote_plus
 
-import botocore.session
-from botocore.exceptions import UnknownServiceError
 from botocore.model import ServiceModel
 
 from local.gateway.messages import Head
+from local.service_models import path_pattern, service_model
 
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/[^/,\s]*/([^/,\s]+)/aws4_request")
 
@@ -169,22 +168,14 @@ class _Path:
         return len(self.query) + len(self.headers), self.letters
 
 
-@cache
-def _model(service: str) -> ServiceModel | None:
-    try:
-        return botocore.session.get_session().get_service_model(service)
-    except UnknownServiceError:
-        return None
-
-
 def _metadata(service: str) -> dict[str, Any]:
-    model = _model(service)
+    model = service_model(service)
     return dict(model.metadata) if model else {}
 
 
 @cache
 def _paths(service: str) -> tuple[_Path, ...]:
-    model = _model(service)
+    model = service_model(service)
     names = model.operation_names if model else ()
     made = (_path(model, name) for name in names)  # type: ignore[arg-type]
     return tuple(sorted(made, key=lambda path: path.rank, reverse=True))
@@ -202,15 +193,8 @@ def _path(model: ServiceModel, name: str) -> _Path:
             query.setdefault(told["name"], "")
         elif told.get("location") == "header":
             headers.append(told["name"].lower())
-    parts = re.split(r"\{([A-Za-z0-9_-]+\+?)\}", path)
-    pattern = "".join(
-        re.escape(part)
-        if number % 2 == 0
-        else f"(?P<{part.rstrip('+')}>{'.+' if part.endswith('+') else '[^/]+'})"
-        for number, part in enumerate(parts)
-    )
-    letters = sum(map(len, parts[0::2]))
-    return _Path(name, operation.http["method"], re.compile(pattern), query, tuple(headers), letters)
+    pattern, letters = path_pattern(path)
+    return _Path(name, operation.http["method"], pattern, query, tuple(headers), letters)
 
 
 def _match(service: str, head: Head) -> tuple[str, dict[str, str]] | None:

@@ -48,7 +48,7 @@ class Upstreams:
             if not reader.at_eof() and not writer.is_closing():
                 return reader, writer
             self.drop(place)
-        reader, writer = await asyncio.open_connection(place.host, place.port, limit=4 * HEAD_LIMIT)
+        reader, writer = await asyncio.open_connection(place.host, place.port, limit=HEAD_LIMIT)
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._open[place] = (reader, writer)
         return reader, writer
@@ -226,7 +226,7 @@ async def _broken(
     if code == CONNECTION_CUT:
         raise LostError(code)
     if code == GARBAGE:
-        told = answers.garbage()
+        told = answers.garbage(head.method)
     else:
         told = answers.error(asked.service, asked.operation, code, str(uuid.uuid4()), head.method)
         record.error = code

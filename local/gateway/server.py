@@ -82,7 +82,7 @@ class Gateway:
 
     async def serve(self) -> None:
         """Answer requests until cancelled."""
-        server = await asyncio.start_server(self._connection, sock=self._socket, limit=4 * HEAD_LIMIT)
+        server = await asyncio.start_server(self._connection, sock=self._socket, limit=HEAD_LIMIT)
         try:
             # Not serve_forever, which at its end waits for the callers to hang up.
             await asyncio.Event().wait()
@@ -91,6 +91,10 @@ class Gateway:
             server.abort_clients()
             if self._connections:
                 await asyncio.wait(self._connections, timeout=1)
+            # A call that waits for its server, or for a rule's delay, is written down as far as it came.
+            for serving in self._connections:
+                serving.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
             self._records.close()
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

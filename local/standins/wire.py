@@ -13,6 +13,7 @@ from typing import Any
 import botocore.session
 from botocore.model import OperationModel, ServiceModel, Shape
 
+from local.service_models import path_pattern
 from local.standins.constraints import output_problems, problems
 from local.standins.errors import COMMON_ERRORS, DefectError, ModelledError, RefusedError, UnmodelledError
 from local.standins.http import HttpAnswer, HttpRequest
@@ -181,15 +182,8 @@ class Wire:
     def _path_of(self, name: str) -> tuple[int, str, re.Pattern[str], str]:
         """How specific an operation's path is (characters outside labels), and what it matches."""
         http = self.model.operation_model(name).http
-        path = http["requestUri"].partition("?")[0]
-        parts = re.split(r"\{([A-Za-z0-9_-]+\+?)\}", path)
-        pattern = "".join(
-            re.escape(part)
-            if number % 2 == 0
-            else f"(?P<{part.rstrip('+')}>{'.+' if part.endswith('+') else '[^/]+'})"
-            for number, part in enumerate(parts)
-        )
-        return sum(map(len, parts[0::2])), http["method"], re.compile(pattern), name
+        pattern, letters = path_pattern(http["requestUri"].partition("?")[0])
+        return letters, http["method"], pattern, name
 
     def _body_params(self, shape: Shape | None, request: HttpRequest) -> dict[str, Any]:
         if shape is None:
