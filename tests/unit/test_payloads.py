@@ -71,11 +71,23 @@ def test_an_error_has_a_message_that_an_event_can_carry() -> None:
     error = SettingsInvalidError("x" * 1_000_000)
     assert len(str(error).encode()) <= 4000
     assert str(StorycastError("short")) == "short"
-    # The failure's event holds the input as text in JSON, and the cause.
-    request = {"project": "p" * 100, "footage": ["k" * 280] * 95, "run_id": "r" * 40}
+
+
+@pytest.mark.parametrize("key", ["k" * 155, '"' * 38, "字" * 50])
+@pytest.mark.parametrize("sign", ["x", "字"])
+def test_the_event_of_a_failure_fits(key: str, sign: str) -> None:
+    """It holds the input as text in JSON, and as cause what the runtime tells of an error, escaped to ASCII."""
+    request = {"project": "p" * 100, "footage": [key] * MAX_FOOTAGE, "run_id": "r" * 40}
     read_request(request)
-    told = {"detail": {"input": json.dumps(request), "cause": json.dumps({"errorMessage": str(error)})}}
-    assert size(told) <= MAX_PAYLOAD_BYTES + 4000
+    with pytest.raises(RequestInvalidError):
+        read_request({**request, "footage": [key * 2] * MAX_FOOTAGE})
+    error = SettingsInvalidError(sign * 1_000_000)
+    trace = [f'  File "/var/task/storycast/stages/a.py", line {line}, in handler\n' for line in range(20)]
+    cause = json.dumps({"errorMessage": str(error), "errorType": "SettingsInvalidError", "stackTrace": trace})
+    end = {"executionArn": "a" * 200, "stateMachineArn": "a" * 150, "status": "FAILED", "error": "e" * 80}
+    detail = {**end, "input": json.dumps(request, ensure_ascii=False), "cause": cause}
+    event = {"source": "aws.states", "resources": ["a" * 200], "detail": detail}
+    assert size({"event": event}) <= MAX_PAYLOAD_BYTES
 
 
 # ---- requests -------------------------------------------------------------------------------------
@@ -101,13 +113,13 @@ def test_the_command_refuses_such_names_before_it_uploads_anything() -> None:
     paths = [Path(f"stills/{number:03d}{'n' * 248}.jpg") for number in range(MAX_FOOTAGE)]
     files, problems = check_footage(paths)
     assert not files
-    assert problems[0].startswith("The keys of 100 footage files have 30,")
+    assert problems[0].startswith("The keys of 100 footage files have 31,")
 
 
 def test_what_a_run_of_most_footages_carries_fits() -> None:
     store, footage = MemoryStore(), []
     for number in range(MAX_FOOTAGE):
-        footage.append(f"incoming/{'r' * 40}/{number:04d}-{WIDE * 50}.mp4")
+        footage.append(f"incoming/{'r' * 40}/{number:04d}-{WIDE * 20}.mp4")
         store.put(footage[-1], f"film {number}".encode(), "video/mp4")
     prepared = prepare_run(
         {"project": "p", "footage": footage},

@@ -13,8 +13,9 @@ from storycast.names import RUN_ID_MAX_LENGTH, RUN_ID_PATTERN
 
 MAX_FOOTAGE = 100
 """Footage of one run; keeps the state that the machine carries far below 32 KB."""
-MAX_KEYS_BYTES = 28 * 1024
-"""Of all keys of a request as JSON: an execution's input, and what tells of its failure, stay below 32 KB."""
+MAX_KEYS_BYTES = 16 * 1024
+"""Of all keys of a request, as JSON within JSON: the event of a failure has them so. With a cause, it stays below
+32 KB."""
 
 Key = Annotated[str, Field(min_length=1, max_length=1024)]
 """A key in the bucket; S3 takes up to 1,024 bytes."""
@@ -22,7 +23,8 @@ Key = Annotated[str, Field(min_length=1, max_length=1024)]
 
 def too_long(keys: Sequence[str]) -> str:
     """Say why footage has longer keys than one request takes; empty where it has not."""
-    size = len(json.dumps(list(keys), ensure_ascii=False).encode(errors="replace"))
+    as_input = json.dumps(list(keys), ensure_ascii=False)
+    size = len(json.dumps(as_input, ensure_ascii=False).encode(errors="replace"))
     if size <= MAX_KEYS_BYTES:
         return ""
     return (
