@@ -29,8 +29,7 @@ class Turns:
     """One run's turns.
 
     A turn ends with the result, and needs no end of its own: one that led to none lapses, at once where its run
-    has failed. A run's own attempts are
-    not kept from each other, so that a retry goes on at once.
+    has failed. A run's own attempts are not kept from each other, so that a retry goes on at once.
 
     Args:
         run_id: The run.
