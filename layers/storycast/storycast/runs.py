@@ -89,7 +89,7 @@ def read_run(store: ObjectStore, run_id: str) -> Run:
 
 
 def has_failed(store: ObjectStore, run_id: str) -> bool:
-    """Whether a run's execution has ended without success: it begins nothing more, but may be at work for a moment."""
+    """Whether a run's execution has ended without success: it begins nothing more, but may end what it began."""
     try:
         return read_run(store, run_id).status == "failed"
     except (KeyError, ValueError):
