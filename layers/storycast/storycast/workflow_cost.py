@@ -28,7 +28,7 @@ CAPTION_GB_SECONDS = 5.0
 FRAME_EXPRESS_GB_SECONDS = 0.15
 """An express child is billed in 64 MB for as long as it lives."""
 RUN_OBJECTS = 60
-FRAME_OBJECTS = 6
+FRAME_OBJECTS = 5
 CROP_OBJECTS = 2
 CAPTION_OBJECTS = 6
 """Writes of objects, with turns and records that are written again; counted in docs/load.md, as are the reads."""
