@@ -68,6 +68,8 @@ def command(*arguments: str) -> Outcome:
     for module in [one for name, one in sys.modules.items() if name.startswith("cli.") and hasattr(one, "opened")]:
         module.opened = _nobody  # type: ignore[attr-defined]
     vars(cli.reviewing)["refuse_down"] = lambda *_: None
+    # `make setup-training` need not have been there.
+    vars(cli.local_training)["find_python"] = lambda _: Path(sys.executable)
     os.environ["COLUMNS"] = "200"
     result = CliRunner().invoke(app, arguments, prog_name="storycast")
     stay_below(COMMAND_MB)
