@@ -21,7 +21,7 @@ import platform
 import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +123,7 @@ def _run(aws: EmbeddedAws, functions: Mapping[str, str], film: Path, name: str, 
         raise SystemExit(f"{told}: {ended['status']} {ended.get('error', '')}: {ended.get('cause', '')}")
     _say(f"{told}: done in {wall_s:.0f} s; reading the histories")
     requests = read_requests(aws.state_dir)
+    made = None if requests is None else requests - (counted or Counter())
     history = read_history(states, arn)
     after = read_objects(s3, bucket)
     counts = json.loads(s3.get_object(Bucket=bucket, Key=f"runs/{run_id}/run.json")["Body"].read())["counts"]
@@ -148,7 +149,8 @@ def _run(aws: EmbeddedAws, functions: Mapping[str, str], film: Path, name: str, 
         "payloads": dict(sorted(history.payloads.largest.items(), key=lambda item: -item[1])[:12]),
         "objects": {one: after.count[one] - before.count[one] for one in after.count},
         "bytes": {one: after.bytes[one] - before.bytes[one] for one in after.bytes},
-        "requests": None if requests is None else _by_operation(requests - (counted or Counter())),
+        "requests": None if made is None else _counted(made, lambda _function: ""),
+        "requests_by_function": made and _counted(made, lambda function: f"{names.get(function, function)}: "),
         "paid_calls": _paid(aws.state_dir) - paid,
     }
 
@@ -207,12 +209,17 @@ def _process(used: Used) -> dict[str, Any]:
     }
 
 
-def _by_operation(requests: Counter[tuple[str, str, str]]) -> dict[str, int]:
-    """Return how many requests the functions made, by service and operation, the commonest first."""
+def _counted(requests: Counter[tuple[str, str, str]], who: Callable[[str], str]) -> dict[str, int]:
+    """Return how many requests the functions made, by service and operation, the commonest first.
+
+    Args:
+        requests: By function, service and operation.
+        who: Returns what stands before those of a function.
+    """
     told: Counter[str] = Counter()
     for (function, service, operation), count in requests.items():
         if function:
-            told[f"{service} {operation}"] += count
+            told[f"{who(function)}{service} {operation}"] += count
     return dict(told.most_common())
 
 
@@ -263,9 +270,10 @@ def table(sizes: Sequence[Mapping[str, Any]]) -> str:
         lines.append(
             _row("KB stored a frame", [f"{one / n / 1024:.1f}" for one, n in zip(stored, counts, strict=True)])
         )
-        if all(run["requests"] for run in runs):
-            for what in runs[-1]["requests"]:
-                made = [run["requests"].get(what, 0) / n for run, n in zip(runs, counts, strict=True)]
+        for kind in ("requests", "requests_by_function"):
+            # Sizes that were measured before requests were told by function have none.
+            for what in runs[-1][kind] if all(run.get(kind) for run in runs) else ():
+                made = [run[kind].get(what, 0) / n for run, n in zip(runs, counts, strict=True)]
                 lines.append(_row(f"{what} a frame", [f"{one:.2f}" for one in made]))
         lines.append(_row("paid calls", _of(runs, "paid_calls")))
         too_large = [run["largest_payload"]["bytes"] > MOST_PAYLOAD_BYTES for run in runs]
@@ -289,7 +297,7 @@ def _growth(counts: Sequence[int], values: Sequence[float | None]) -> list[str]:
 
 def _row(what: str, values: Sequence[object], growth: Sequence[str] = ()) -> str:
     cells = "".join(f"{'' if value is None else value!s:>18}" for value in values)
-    return f"{what:34}{cells}  {' '.join(growth)}".rstrip()
+    return f"{what:58}{cells}  {' '.join(growth)}".rstrip()
 
 
 def _say(text: str) -> None:
