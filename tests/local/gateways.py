@@ -38,3 +38,4 @@ def running_gateway(state: Path, *, emulator: int, standins: int, root: str = "r
         ((loop, serving),) = loops
         loop.call_soon_threadsafe(serving.cancel)
         thread.join(timeout=10)
+        assert not thread.is_alive(), "it ends, whatever it has in hand"
