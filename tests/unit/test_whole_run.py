@@ -20,6 +20,7 @@ from storycast.crops import FrameCrops
 from storycast.curation import CuratedImage
 from storycast.dataset import DatasetImage
 from storycast.errors import (
+    MOST_MESSAGE_BYTES,
     BudgetExceededError,
     CaptionsFailedError,
     FootageMissingError,
@@ -849,6 +850,24 @@ def test_the_end_of_an_execution_is_recorded_and_told() -> None:
     recorded = record_failure(ExecutionEnd.model_validate(stranger), **ports)
     assert (recorded.scope, recorded.run_id) == ("none", None)
     assert one.notifier.told[-1] == ("Storycast: stranger aborted", "stranger: ABORTED\nABORTED\n")
+
+
+def test_a_run_is_recorded_as_failed_whatever_its_cause_holds() -> None:
+    one = world(PROJECT + "budget_usd: 0.001\n")
+    with pytest.raises(BudgetExceededError):
+        one.run(REQUEST)
+    ((arn, run_id),) = one.claims.runs.items()
+    cause = json.dumps({"errorMessage": "half of one: \ud83d, and " + "x" * 100_000, "errorType": "KeyError"})
+    end = ExecutionEnd.model_validate(
+        {"executionArn": arn, "status": "FAILED", "error": "KeyError", "cause": cause}
+    )
+    record_failure(end, store=one.store, claims=one.claims, notifier=one.notifier, now=NOW)
+    run = one.record(run_id)
+    assert (run.status, run.error) == ("failed", "KeyError")
+    assert run.cause
+    assert run.cause.startswith("half of one: ?, and x")
+    assert len(run.cause.encode()) <= MOST_MESSAGE_BYTES
+    assert one.notifier.told[-1][1].encode()
 
 
 def _curated(of: World, run_id: str) -> list[CuratedImage]:

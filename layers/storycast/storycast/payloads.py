@@ -9,10 +9,13 @@ MOST_LISTED = 5
 
 
 def clipped(text: str, most_bytes: int) -> str:
-    """Return the beginning of a text that has so many bytes of UTF-8 at most; cut, it ends with an ellipsis."""
+    """Return the beginning of a text that has so many bytes of UTF-8 at most; cut, it ends with an ellipsis.
+
+    Half a character, which no record could hold, becomes a question mark.
+    """
     content = text.encode(errors="replace")
     if len(content) <= most_bytes:
-        return text
+        return content.decode()
     return content[: most_bytes - len("…".encode())].decode(errors="ignore") + "…"
 
 

@@ -3,7 +3,9 @@
 from contextlib import suppress
 from datetime import datetime
 
+from storycast.errors import MOST_MESSAGE_BYTES
 from storycast.failures import ExecutionEnd, FailureEvent
+from storycast.payloads import clipped
 from storycast.ports import Claims, Notifier, ObjectStore
 from storycast.runs import Run, RunStatus, change_run
 from storycast.teardown import TearDownRequest, scope_of
@@ -27,7 +29,8 @@ def record_failure(
     Returns:
         What is to be torn down; nothing where the execution failed before it had a run.
     """
-    error, cause = end.named
+    # What a runtime tells may hold half a character, with which the run could not be recorded as failed.
+    error, cause = (clipped(words, MOST_MESSAGE_BYTES) for words in end.named)
     request = scope_of(FailureEvent(detail=end), claims).model_copy(
         update={"reason": f"{end.status}: {error}"[:1000]}
     )
