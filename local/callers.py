@@ -28,13 +28,11 @@ class Caller:
         arn: As IAM tells it in a refusal.
         role: Name of the role that was assumed; empty for root and for users.
         user: Name of the user; empty for all others.
-        function: Name of the function whose role it is; empty for all others.
     """
 
     arn: str
     role: str = ""
     user: str = ""
-    function: str = ""
 
     @property
     def is_root(self) -> bool:
@@ -113,4 +111,4 @@ def key_of(function_arn: str, role_arn: str) -> str:
 
 def _of_function(function_arn: str, role_arn: str) -> Caller:
     function, role = function_arn.rpartition(":")[2], role_arn.rpartition("/")[2]
-    return Caller(f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role}/{function}", role=role, function=function)
+    return Caller(f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role}/{function}", role=role)

@@ -16,7 +16,7 @@ from local.standins.server import running
 from tests.contract.trainings import ROLE, job_request
 
 REGION = "us-east-1"
-FUNCTION = Caller("arn:aws:sts::000000000000:assumed-role/a-role/a-function", role="a-role", function="a-function")
+FUNCTION = Caller("arn:aws:sts::000000000000:assumed-role/a-role/a-function", role="a-role")
 KEYS = {"AKIAROOT": ROOT, "ASIAROLE": FUNCTION}
 
 

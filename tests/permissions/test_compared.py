@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from local.policies import Need, read_statements
-from tests.permissions.compared import needless_resources, unused_actions
+from tests.permissions.compared import allowed_by_none, needless_resources, unused_actions
 from tests.permissions.granted import REVIEWERS, Grant, is_allowed, logical
 from tests.permissions.used import STRANGER, Use, caller, needed
 
@@ -54,6 +54,15 @@ def test_a_call_that_no_statement_allows_is_told_from_one_that_some_does() -> No
     assert is_allowed(role, Need("s3:PutObject", f"{MEDIA}/runs/1/run.json"))
     assert not is_allowed(role, Need("s3:PutObject", f"{MEDIA}/uploads/film.mp4"))
     assert not is_allowed(role, Need("s3:DeleteObject", f"{MEDIA}/runs/1/run.json"))
+
+
+def test_a_denied_call_is_one_that_no_statement_allows_but_for_whose_denials_are_tried() -> None:
+    role, secret = "PrepareRunFunctionRole", f"{MEDIA}/uploads/film.mp4"
+    denied = Use(role, "s3:DeleteObject", secret, is_denied=True)
+    calls = [denied, Use(role, "s3:GetObject", secret), Use(role, "s3:GetObject", secret, is_denied=True)]
+    assert allowed_by_none(calls, ()) == [denied]
+    assert not allowed_by_none(calls, {role})
+    assert allowed_by_none([Use(role, "s3:DeleteObject", secret)], {role}), "it went through"
 
 
 BUCKET, HERE = "storycast-mediabucket-4b9c0b5fe6f01", "us-east-1:000000000000"

@@ -10,11 +10,10 @@ import time
 
 import pytest
 
-from local.policies import Need
 from storycast.container_jobs import LOG_GROUP
-from tests.permissions.compared import needless_resources, unused_actions
+from tests.permissions.compared import allowed_by_none, needless_resources, unused_actions
 from tests.permissions.defined import needs_of_machines, needs_of_rules
-from tests.permissions.granted import REVIEWERS, Grant, grants, is_allowed
+from tests.permissions.granted import REVIEWERS, Grant, grants
 from tests.permissions.not_walked import OF_ANOTHER_BUCKET, OF_TRAINING, ONLY_ON_AWS, WHOLE_IN_TRAINING
 from tests.permissions.used import Use, records, uses
 from tests.workflow.files import ROOT, resources
@@ -76,15 +75,7 @@ TRIED = {
 
 
 def test_every_call_is_allowed_by_some_statement() -> None:
-    roles = {grant.who for grant in grants()}
-    wrong = [
-        use
-        for use in (*uses(SUITES), *DEFINED)
-        if use.who in roles and use.resource and use.action != "s3:ListBucket"
-        if not (use.is_denied and use.who in TRIED)
-        if not is_allowed(use.who, Need(use.action, use.resource))
-    ]
-    assert not wrong, "called, denied or not, and in no statement"
+    assert not allowed_by_none((*uses(SUITES), *DEFINED), TRIED)
 
 
 def test_callers_are_roles_of_the_template_and_reviewers() -> None:
