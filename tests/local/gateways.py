@@ -10,15 +10,17 @@ from pathlib import Path
 from local.gateway.proxy import Place
 from local.gateway.server import Gateway
 
+ROOT_KEY = "root-key"
+
 
 @contextmanager
-def running_gateway(state: Path, *, emulator: int, standins: int, root: str = "root-key") -> Iterator[Gateway]:
+def running_gateway(state: Path, *, emulator: int, standins: int) -> Iterator[Gateway]:
     """Run a gateway before two ports of this machine, as long as the block lasts."""
     gateway = Gateway(
         state,
         emulator=Place("127.0.0.1", emulator),
         standins=Place("127.0.0.1", standins),
-        root=(root, "secret"),
+        root=(ROOT_KEY, "secret"),
         region="us-east-1",
     )
     started, loops = threading.Event(), []

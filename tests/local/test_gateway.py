@@ -24,7 +24,7 @@ from local.gateway.messages import Head
 from local.gateway.operations import Asked, asked_by, signed_by
 from local.gateway.server import Gateway
 from tests.local.conftest import eventually, invoke, small_aws
-from tests.local.gateways import running_gateway
+from tests.local.gateways import ROOT_KEY, running_gateway
 
 KEY = "AKIAAAAAAAAAAAAAAAAA"
 AUTHORIZATION = f"AWS4-HMAC-SHA256 Credential={KEY}/20261126/us-east-1/s3/aws4_request, Signature=x"
@@ -366,7 +366,7 @@ def test_a_share_of_the_calls_is_the_same_share_each_time(client: Callable[..., 
 
 def test_the_root_is_spared(client: Callable[..., Any], gateway: Gateway, upstream: type[Upstream]) -> None:
     put_rules(gateway, {**PUT, "error": "SlowDown"})
-    client("s3", key="root-key").put_object(Bucket="m", Key="k", Body=b"x")
+    client("s3", key=ROOT_KEY).put_object(Bucket="m", Key="k", Body=b"x")
     assert len(upstream.came) == 1
 
 
