@@ -9,11 +9,11 @@ MOST_LISTED = 5
 
 
 def clipped(text: str, most_bytes: int) -> str:
-    """Return the beginning of a text that has so many bytes of UTF-8 at most; cut, it ends with an ellipsis.
+    r"""Return the beginning of a text that has so many bytes of UTF-8 at most; cut, it ends with an ellipsis.
 
-    Half a character, which no record could hold, becomes a question mark.
+    Half a character, which no record could hold, is told by its number, as ``\udcff``.
     """
-    content = text.encode(errors="replace")
+    content = text.encode(errors="backslashreplace")
     if len(content) <= most_bytes:
         return content.decode()
     return content[: most_bytes - len("…".encode())].decode(errors="ignore") + "…"
