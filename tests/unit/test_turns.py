@@ -86,6 +86,25 @@ def test_another_run_waits_for_the_result(store: MemoryStore) -> None:
     assert START < clock.now < START + timedelta(seconds=2)
 
 
+def test_who_waits_reads_and_does_not_write(store: MemoryStore) -> None:
+    clock, asked = Clock(), list[str]()
+
+    class Watched(MemoryStore):
+        def get_with_etag(self, key: str) -> tuple[bytes, str]:
+            asked.append("get")
+            return store.get_with_etag(key)
+
+        def put_if(self, key: str, content: bytes, content_type: str, etag: str | None) -> None:
+            asked.append("put")
+            store.put_if(key, content, content_type, etag)
+
+    turns_of("one", store, clock).known_or_mine(KEY, lambda: known(store))
+    with pytest.raises(DependencyUnavailableError):
+        turns_of("two", Watched(), clock, clock.pause).known_or_mine(KEY, lambda: None)
+    assert asked[:3] == ["put", "get", "get"]
+    assert asked.count("put") == 1
+
+
 def test_a_wait_ends_and_is_tried_again(store: MemoryStore) -> None:
     clock = Clock()
     turns_of("one", store, clock).known_or_mine(KEY, lambda: known(store))

@@ -64,45 +64,43 @@ class Turns:
         Raises:
             DependencyUnavailableError: Another run has been paying for it for longer than is waited here.
         """
+        place, is_free = keys.turn(key), True
         while True:
             found = known()
             if found is not None:
                 return found
-            holder = self._take(key)
-            if holder is None:
+            # A write costs a dozen reads, so that who waits reads.
+            if is_free and self._write(place, None):
                 return None
-            if holder == self._run_id:
-                # It was somebody's before, who may have written the result since it was looked for.
+            held = self._held(place)
+            is_free = held is None
+            if held is not None and self._lets_go(held[0]) and self._write(place, held[1]):
+                # Whoever had it may have written the result since it was looked for.
                 return known()
             if self._now() >= self._until:
-                raise DependencyUnavailableError(f"the run {holder} has {key} in work: try again")
+                whose = f"the run {held[0].run_id}" if held is not None else "another run"
+                raise DependencyUnavailableError(f"{whose} has {key} in work: try again")
             self._pause(PAUSE_S)
 
-    def _take(self, key: str) -> str | None:
-        """Take a turn; None where nobody ever had it, this run where it is its own now, else whose it is."""
-        place = keys.turn(key)
-        mine = Turn(run_id=self._run_id, taken_at=self._now())
-        try:
-            self._store.put_if(place, _to_json(mine), "application/json", None)
-        except ObjectChangedError:
-            pass
-        else:
-            return None
+    def _held(self, place: str) -> tuple[Turn, str] | None:
+        """Return a turn as it is, with its ETag; None where there is none any more."""
         try:
             content, etag = self._store.get_with_etag(place)
-            held = Turn.model_validate_json(content)
         except KeyError:
-            return "another"  # It was deleted meanwhile: look again.
-        is_anothers = held.run_id != self._run_id and self._now() < held.taken_at + self._lapse
+            return None
+        return Turn.model_validate_json(content), etag
+
+    def _lets_go(self, turn: Turn) -> bool:
+        """Whether a turn is this run's own, or keeps nobody off any more."""
+        is_over = turn.run_id == self._run_id or self._now() >= turn.taken_at + self._lapse
         # Whoever starts again after a failure need not wait for the turn that failed.
-        if is_anothers and not has_failed(self._store, held.run_id):
-            return held.run_id
+        return is_over or has_failed(self._store, turn.run_id)
+
+    def _write(self, place: str, etag: str | None) -> bool:
+        """Write that it is this run's turn, in place of one content alone; False where another was faster."""
+        mine = Turn(run_id=self._run_id, taken_at=self._now())
         try:
-            self._store.put_if(place, _to_json(mine), "application/json", etag)
+            self._store.put_if(place, mine.model_dump_json().encode(), "application/json", etag)
         except ObjectChangedError:
-            return "another"
-        return self._run_id
-
-
-def _to_json(turn: Turn) -> bytes:
-    return turn.model_dump_json().encode()
+            return False
+        return True
