@@ -4,8 +4,10 @@ Everything that comes from a run is escaped by Jinja2; what the page holds is te
 ``data:`` URIs, and its own policy forbids the browser to load or run anything.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from importlib.resources import files as package_files
 from typing import Any
 
@@ -24,6 +26,8 @@ from storycast.runs import Run
 
 MAX_PAGE_BYTES = 5_000_000
 """What a page stays below; its pictures alone have :data:`~storycast.report.thumbnails.BUDGET_BYTES`."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+"""Control characters but for tab and line feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ def write_page(material: Material, files: Files, now: datetime) -> bytes:
     return page.encode("utf-8", "replace")
 
 
+@cache
 def _environment() -> Environment:
     return Environment(
         loader=PackageLoader("storycast.report", "."),
@@ -131,9 +136,7 @@ def _printable(value: Any) -> Any:
     """Return text without control characters, which no page may hold; anything else as it is."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    return "".join(
-        one if (one >= " " and one != "\x7f") or one in "\n\t" else "\N{REPLACEMENT CHARACTER}" for one in value
-    )
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)
 
 
 def _css() -> Markup:
