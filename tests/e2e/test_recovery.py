@@ -57,10 +57,11 @@ def session_of(stack: Stack) -> dict[str, str]:
 
 def test_a_training_whose_functions_crashed_is_found_again(trainable: Stack) -> None:
     trainable.standins("outcomes", {"throughput": {"deletion_seconds": 6}, "count": 1})
+    mark = trainable.calls_so_far()
     arn = trainable.train(RUN, **SESSION)
     trainable.wait_until(
         "the hosting's deletion",
-        lambda: any(one["operation"] == "DeleteProvisionedModelThroughput" for one in trainable.calls()),
+        lambda: any(one["operation"] == "DeleteProvisionedModelThroughput" for one in trainable.calls(mark)),
     )
     session = session_of(trainable)
     request = {"scope": "session", "run_id": RUN, "session_id": session["session_id"], "reason": "a test"}
