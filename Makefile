@@ -123,13 +123,15 @@ local-status: ## say what runs where
 # ---- gates -----------------------------------------------------------------------------------------
 
 FAST_TESTS := not sam and not e2e and not training and not permissions
+# By files, in the order of tests/e2e/conftest.py: pytest-xdist's own begins with the files that have the most tests.
+E2E_TESTS = $(VENV)/python -m pytest -m "e2e and not training" -n 2 --dist loadfile --no-loadscope-reorder
 # What the end-to-end tests leave for those of permissions.
 CALLS := .storycast/calls
 
 test: setup ## every test that needs no Docker
 	$(VENV)/python -m pytest -m "$(FAST_TESTS)" -n 2 --dist loadfile
 	rm -rf $(CALLS)/e2e
-	$(VENV)/python -m pytest -m "e2e and not training" -n 2 --dist loadfile
+	$(E2E_TESTS)
 	STORYCAST_CALLS_OF=e2e $(VENV)/python -m pytest -q -m permissions tests/permissions
 
 test-fast: setup ## the tests that need no emulator
@@ -137,7 +139,7 @@ test-fast: setup ## the tests that need no emulator
 
 test-e2e: setup ## the real template on the embedded AWS
 	rm -rf $(CALLS)/e2e
-	$(VENV)/python -m pytest -m "e2e and not training" -n 2 --dist loadfile
+	$(E2E_TESTS)
 
 test-permissions: setup ## what test-e2e and test-training called, beside what the template allows; no secret in logs
 	$(VENV)/python -m pytest -q -m permissions tests/permissions

@@ -10,6 +10,29 @@ from tests.e2e.film import write_film
 from tests.e2e.left import keep_files, keep_logs, keep_secrets
 from tests.e2e.stack import Stack
 
+_HERE = Path(__file__).parent
+
+LONGEST_FIRST = (
+    "test_training",
+    "test_killed",
+    "test_restart",
+    "test_build_dataset",
+    "test_methods",
+    "test_faults",
+    "test_review",
+    "test_a2i",
+    "test_review_page",
+    "test_recovery",
+    "test_at_once",
+)
+"""Files that take more than half a minute, as they are begun; all others come after them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest file: one process does it whole, and the others must not wait for it at the end."""
+    rank = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)) if item.path.parent == _HERE else -1)
+
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
