@@ -22,6 +22,7 @@ LONGEST_FIRST = (
     "test_review",
     "test_a2i",
     "test_review_page",
+    "test_money",
     "test_recovery",
     "test_at_once",
 )

@@ -21,7 +21,7 @@ from tests.e2e.breaking import ended_in_the_middle, kill_workers_at_work, physic
 from tests.e2e.figures import CAST, put_figures, train_detector
 from tests.e2e.film import write_film
 from tests.e2e.sessions import assert_rows_are_closed, torn_down
-from tests.e2e.stack import UNREVIEWED, Stack
+from tests.e2e.stack import DEADLINE_S, UNREVIEWED, Stack
 from tests.workflow.files import states
 
 pytestmark = pytest.mark.e2e
@@ -146,16 +146,28 @@ def test_a_run_in_which_every_function_is_killed_once_ends_well(stack: Stack, tm
 # ---- the command, and the embedded AWS with it ----------------------------------------------------
 
 
-def storycast(state: Path, *arguments: str | Path) -> subprocess.Popen[str]:
-    """Start `storycast` with an embedded AWS of its own, which ends with it."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "cli.main", *map(str, arguments), "--state", str(state)],
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+@pytest.fixture
+def storycast() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start `storycast` with an embedded AWS of its own, which ends with it: at the test's end at the latest."""
+    begun = []
+
+    def start(state: Path, *arguments: str | Path) -> subprocess.Popen[str]:
+        begun.append(
+            subprocess.Popen(
+                [sys.executable, "-m", "cli.main", *map(str, arguments), "--state", str(state)],
+                cwd=REPOSITORY,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+        return begun[-1]
+
+    yield start
+    for one in begun:
+        with one:
+            one.kill()
 
 
 def paid_so_far(state: Path) -> Counter[tuple[str, str, str]]:
@@ -165,14 +177,16 @@ def paid_so_far(state: Path) -> Counter[tuple[str, str, str]]:
     return Counter((one["operation"], one["model"], one["item"]) for one in calls if one["paid"])
 
 
-def wait_for(what: str, is_so: Callable[[], Any], seconds: float = 240.0) -> None:
+def wait_for(what: str, is_so: Callable[[], Any], seconds: float = DEADLINE_S) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, f"{what}: not so after {seconds:g} s"
         time.sleep(0.05)
 
 
-def test_the_command_is_killed_and_then_two_do_the_same_at_once(tmp_path: Path) -> None:
+def test_the_command_is_killed_and_then_two_do_the_same_at_once(
+    storycast: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
     """SIGKILL takes the embedded AWS along; both of the next two go on from there, neither ends the other's."""
     state = tmp_path / "aws"
     (tmp_path / "project.yaml").write_text("sampling: {frames_per_second: 4, pick: fixed}\n" + UNREVIEWED)
@@ -187,7 +201,7 @@ def test_the_command_is_killed_and_then_two_do_the_same_at_once(tmp_path: Path) 
     wait_for("the end of all its processes", lambda: not instance.is_up, 60)
     before = paid_so_far(state)
     both = [storycast(state, *asked, "--out", tmp_path / f"out-{number}") for number in range(2)]
-    said = [one.communicate(timeout=300)[0] for one in both]
+    said = [one.communicate(timeout=DEADLINE_S)[0] for one in both]
     for one, text in zip(both, said, strict=True):
         assert one.returncode == 0, text
         assert "Done in " in text
