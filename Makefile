@@ -154,7 +154,7 @@ test-training: setup setup-training ## the trainer's tests, on a tiny model on t
 	cd training && ../.tools/training/bin/python -m mypy
 	cd training && ../.tools/training/bin/python -m pytest
 	rm -rf $(CALLS)/training
-	$(VENV)/python -m pytest -m training
+	$(VENV)/python -m pytest -m training -n 2 --dist loadfile
 
 check: check-style check-types check-templates ## all that looks at source without running it
 
