@@ -1,21 +1,19 @@
 """Films that are none, or are damaged, or want more than there is."""
 
 import functools
-import io
 import re
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 import numpy as np
 
 from tests.bad_input.corpus import Case
 from tests.bad_input.doors import FILM
 from tests.cli.media import write_sound
 from tests.fakes.film import film
-from tests.fakes.odd_film import OddFilm, boxes, encrypted, frames_of, with_matrix, without_box
+from tests.fakes.odd_film import OddFilm, boxes, encrypted, frames_of, with_index_first, with_matrix, without_box
 
 
 @functools.cache
@@ -87,19 +85,7 @@ def cut(kind: bytes, more: int) -> bytes:
 @functools.cache
 def fast_start() -> bytes:
     """Return the film with its index before its data."""
-    path = Path("fast-start.mp4")
-    with (
-        av.open(io.BytesIO(sound_film()), "r") as source,
-        av.open(str(path), "w", container_options={"movflags": "faststart"}) as muxer,
-    ):
-        stream = muxer.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                muxer.mux(packet)
-    content = path.read_bytes()
-    path.unlink()
-    return content
+    return with_index_first(sound_film())
 
 
 def element(number: int, content: bytes) -> bytes:

@@ -10,6 +10,7 @@ import pytest
 from storycast.ledger import FINAL_OUTCOMES
 from tests.e2e.film import write_empty_scenes, write_film, write_sound_only
 from tests.e2e.stack import PAID, UNREVIEWED, Stack
+from tests.fakes.odd_film import with_index_first
 from tests.fakes.workflow import keep_the_rest
 
 pytestmark = pytest.mark.e2e
@@ -281,11 +282,10 @@ def test_a_captioner_that_raves_loses_no_picture_and_a_prompt_of_ones_own_is_ask
 
 def test_the_good_half_of_a_broken_film_is_used_and_said(stack: Stack, tmp_path: Path) -> None:
     whole = write_film(tmp_path / "whole.mp4", seconds_per_shot=3.0, seed=3)
-    faststart = tmp_path / "broken.mp4"
-    _copy_with_index_first(whole, faststart)
-    content = faststart.read_bytes()
-    faststart.write_bytes(content[: len(content) * 6 // 10])
-    ended = stack.run(faststart, "broken", "broken-1")
+    broken = tmp_path / "broken.mp4"
+    content = with_index_first(whole.read_bytes())
+    broken.write_bytes(content[: len(content) * 6 // 10])
+    ended = stack.run(broken, "broken", "broken-1")
     assert ended.status == "SUCCEEDED", (ended.error, ended.cause)
     outcomes = stack.assert_ledger_is_whole("broken-1", FINAL_OUTCOMES)
     assert outcomes["frame", "unreadable"] >= 3
@@ -293,17 +293,6 @@ def test_the_good_half_of_a_broken_film_is_used_and_said(stack: Stack, tmp_path:
     before, sampled = [one for one in stack.record("broken-1")["warnings"] if "broken.mp4" in one]
     assert before.startswith("broken.mp4: cut off; of 18.0 s the file holds ")
     assert "its header says 18.0 s" in sampled
-
-
-def _copy_with_index_first(source: Path, target: Path) -> None:
-    import av
-
-    with av.open(str(source)) as read, av.open(str(target), "w", options={"movflags": "faststart"}) as written:
-        stream = written.add_stream_from_template(read.streams.video[0])
-        for packet in read.demux(read.streams.video[0]):
-            if packet.dts is not None:
-                packet.stream = stream
-                written.mux(packet)
 
 
 def test_two_footages_make_one_dataset(stack: Stack, film: Path, tmp_path: Path) -> None:

@@ -2,18 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from cli.export_folder import read_export
 from cli.main import app
-from cli.target import Target, target_of
 from storycast.manifest import read_manifest
+from tests.e2e.commands import have_commands_work_on
 from tests.e2e.stack import UNREVIEWED, Stack
 
 pytestmark = pytest.mark.e2e
@@ -25,15 +22,7 @@ SETTINGS = f"sampling: {{frames_per_second: 2}}\nduplicates: {{threshold: 0.9}}\
 @pytest.fixture
 def on_stack(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the commands work on the stack."""
-    endpoints = stack.aws.endpoints
-    target = target_of("local", "a test", stack.aws.outputs, stack.aws.client, standins_url=endpoints.standins)
-
-    @contextmanager
-    def opened(*_: Any) -> Iterator[Target]:
-        yield target
-
-    for module in ("exporting", "rerunning"):
-        monkeypatch.setattr(f"cli.{module}.opened", opened)
+    have_commands_work_on(stack, monkeypatch, "exporting", "rerunning")
 
 
 @pytest.fixture(scope="module")

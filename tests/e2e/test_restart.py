@@ -7,7 +7,6 @@ fails at the next state. So a walk over a machine needs one execution more than 
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.target import Target, target_of
 from storycast.ledger import FINAL_OUTCOMES
 from storycast.review import Review
 from tests.e2e.breaking import denied
+from tests.e2e.commands import have_commands_work_on
 from tests.e2e.figures import train_detector
 from tests.e2e.film import write_film
 from tests.e2e.sessions import assert_rows_are_closed, torn_down
@@ -79,14 +78,7 @@ def function_of(state: State) -> str:
 @pytest.fixture
 def told(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have `storycast status` look at the stack."""
-    endpoints = stack.aws.endpoints
-    target = target_of("local", "a test", stack.aws.outputs, stack.aws.client, standins_url=endpoints.standins)
-
-    @contextmanager
-    def opened(*_: Any) -> Iterator[Target]:
-        yield target
-
-    monkeypatch.setattr("cli.asking.opened", opened)
+    have_commands_work_on(stack, monkeypatch, "asking")
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,11 @@
 
 import io
 import struct
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -147,6 +149,22 @@ def boxes(mp4: bytes) -> list[tuple[bytes, int, int]]:
         found.append((kind, position, position + size))
         position += size
     return found
+
+
+def with_index_first(mp4: bytes) -> bytes:
+    """Return a film with its index before its data; FFmpeg moves it in files alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        with (
+            av.open(io.BytesIO(mp4), "r") as source,
+            av.open(str(path), "w", container_options={"movflags": "faststart"}) as muxer,
+        ):
+            stream = muxer.add_stream_from_template(source.streams.video[0])
+            for packet in source.demux(video=0):
+                if packet.size:
+                    packet.stream = stream
+                    muxer.mux(packet)
+        return path.read_bytes()
 
 
 def without_box(content: bytes, kind: bytes) -> bytes:

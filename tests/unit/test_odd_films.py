@@ -27,6 +27,7 @@ from tests.fakes.odd_film import (
     hdr,
     transparent,
     two_streams,
+    with_index_first,
     with_matrix,
     without_box,
 )
@@ -305,25 +306,12 @@ def _difference(one: bytes, other: bytes | None) -> float:
     return float(np.abs(greys[0] - greys[1]).mean())
 
 
-def test_an_mp4_that_was_cut_off_behind_its_index_says_how_much_there_is(tmp_path: Path) -> None:
-    whole = with_index_first(OddFilm().of(frames_of(120)), tmp_path / "film.mp4")
+def test_an_mp4_that_was_cut_off_behind_its_index_says_how_much_there_is() -> None:
+    whole = with_index_first(OddFilm().of(frames_of(120)))
     made = given(whole[: int(len(whole) * 0.5)])
     assert any("cut off; of 10.0 s the file holds" in note for note in made.header.notes)
     assert 3 <= made.outcomes["kept"] <= 7
     assert made.outcomes["kept"] + made.outcomes["unreadable"] == 10
-
-
-def with_index_first(content: bytes, path: Path) -> bytes:
-    with (
-        av.open(io.BytesIO(content), "r") as source,
-        av.open(str(path), "w", container_options={"movflags": "faststart"}) as muxer,
-    ):
-        stream = muxer.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.size:
-                packet.stream = stream
-                muxer.mux(packet)
-    return path.read_bytes()
 
 
 @pytest.mark.parametrize(
