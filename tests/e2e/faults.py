@@ -3,15 +3,18 @@
 What passes: the kind hits the first call of every operation, all in one run; the run must succeed. What lasts: one
 operation always goes wrong so; the run must end by a name, nothing bills, and the next attempt goes on. A project
 does all operations of a kind one after the other, in the order of the workflow, and ends with a whole run: by then
-each picture was paid for once.
+each picture was paid for once. Where an attempt succeeds all the same, the next operation gets a film of its own,
+since of this one nothing is left to do. What is only late lasts in one run, in all calls of all operations.
 
 Cells are kept in `.storycast/faults.json` as they come: it can be stopped and started again, and told to run less.
 """
 
 import argparse
+import itertools
 import json
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +47,9 @@ def main() -> int:
             with EmbeddedAws(state / "aws", watched=True, standins="tests.e2e.light_standins") as aws:
                 stack = Stack(aws)
                 stack.standins("catalogue", {"play_as_active": [CANVAS]})
-                for number, name in enumerate(asked.kinds):
-                    _run_kind(stack, state, KINDS[name], 30 + number, wanted, cells, passing_only=asked.passing)
+                numbers = itertools.count(30)
+                for name in asked.kinds:
+                    _run_kind(stack, state, KINDS[name], numbers, wanted, cells, passing_only=asked.passing)
     PAGE.write_text(with_table(PAGE.read_text(), cells))
     return int(any(cell.startswith("WRONG") for cell in cells.values()))
 
@@ -54,16 +58,20 @@ def _run_kind(
     stack: Stack,
     folder: Path,
     kind: Kind,
-    number: int,
+    numbers: Iterator[int],
     wanted: list[Operation],
     cells: dict[str, str],
     *,
     passing_only: bool,
 ) -> None:
     with impatient(stack, kind.name == "time-out"):
-        _passing(stack, scene(stack, folder, f"passing-{number}", number), kind, cells)
-        if not passing_only:
-            _lasting(stack, scene(stack, folder, f"lasting-{number}", number + 30), kind, wanted, cells)
+        _passing(stack, _scene(stack, folder, next(numbers)), kind, cells)
+        if passing_only:
+            return
+        if kind.name == "slow":
+            _always(stack, _scene(stack, folder, next(numbers)), kind, cells)
+        else:
+            _lasting(stack, folder, kind, numbers, wanted, cells)
 
 
 def _passing(stack: Stack, told: Scene, kind: Kind, cells: dict[str, str]) -> None:
@@ -78,10 +86,13 @@ def _passing(stack: Stack, told: Scene, kind: Kind, cells: dict[str, str]) -> No
         _keep(cells, operation, kind, "passes", word if (*operation, kind.name) in found else NOT_RUN)
 
 
-def _lasting(stack: Stack, told: Scene, kind: Kind, wanted: list[Operation], cells: dict[str, str]) -> None:
-    mark = stack.calls_so_far()
-    for attempt, operation in enumerate(wanted, start=1):
-        begun = time.monotonic()
+def _lasting(
+    stack: Stack, folder: Path, kind: Kind, numbers: Iterator[int], wanted: list[Operation], cells: dict[str, str]
+) -> None:
+    mark, told, attempt = stack.calls_so_far(), _scene(stack, folder, next(numbers)), 0
+    for operation in wanted:
+        attempt += 1
+        begun, calls, lines = time.monotonic(), stack.calls_so_far(), len(records(stack))
         with faults(stack, kind.rules(operation, None)):
             ended = told.run(attempt)
         word = "ends well" if ended.status == "SUCCEEDED" else ended.error
@@ -89,14 +100,38 @@ def _lasting(stack: Stack, told: Scene, kind: Kind, wanted: list[Operation], cel
             word = f"WRONG: {word}, and bills"
         if "Traceback" in ended.cause or not (ended.status == "SUCCEEDED" or _is_ours(ended.error)):
             word = f"WRONG: {word or 'no name'}"
+        if (*operation, kind.name) not in hit(stack, calls, lines, [kind]):
+            word = NOT_RUN
         print(f"{kind.name} {':'.join(operation)}: {word} in {time.monotonic() - begun:.0f} s", flush=True)
         _keep(cells, operation, kind, "lasts", word)
-    last = told.run(len(wanted) + 1)
-    word = _judged(told, len(wanted) + 1) if last.status == "SUCCEEDED" else f"WRONG: {last.error}"
+        if ended.status == "SUCCEEDED":
+            told, attempt = _scene(stack, folder, next(numbers)), 0
+    last = told.run(attempt + 1)
+    word = _judged(told, attempt + 1) if last.status == "SUCCEEDED" else f"WRONG: {last.error}"
     again = sorted({operation for operation, _, _ in paid_again(stack, mark)})
     print(f"{kind.name}, and then a whole run: {word}; paid again: {again or 'nothing'}", flush=True)
     cells[f"{kind.name} | afterwards"] = word if not again else f"WRONG: paid again: {', '.join(again)}"
     CELLS.write_text(json.dumps(cells, indent=1))
+
+
+def _always(stack: Stack, told: Scene, kind: Kind, cells: dict[str, str]) -> None:
+    """All calls of all operations of one run."""
+    mark, begun = stack.calls_so_far(), len(records(stack))
+    with faults(stack, [rule for operation in OPERATIONS for rule in kind.rules(operation, None)]):
+        ended = told.run()
+    found = hit(stack, mark, begun, [kind])
+    word = _judged(told, 1) if ended.status == "SUCCEEDED" else f"WRONG: {ended.error}"
+    again = sorted({operation for operation, _, _ in paid_again(stack, mark)})
+    word = "ends well" if word == "ok" else word
+    print(f"{kind.name}, always and everywhere: {word}; paid again: {again or 'nothing'}", flush=True)
+    for operation in OPERATIONS:
+        _keep(cells, operation, kind, "lasts", word if (*operation, kind.name) in found else NOT_RUN)
+    cells[f"{kind.name} | afterwards"] = word.replace("ends well", "ok") if not again else f"WRONG: {again}"
+    CELLS.write_text(json.dumps(cells, indent=1))
+
+
+def _scene(stack: Stack, folder: Path, number: int) -> Scene:
+    return scene(stack, folder, f"faults-{number}", number)
 
 
 def _is_ours(error: str) -> bool:
