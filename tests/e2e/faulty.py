@@ -14,6 +14,7 @@ from PIL import Image, ImageEnhance
 
 from local.faults import DONE
 from local.servers import STOOD_IN
+from storycast.caption_lint.findings import RULES
 from storycast.ledger import FINAL_OUTCOMES
 from tests.e2e.fault_kinds import TIMEOUT_SCALE, Kind, Operation
 from tests.e2e.photographs import COLLINS, HOPPER, reference, write_people
@@ -27,6 +28,8 @@ SETTINGS = (
     "sampling: {frames_per_second: 2, pick: fixed}\n"
     "detection: {methods: [labels, faces, references], economy: false}\n"
     "duplicates: {threshold: 0.9999}\n"
+    # What the light models say of a picture is not looked at.
+    f"captions: {{acknowledge: [{', '.join(RULES)}]}}\n"
     f"training: {{target: bedrock, base_model: {CANVAS}, step_count: 50, batch_size: 8}}\n"
     "storyboard: {prompts: [Eileen at a desk], images_per_prompt: 1, width: 512, height: 512}\n"
     "budget_usd: 100000\n" + UNREVIEWED
