@@ -90,6 +90,7 @@ def _lasting(
     stack: Stack, folder: Path, kind: Kind, numbers: Iterator[int], wanted: list[Operation], cells: dict[str, str]
 ) -> None:
     mark, told, attempt = stack.calls_so_far(), _scene(stack, folder, next(numbers)), 0
+    again: set[str] = set()
     for operation in wanted:
         attempt += 1
         begun, calls, lines = time.monotonic(), stack.calls_so_far(), len(records(stack))
@@ -105,12 +106,14 @@ def _lasting(
         print(f"{kind.name} {':'.join(operation)}: {word} in {time.monotonic() - begun:.0f} s", flush=True)
         _keep(cells, operation, kind, "lasts", word)
         if ended.status == "SUCCEEDED":
-            told, attempt = _scene(stack, folder, next(numbers)), 0
+            # Another film's faces may be the same pictures: what is paid again is counted in each by itself.
+            again |= {paid for paid, _, _ in paid_again(stack, mark)}
+            mark, told, attempt = stack.calls_so_far(), _scene(stack, folder, next(numbers)), 0
     last = told.run(attempt + 1)
     word = _judged(told, attempt + 1) if last.status == "SUCCEEDED" else f"WRONG: {last.error}"
-    again = sorted({operation for operation, _, _ in paid_again(stack, mark)})
-    print(f"{kind.name}, and then a whole run: {word}; paid again: {again or 'nothing'}", flush=True)
-    cells[f"{kind.name} | afterwards"] = word if not again else f"WRONG: paid again: {', '.join(again)}"
+    again |= {paid for paid, _, _ in paid_again(stack, mark)}
+    print(f"{kind.name}, and then a whole run: {word}; paid again: {sorted(again) or 'nothing'}", flush=True)
+    cells[f"{kind.name} | afterwards"] = word if not again else f"WRONG: paid again: {', '.join(sorted(again))}"
     CELLS.write_text(json.dumps(cells, indent=1))
 
 
