@@ -23,7 +23,7 @@ from local.embedded_aws import EmbeddedAws
 from local.tools import REPOSITORY
 from tests.e2e.fault_kinds import KINDS, OPERATIONS, Kind, Operation, one_after_the_other
 from tests.e2e.faulty import CANVAS, Scene, assert_whole, faults, hit, impatient, paid_again, records, scene
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Ended, Stack
 
 CELLS = REPOSITORY / ".storycast/faults.json"
 PAGE = REPOSITORY / "docs/faults.md"
@@ -65,25 +65,30 @@ def _run_kind(
     passing_only: bool,
 ) -> None:
     with impatient(stack, kind.name == "time-out"):
-        _passing(stack, _scene(stack, folder, next(numbers)), kind, cells)
+        told = _scene(stack, folder, next(numbers))
+        passing = one_after_the_other([kind])
+        _keep_all(cells, kind, "passes", *_in_one_run(stack, told, kind, passing))
         if passing_only:
             return
         if kind.name == "slow":
-            _always(stack, _scene(stack, folder, next(numbers)), kind, cells)
+            told = _scene(stack, folder, next(numbers))
+            always = [rule for operation in OPERATIONS for rule in kind.rules(operation, None)]
+            word, found = _in_one_run(stack, told, kind, always)
+            _keep_all(cells, kind, "lasts", "ends well" if word == "ok" else word, found)
+            _keep_end(cells, kind, word)
         else:
             _lasting(stack, folder, kind, numbers, wanted, cells)
 
 
-def _passing(stack: Stack, told: Scene, kind: Kind, cells: dict[str, str]) -> None:
+def _in_one_run(
+    stack: Stack, told: Scene, kind: Kind, rules: list[dict[str, Any]]
+) -> tuple[str, set[tuple[str, str, str]]]:
+    """Return how a run ended under rules, "ok" where all is as it should be, and what they hit."""
     mark, begun = stack.calls_so_far(), len(records(stack))
-    with faults(stack, one_after_the_other([kind])):
+    with faults(stack, rules):
         ended = told.run()
-    found = hit(stack, mark, begun, [kind])
-    word = _judged(told, 1) if ended.status == "SUCCEEDED" else f"WRONG: {ended.error}"
-    if again := paid_again(stack, mark):
-        word = f"WRONG: paid again: {sorted({operation for operation, _, _ in again})}"
-    for operation in OPERATIONS:
-        _keep(cells, operation, kind, "passes", word if (*operation, kind.name) in found else NOT_RUN)
+    again = {operation for operation, _, _ in paid_again(stack, mark)}
+    return _word(told, 1, ended, again), hit(stack, mark, begun, [kind])
 
 
 def _lasting(
@@ -110,27 +115,8 @@ def _lasting(
             again |= {paid for paid, _, _ in paid_again(stack, mark)}
             mark, told, attempt = stack.calls_so_far(), _scene(stack, folder, next(numbers)), 0
     last = told.run(attempt + 1)
-    word = _judged(told, attempt + 1) if last.status == "SUCCEEDED" else f"WRONG: {last.error}"
     again |= {paid for paid, _, _ in paid_again(stack, mark)}
-    print(f"{kind.name}, and then a whole run: {word}; paid again: {sorted(again) or 'nothing'}", flush=True)
-    cells[f"{kind.name} | afterwards"] = word if not again else f"WRONG: paid again: {', '.join(sorted(again))}"
-    CELLS.write_text(json.dumps(cells, indent=1))
-
-
-def _always(stack: Stack, told: Scene, kind: Kind, cells: dict[str, str]) -> None:
-    """All calls of all operations of one run."""
-    mark, begun = stack.calls_so_far(), len(records(stack))
-    with faults(stack, [rule for operation in OPERATIONS for rule in kind.rules(operation, None)]):
-        ended = told.run()
-    found = hit(stack, mark, begun, [kind])
-    word = _judged(told, 1) if ended.status == "SUCCEEDED" else f"WRONG: {ended.error}"
-    again = sorted({operation for operation, _, _ in paid_again(stack, mark)})
-    word = "ends well" if word == "ok" else word
-    print(f"{kind.name}, always and everywhere: {word}; paid again: {again or 'nothing'}", flush=True)
-    for operation in OPERATIONS:
-        _keep(cells, operation, kind, "lasts", word if (*operation, kind.name) in found else NOT_RUN)
-    cells[f"{kind.name} | afterwards"] = word.replace("ends well", "ok") if not again else f"WRONG: {again}"
-    CELLS.write_text(json.dumps(cells, indent=1))
+    _keep_end(cells, kind, _word(told, attempt + 1, last, again))
 
 
 def _scene(stack: Stack, folder: Path, number: int) -> Scene:
@@ -141,12 +127,29 @@ def _is_ours(error: str) -> bool:
     return hasattr(storycast.errors, error)
 
 
-def _judged(told: Scene, attempt: int) -> str:
+def _word(told: Scene, attempt: int, ended: Ended, again: set[str]) -> str:
+    """Return "ok" for a run that succeeded, was found whole, and paid for nothing again."""
+    if again:
+        return f"WRONG: paid again: {', '.join(sorted(again))}"
+    if ended.status != "SUCCEEDED":
+        return f"WRONG: {ended.error}"
     try:
         assert_whole(told, attempt)
     except AssertionError as problem:
         return f"WRONG: {str(problem)[:80]}"
     return "ok"
+
+
+def _keep_all(cells: dict[str, str], kind: Kind, how: str, word: str, found: set[tuple[str, str, str]]) -> None:
+    """Keep one word for all operations that were hit."""
+    for operation in OPERATIONS:
+        _keep(cells, operation, kind, how, word if (*operation, kind.name) in found else NOT_RUN)
+
+
+def _keep_end(cells: dict[str, str], kind: Kind, word: str) -> None:
+    print(f"{kind.name}, and then a whole run: {word}", flush=True)
+    cells[f"{kind.name} | afterwards"] = word
+    CELLS.write_text(json.dumps(cells, indent=1))
 
 
 def _keep(cells: dict[str, str], operation: Operation, kind: Kind, how: str, word: str) -> None:
